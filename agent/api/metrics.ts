@@ -1,0 +1,46 @@
+/** Prometheus metrics `ephemesh_…` in base units, computed when they are asked for. */
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import { isOver, leasesOf, phaseOf } from "../coordinator/mesh.ts";
+import { chainNow, type Site } from "../coordinator/site.ts";
+
+export function agentMetrics(site: Site, coordinator: Coordinator): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "ephemesh_agent_", eventLoopMonitoringPrecision: 100 });
+  const gauge = (name: string, help: string, labelNames: readonly string[], collect: (g: Gauge) => void) =>
+    new Gauge({
+      name: `ephemesh_${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        collect(this);
+      },
+    });
+  const now = () => (site.clock.isSet ? chainNow(site) : 0);
+  const meshes = () => [...coordinator.world.meshes.values()];
+  gauge("chain_reachable", "1 while an RPC node answers", [], (g) => g.set(coordinator.chainReachable ? 1 : 0));
+  gauge("chain_block", "number of the last block read", [], (g) => g.set(coordinator.blockNumber));
+  gauge("meshes", "meshes by phase", ["phase"], (g) => {
+    for (const mesh of meshes()) g.inc({ phase: phaseOf(mesh, site.self, now()) });
+  });
+  gauge("leases_live", "leases of this region that run or will", [], (g) =>
+    g.set(meshes().flatMap((mesh) => leasesOf(mesh).filter((l) => !isOver(mesh, l, now()))).length),
+  );
+  gauge("link_up", "1 while probes of a link answer both ways", ["link", "peer"], (g) => {
+    for (const mesh of coordinator.reconciler.measurements.meshes)
+      for (const link of mesh.links)
+        g.set({ link: link.linkId.slice(0, 10), peer: String(link.peer) }, link.state === "up" ? 1 : 0);
+  });
+  gauge("link_round_trip_seconds", "round trip measured inside a link", ["link", "peer"], (g) => {
+    for (const mesh of coordinator.reconciler.measurements.meshes)
+      for (const link of mesh.links)
+        if (link.rttMicros !== null)
+          g.set({ link: link.linkId.slice(0, 10), peer: String(link.peer) }, link.rttMicros / 1e6);
+  });
+  gauge("link_received_bytes", "inner IP bytes received over a link", ["link"], (g) => {
+    for (const [id, link] of coordinator.reconciler.counters) g.set({ link: id.slice(0, 10) }, link.receivedBytes);
+  });
+  return registry;
+}

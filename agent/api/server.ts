@@ -1,0 +1,205 @@
+/** The operator's API: REST on loopback, server-sent events, Prometheus metrics, health. Whatever changes anything needs the token. */
+import { timingSafeEqual } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import express, { type NextFunction, type Request, type Response } from "express";
+import { z } from "zod";
+import { reputationAbi } from "../chain/abi/reputation.ts";
+import { type Config, readSecret } from "../config.ts";
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import { scanPeers } from "../coordinator/handlers/scan.ts";
+import { isRecent, phaseOf } from "../coordinator/mesh.ts";
+import { chainNow, type Site } from "../coordinator/site.ts";
+import { EphemeshError } from "../model/errors.ts";
+import { triggerRequest } from "../trigger/demand.ts";
+import type { EventLog } from "./event-log.ts";
+import { agentMetrics } from "./metrics.ts";
+import { dryRun, startEvent } from "./trigger.ts";
+import { auctionView, leaseView, meshView, statusView } from "./views.ts";
+
+export async function listenApi(
+  settings: NonNullable<Config["api"]>,
+  site: Site,
+  coordinator: Coordinator,
+  events: EventLog,
+): Promise<Server> {
+  const token = Buffer.from(readSecret(settings.tokenFile));
+  const app = express();
+  app.disable("x-powered-by");
+  app.use(express.json({ limit: "16kb" }));
+  const operator = (request: Request, _: Response, next: NextFunction) => {
+    const given = Buffer.from(request.headers.authorization?.replace(/^Bearer /, "") ?? "");
+    if (given.length === token.length && timingSafeEqual(given, token)) return next();
+    throw new EphemeshError(
+      "NOT_AUTHORISED",
+      "This needs the operator's token.",
+      "Send `Authorization: Bearer …` with the content of api.tokenFile.",
+    );
+  };
+  /** What is long over is left out, unless `?all=1` asks for it. */
+  const meshes = (request: Request) =>
+    [...coordinator.world.meshes.values()].filter(
+      (mesh) => request.query.all !== undefined || !site.clock.isSet || isRecent(mesh, chainNow(site)),
+    );
+  const metrics = agentMetrics(site, coordinator);
+
+  app.get("/healthz", (_, response) => void response.json({ live: true }));
+  app.get("/readyz", (_, response) => {
+    const ready = coordinator.chainReachable && site.clock.isSet;
+    response.status(ready ? 200 : 503).json({ ready, chain: coordinator.chainReachable });
+  });
+  app.get("/metrics", async (_, response) => void response.type(metrics.contentType).send(await metrics.metrics()));
+  app.get(
+    "/v1/openapi.json",
+    async (_, response) => void response.json((await import("./openapi.ts")).openApiDocument()),
+  );
+  app.get("/v1/status", (_, response) => void response.json(statusView(site, coordinator)));
+  app.get(
+    "/v1/auctions",
+    (request, response) =>
+      void response.json(
+        meshes(request).flatMap((mesh) => mesh.auctions.map((auction) => auctionView(site, mesh, auction))),
+      ),
+  );
+  app.get(
+    "/v1/leases",
+    (request, response) => void response.json(meshes(request).flatMap((mesh) => leaseView(site, mesh))),
+  );
+  app.get(
+    "/v1/meshes",
+    (request, response) =>
+      void response.json(
+        meshes(request).map((mesh) =>
+          meshView(
+            site,
+            mesh,
+            coordinator.reconciler.measurements.meshes.find((m) => m.meshId === mesh.id),
+          ),
+        ),
+      ),
+  );
+  app.get("/v1/scan", async (_, response) => void response.json(await scanPeers(site)));
+  app.get("/v1/regions", async (_, response) => void response.json(await regionsView(site)));
+  app.get("/v1/events", (request, response) => void response.json(events.since(Number(request.query.since ?? 0) || 0)));
+  app.get("/v1/stream", (request, response) => streamEvents(request, response, events));
+
+  app.post("/v1/triggers", operator, async (request, response) => {
+    const { dryRun: dry, ...body } = z.looseObject({ dryRun: z.boolean().default(false) }).parse(request.body ?? {});
+    const asked = triggerRequest.parse(body);
+    response
+      .status(dry ? 200 : 202)
+      .json(dry ? await dryRun(site, coordinator, asked) : startEvent(site, coordinator, asked));
+  });
+  for (const trigger of site.config.triggers)
+    app.post(trigger.path, operator, (request, response) => {
+      const asked = triggerRequest.parse({
+        cause: `webhook ${trigger.path}`,
+        ...(request.body ?? {}),
+        kind: trigger.event,
+      });
+      response.status(202).json(startEvent(site, coordinator, asked));
+    });
+  app.post("/v1/drain", operator, (_, response) => {
+    coordinator.drain();
+    response.json({ draining: true });
+  });
+  app.post("/v1/down", operator, (request, response) => {
+    const { key } = z.strictObject({ key: z.string().max(80).optional() }).parse(request.body ?? {});
+    response.json({ ending: endEvents(site, coordinator, key) });
+  });
+  app.use((error: unknown, _: Request, response: Response, _next: NextFunction) => {
+    const { status, ...body } = asAnswer(error);
+    if (!response.headersSent) response.status(status).json(body);
+  });
+
+  const { host, port } = hostAndPort(settings.listen);
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, app);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(
+        new EphemeshError(
+          "API_LISTEN",
+          `The API cannot listen on ${settings.listen}: ${cause.message}.`,
+          "Choose another api.listen, or end what holds it.",
+          { cause },
+        ),
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+/** Ends what this region triggered: its leases are released, its links go, what was delivered is settled. */
+function endEvents(site: Site, coordinator: Coordinator, key: string | undefined): string[] {
+  const now = chainNow(site);
+  const open = [...coordinator.world.meshes.values()].filter(
+    (mesh) =>
+      mesh.event &&
+      !mesh.resolved &&
+      !["over", "settling"].includes(phaseOf(mesh, site.self, now)) &&
+      (key === undefined || mesh.key === key || String(mesh.id) === key),
+  );
+  if (key !== undefined && open.length === 0)
+    throw new EphemeshError(
+      "UNKNOWN_EVENT",
+      `No event "${key}" of this region is under way. Nothing was changed.`,
+      "`ephemesh mesh` lists those that are.",
+    );
+  for (const mesh of open)
+    site.dispatch({ type: "EventResolved", mesh: mesh.key, reason: "ended by the operator", atSeconds: now });
+  return open.map((mesh) => mesh.key);
+}
+
+async function regionsView(site: Site) {
+  const { reputation } = site.deployment;
+  return Promise.all(
+    [...site.regions().values()].map(async (region) => ({
+      id: region.id,
+      name: region.name,
+      active: region.active,
+      prefixes: region.prefixes,
+      fabrics: region.fabrics,
+      score: await site.client.readContract({
+        address: reputation,
+        abi: reputationAbi,
+        functionName: "score",
+        args: [region.id],
+      }),
+    })),
+  );
+}
+
+function streamEvents(request: Request, response: Response, events: EventLog): void {
+  response.set({ "content-type": "text/event-stream", "cache-control": "no-store" }).flushHeaders();
+  const send = (entry: { id: number }) => void response.write(`id: ${entry.id}\ndata: ${JSON.stringify(entry)}\n\n`);
+  events.since(Number(request.headers["last-event-id"] ?? request.query.since ?? 0) || 0).forEach(send);
+  const stop = events.subscribe(send);
+  request.on("close", stop);
+}
+
+function asAnswer(error: unknown): { status: number; code: string; message: string; remedy: string } {
+  if (error instanceof z.ZodError)
+    return {
+      status: 400,
+      code: "REQUEST_INVALID",
+      message: z.prettifyError(error),
+      remedy: "/v1/openapi.json describes every request. Nothing was started.",
+    };
+  if (error instanceof EphemeshError) {
+    const status =
+      error.code === "NOT_AUTHORISED" ? 401 : error.code === "UNKNOWN_EVENT" ? 404 : error.retryable ? 503 : 409;
+    return { status, code: error.code, message: error.message, remedy: error.remedy };
+  }
+  const { status = 500 } = error as { status?: number };
+  return {
+    status,
+    code: status < 500 ? "REQUEST_INVALID" : "UNEXPECTED",
+    message: error instanceof Error ? error.message : String(error),
+    remedy: "Nothing was started.",
+  };
+}
+
+function hostAndPort(listen: string): { host: string; port: number } {
+  const at = listen.lastIndexOf(":");
+  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(listen.slice(at + 1)) };
+}

@@ -1,0 +1,105 @@
+/** Turns a request into an event, or tells what it would do. The same for the command line, the API and webhooks. */
+import { randomUUID } from "node:crypto";
+import { lotFor, priceCapFor } from "../auction/strategy.ts";
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import { bidFor, readPurse } from "../coordinator/handlers/auction.ts";
+import { scanPeers } from "../coordinator/handlers/scan.ts";
+import { emptyMesh, type TriggeredEvent } from "../coordinator/mesh.ts";
+import { chainNow, regionOf, type Site } from "../coordinator/site.ts";
+import { EphemeshError } from "../model/errors.ts";
+import { demandOf, type TriggerRequest } from "../trigger/demand.ts";
+
+/** A lease starts this long after its auction was cleared (MARKET.md, section 4). */
+const LEASE_LEAD_SECONDS = 10;
+
+/** @throws EphemeshError TRIGGER_TOO_LATE, TRIGGER_NO_POLICY, DRAINING, CHAIN_NOT_READY */
+export function eventFrom(
+  site: Site,
+  coordinator: Coordinator,
+  request: TriggerRequest,
+): TriggeredEvent & { because: string } {
+  if (!site.clock.isSet)
+    throw new EphemeshError(
+      "CHAIN_NOT_READY",
+      "The chain has not answered yet; nothing was started.",
+      "Try again when `ephemesh status` shows it.",
+      { retryable: true },
+    );
+  if (coordinator.draining)
+    throw new EphemeshError(
+      "DRAINING",
+      "This agent is draining: it starts nothing new.",
+      "Restart it to take part again.",
+    );
+  if (!site.config.buy[request.kind])
+    throw new EphemeshError(
+      "TRIGGER_NO_POLICY",
+      `The policy buys nothing for a ${request.kind}; nothing was started.`,
+      `Add buy.${request.kind} to the configuration and reload it.`,
+    );
+  const windowSeconds = 2 * (site.constants.urgentBlocks + 1);
+  const demand = demandOf(request, windowSeconds + LEASE_LEAD_SECONDS);
+  if (!demand)
+    throw new EphemeshError(
+      "TRIGGER_TOO_LATE",
+      `The auction's windows and the lead of a lease take ${windowSeconds + LEASE_LEAD_SECONDS} s; a deadline of ${request.deadlineSeconds} s leaves no time to transfer anything. Nothing was started.`,
+      "Give a later deadline, or keep to the standing peering.",
+    );
+  return {
+    id: randomUUID(),
+    kind: request.kind,
+    demandMbps: demand.demandMbps,
+    durationSeconds: demand.durationSeconds,
+    topology: request.topology ?? site.config.topology,
+    cause: request.cause ?? "operator",
+    requestId: request.requestId ?? null,
+    atSeconds: chainNow(site),
+    because: demand.because,
+  };
+}
+
+export function startEvent(site: Site, coordinator: Coordinator, request: TriggerRequest) {
+  const known = request.requestId
+    ? [...coordinator.world.meshes.values()].find((mesh) => mesh.event?.requestId === request.requestId)
+    : undefined;
+  if (known?.event) return { event: known.event, because: "asked for before: this is the event of that request" };
+  const { because, ...event } = eventFrom(site, coordinator, request);
+  site.dispatch({ type: "EventTriggered", event });
+  return { event, because };
+}
+
+/** Who is in reach, what it may cost, which interfaces and routes would be made. Starts nothing. */
+export async function dryRun(site: Site, coordinator: Coordinator, request: TriggerRequest) {
+  const { because, ...event } = eventFrom(site, coordinator, request);
+  const [peers, purse] = await Promise.all([scanPeers(site), readPurse(site)]);
+  const policy = site.config.buy[event.kind]!;
+  const lotMbps = lotFor(event.demandMbps);
+  const terms = {
+    lotMbps,
+    slots: Math.max(5, Math.ceil(event.durationSeconds / 60)),
+    priceCap: priceCapFor(policy, lotMbps),
+  };
+  const plan = bidFor(site, { ...emptyMesh(event.id), event }, terms, purse);
+  const included = peers.filter((peer) => peer.included);
+  const own = regionOf(site, site.self).prefixes;
+  return {
+    event,
+    because,
+    peers,
+    terms,
+    bid:
+      "declined" in plan
+        ? plan
+        : { price: plan.price, lots: plan.lots, bond: plan.bond.toString(), because: plan.because },
+    mostItCosts: "declined" in plan ? "0" : (BigInt(plan.price) * BigInt(plan.lots) * BigInt(terms.slots)).toString(),
+    interfaces: included.map((peer) => ({ peer: peer.name, device: "eph… (one WireGuard interface for each lease)" })),
+    routes: included.flatMap((peer) => {
+      const theirs = site.regions().get(peer.id)?.prefixes ?? [];
+      return own.flatMap((source) =>
+        theirs
+          .filter((d) => d.includes(":") === source.includes(":"))
+          .map((destination) => ({ source, destination, via: peer.name })),
+      );
+    }),
+  };
+}

@@ -1,0 +1,134 @@
+/** What the API and the command line show of the world: plain data, amounts as text, nothing secret. */
+
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import { type Auction, endOf, isRecent, leasesOf, type Mesh, phaseOf } from "../coordinator/mesh.ts";
+import { chainNow, type Site } from "../coordinator/site.ts";
+import type { Measurements } from "../model/meshd-messages.ts";
+
+export function statusView(site: Site, coordinator: Coordinator) {
+  const meshes = [...coordinator.world.meshes.values()];
+  const now = site.clock.isSet ? chainNow(site) : 0;
+  return {
+    region: site.config.region,
+    regionId: site.self,
+    chain: { reachable: coordinator.chainReachable, block: coordinator.blockNumber, chainId: site.deployment.chainId },
+    meshd: {
+      links: coordinator.links.size,
+      up: [...coordinator.links.values()].filter((l) => l.state === "up").length,
+    },
+    draining: coordinator.draining,
+    meshes: meshes.map((mesh) => ({ key: mesh.key, id: mesh.id, phase: phaseOf(mesh, site.self, now) })),
+  };
+}
+
+export function auctionView(site: Site, mesh: Mesh, auction: Auction) {
+  const { terms, order, outcome } = auction;
+  const nameOf = (id: number) => [...site.regions().values()].find((r) => r.id === id)?.name ?? String(id);
+  const mine = auction.orders.find((o) => o.regionId === site.self);
+  return {
+    auctionId: terms.id,
+    meshId: terms.mesh,
+    event: mesh.event?.id ?? null,
+    opener: nameOf(terms.opener),
+    kind: terms.kind,
+    fabric: terms.fabric,
+    lotMbps: terms.lotMbps,
+    slots: terms.slots,
+    priceCap: terms.priceCap,
+    commitUntilBlock: terms.openBlock + terms.phaseBlocks,
+    revealUntilBlock: terms.openBlock + 2 * terms.phaseBlocks,
+    orders: auction.orders.map((o) => ({
+      index: o.index,
+      region: nameOf(o.regionId),
+      side: o.side,
+      bond: o.bond.toString(),
+      score: o.score,
+      price: o.revealed?.price ?? null,
+      lots: o.revealed?.lots ?? null,
+      won: o.collected?.lots ?? null,
+    })),
+    /** Why this price, and why not more: shown once the order is public, or to whoever holds the token. */
+    ownOrder: !order
+      ? null
+      : "declined" in order
+        ? { declined: order.declined }
+        : mine?.revealed
+          ? { because: order.because }
+          : { sealed: true },
+    outcome:
+      outcome === null ? "open" : outcome.cancelled ? "cancelled" : outcome.lotsTraded === 0 ? "no trade" : "cleared",
+    price: outcome && !outcome.cancelled ? outcome.price : null,
+    lotsTraded: outcome && !outcome.cancelled ? outcome.lotsTraded : null,
+  };
+}
+
+export function leaseView(site: Site, mesh: Mesh) {
+  const nameOf = (id: number) => [...site.regions().values()].find((r) => r.id === id)?.name ?? String(id);
+  return leasesOf(mesh).map((lease) => {
+    const receipt = mesh.receipts.get(lease.id)?.receipt;
+    const settled = mesh.settled.get(lease.id);
+    return {
+      leaseId: lease.id,
+      meshId: mesh.id,
+      buyer: nameOf(lease.buyer),
+      seller: nameOf(lease.seller),
+      mbps: lease.mbps,
+      startSeconds: lease.startSeconds,
+      startsMonotonicMillis:
+        site.clock.isSet && isRecent(mesh, chainNow(site)) ? site.clock.toMonotonicMillis(lease.startSeconds) : null,
+      endSeconds: endOf(mesh, lease),
+      receipt: receipt
+        ? {
+            epochs: receipt.epochs,
+            availableSeconds: receipt.available,
+            bytesToBuyer: receipt.bytesToBuyer.toString(),
+            bytesToSeller: receipt.bytesToSeller.toString(),
+            release: receipt.release,
+          }
+        : null,
+      settled: settled ? { buyerPays: settled.buyerPays.toString(), sellerGets: settled.sellerGets.toString() } : null,
+    };
+  });
+}
+
+export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"][number] | undefined) {
+  const nameOf = (id: number) => [...site.regions().values()].find((r) => r.id === id)?.name ?? String(id);
+  return {
+    key: mesh.key,
+    meshId: mesh.id,
+    phase: phaseOf(mesh, site.self, site.clock.isSet ? chainNow(site) : 0),
+    event: mesh.event,
+    failed: mesh.failed,
+    resolved: mesh.resolved,
+    peers: mesh.peers,
+    topology: mesh.topology && {
+      mode: mesh.topology.mode,
+      reason: mesh.topology.reason,
+      added: mesh.topology.added.map(({ a, b }) => ({ a: nameOf(a), b: nameOf(b) })),
+    },
+    links: [...mesh.links.values()].map((link) => {
+      const live = measured?.links.find((l) => l.linkId === link.linkId);
+      return {
+        ...(live ?? { state: "gone" as const, attempt: link.attempt }),
+        linkId: link.linkId,
+        peer: nameOf(link.peer),
+        peerRegion: link.peer,
+        endpoint: link.peerEndpoint,
+        mtu: link.mtu,
+        transcript: link.transcript,
+      };
+    }),
+    routes: (measured?.routes ?? []).map((route) => ({
+      ...route,
+      destinationName: nameOf(route.destination),
+      buyerName: nameOf(route.buyer),
+      pathNames: route.path.map(nameOf),
+    })),
+    changes: measured?.changes ?? [],
+    dissolved: mesh.dissolved && {
+      atSeconds: mesh.dissolved.atSeconds,
+      leftBehind: mesh.dissolved.leftBehind,
+      links: mesh.dissolved.links,
+    },
+  };
+}

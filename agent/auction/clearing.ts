@@ -1,0 +1,141 @@
+/**
+ * The reference clearing: a sealed-bid, two-sided, divisible, uniform-price auction in exact integers. It sorts, where
+ * the contract checks a certificate; `findCertificate` is what to hand to `clear`. Prices named scaled are times 10^4.
+ */
+import type { Side } from "./commitment.ts";
+
+export interface RevealedOrder {
+  readonly index: number;
+  readonly side: Side;
+  readonly price: number;
+  readonly lots: number;
+  /** 0..1000, yesterday's closing score as the commitment's word holds it. */
+  readonly score: number;
+  /** Boost of a bid (as its budget covered it), handicap of an ask. */
+  readonly bps: number;
+}
+
+export interface Certificate {
+  readonly bid: number;
+  readonly ask: number;
+}
+
+export interface Clearing {
+  readonly certificate: Certificate;
+  readonly lotsTraded: number;
+  readonly scaledLow: bigint;
+  readonly scaledHigh: bigint;
+  readonly scaledPrice: bigint;
+  /** P: per lot and slot, rounded up. */
+  readonly price: bigint;
+  /** Lots won, by order index. */
+  readonly fills: ReadonlyMap<number, number>;
+}
+
+const SCALE = 10_000n;
+/** Above every order's E: "no ask". */
+const NO_ASK = 2n ** 48n - 1n;
+
+/** What an order is ranked by, scaled: a bid raised by its boost up to the cap, an ask raised by its handicap. */
+export function effectivePrice(order: RevealedOrder, cap: number): bigint {
+  const raised = BigInt(order.price) * (SCALE + BigInt(order.bps));
+  const most = BigInt(cap) * SCALE;
+  return order.side === "bid" && raised > most ? most : raised;
+}
+
+/** Null where nothing trades: the certificate is then (none, none). */
+export function findCertificate(orders: readonly RevealedOrder[], cap: number): Certificate | null {
+  return clearBook(orders, cap)?.certificate ?? null;
+}
+
+/** Null where nothing trades. */
+export function clearBook(orders: readonly RevealedOrder[], cap: number): Clearing | null {
+  const bids = ranked(orders, "bid", cap);
+  const asks = ranked(orders, "ask", cap);
+  const fills = new Map<number, number>();
+  let [b, a, lotsTraded] = [0, 0, 0];
+  let [lastBid, lastAsk] = [0, 0];
+  let [wanted, offered] = [bids[0]?.lots ?? 0, asks[0]?.lots ?? 0];
+  while (b < bids.length && a < asks.length && bids[b]!.effective >= asks[a]!.effective) {
+    const lots = Math.min(wanted, offered);
+    fills.set(bids[b]!.index, (fills.get(bids[b]!.index) ?? 0) + lots);
+    fills.set(asks[a]!.index, (fills.get(asks[a]!.index) ?? 0) + lots);
+    [lastBid, lastAsk] = [b, a];
+    lotsTraded += lots;
+    wanted -= lots;
+    offered -= lots;
+    if (wanted === 0) wanted = bids[++b]?.lots ?? 0;
+    if (offered === 0) offered = asks[++a]?.lots ?? 0;
+  }
+  if (lotsTraded === 0) return null;
+
+  // Where a marginal order has lots left, the walk stands on it still: what is next is itself.
+  const nextBid = bids[b]?.effective ?? 0n;
+  const nextAsk = asks[a]?.effective ?? NO_ASK;
+  const scaledLow = larger(nextBid, asks[lastAsk]!.effective);
+  const scaledHigh = smaller(bids[lastBid]!.effective, nextAsk);
+  const scaledPrice = scaledLow + (scaledHigh - scaledLow) / 2n;
+  return {
+    certificate: { bid: bids[lastBid]!.index, ask: asks[lastAsk]!.index },
+    lotsTraded,
+    scaledLow,
+    scaledHigh,
+    scaledPrice,
+    price: ceilDiv(scaledPrice, SCALE),
+    fills,
+  };
+}
+
+/** u: what a bid pays per lot and slot; its budget pays the rest of P. */
+export function buyerUnitUp(scaledPrice: bigint, boostBps: number): bigint {
+  return ceilDiv(scaledPrice, SCALE + BigInt(boostBps));
+}
+
+/** r: what an ask receives per lot and slot; the pool receives the rest of P. */
+export function sellerUnitDown(scaledPrice: bigint, handicapBps: number): bigint {
+  return scaledPrice / (SCALE + BigInt(handicapBps));
+}
+
+/** What a boosted bid may cost its budget at most, per lot and slot. */
+export function budgetNeed(order: RevealedOrder, cap: number): bigint {
+  if (order.bps === 0) return 0n;
+  const effective = effectivePrice(order, cap);
+  return ceilDiv(effective, SCALE) - effective / (SCALE + BigInt(order.bps));
+}
+
+export function handicapOf(score: number): number {
+  return 1000 - score;
+}
+
+export function mostBoost(score: number): number {
+  return Math.floor((2500 * score) / 1000);
+}
+
+export function ceilDiv(a: bigint, b: bigint): bigint {
+  return (a + b - 1n) / b;
+}
+
+type Ranked = RevealedOrder & { readonly effective: bigint };
+
+/** Best first: bids by E downwards, asks upwards; then the higher score, then the earlier commit. */
+function ranked(orders: readonly RevealedOrder[], side: Side, cap: number): Ranked[] {
+  const better = side === "bid" ? -1 : 1;
+  return orders
+    .filter((order) => order.side === side)
+    .map((order) => ({ ...order, effective: effectivePrice(order, cap) }))
+    .sort((x, y) =>
+      x.effective !== y.effective
+        ? x.effective < y.effective
+          ? -better
+          : better
+        : y.score - x.score || x.index - y.index,
+    );
+}
+
+export function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+export function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}

@@ -1,0 +1,129 @@
+/**
+ * From policy to orders, pure. Prices in the policy are per 100 Mbit/s and slot of 60 s; an order's are per lot and
+ * slot: asks are rounded up and bids down, so that no rounding works against the region that ordered.
+ */
+import type { BuyPolicy, Config } from "../config.ts";
+import { smaller } from "./clearing.ts";
+
+export interface OrderTerms {
+  readonly lotMbps: number;
+  readonly slots: number;
+  readonly priceCap: number;
+}
+
+export interface OrderPlan {
+  readonly price: number;
+  readonly lots: number;
+  readonly bond: bigint;
+  readonly because: readonly string[];
+}
+
+export interface Purse {
+  /** Price units that are free on chain. */
+  readonly free: bigint;
+  /** What the agent's allowance still bears. */
+  readonly allowance: bigint;
+  readonly minBond: bigint;
+}
+
+export type Declined = { readonly declined: string };
+
+/** Lots of 10 Mbit/s keep small demands divisible; large ones take 100 so that books stay short. */
+export function lotFor(demandMbps: number): number {
+  return demandMbps > 1000 ? 100 : 10;
+}
+
+/** A cap that tells nothing exact about the opener's own limit: the next power of two above twice it. */
+export function priceCapFor(policy: BuyPolicy, lotMbps: number): number {
+  const limit = Math.max(1, Math.floor((policy.maxPrice * lotMbps) / 100));
+  return Math.min(2 ** 32 - 1, 2 ** Math.ceil(Math.log2(limit * 2)));
+}
+
+export function planBid(
+  demandMbps: number,
+  policy: BuyPolicy,
+  terms: OrderTerms,
+  purse: Purse,
+  spentToday: bigint,
+): OrderPlan | Declined {
+  const price = Math.min(terms.priceCap, Math.floor((policy.maxPrice * terms.lotMbps) / 100));
+  if (price < 1)
+    return { declined: `maxPrice ${policy.maxPrice} is below one price unit for a lot of ${terms.lotMbps} Mbit/s` };
+  const perLot = BigInt(price) * BigInt(terms.slots);
+  const limits = [
+    { lots: Math.ceil(demandMbps / terms.lotMbps), why: `the demand of ${demandMbps} Mbit/s` },
+    { lots: Math.floor(policy.maxMbps / terms.lotMbps), why: `buy.maxMbps of ${policy.maxMbps} Mbit/s` },
+    {
+      lots: Number((BigInt(policy.budgetPerDay) - spentToday) / perLot),
+      why: `what is left of today's budget of ${policy.budgetPerDay}`,
+    },
+    { lots: Number(purse.free / perLot), why: `the ${purse.free} price units that are free on chain` },
+    { lots: Number(purse.allowance / perLot), why: `the ${purse.allowance} price units of the agent's allowance` },
+  ];
+  const least = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
+  if (least.lots < 1) return { declined: `not one lot is within ${least.why}` };
+  return {
+    price,
+    lots: least.lots,
+    bond: bondFor(perLot * BigInt(least.lots), purse),
+    because: [
+      `price ${price}: maxPrice ${policy.maxPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded down`,
+      `${least.lots} lots and not more: ${least.why}`,
+    ],
+  };
+}
+
+export function planAsk(
+  sell: NonNullable<Config["sell"]>,
+  spareMbps: number,
+  terms: OrderTerms,
+  purse: Purse,
+): OrderPlan | Declined {
+  const price = Math.max(1, Math.ceil((sell.floorPrice * terms.lotMbps) / 100));
+  if (price > terms.priceCap)
+    return { declined: `the floor of ${price} a lot is above the auction's cap of ${terms.priceCap}` };
+  const limits = [
+    {
+      lots: Math.floor(spareMbps / terms.lotMbps),
+      why: `the ${spareMbps} Mbit/s that are spare and not sold or offered (transit counted twice)`,
+    },
+    {
+      lots: Math.floor(sell.perAuctionMbps / terms.lotMbps),
+      why: `sell.perAuctionMbps of ${sell.perAuctionMbps} Mbit/s`,
+    },
+  ];
+  const least = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
+  if (least.lots < 1) return { declined: `not one lot is within ${least.why}` };
+  const bond = bondFor(BigInt(price) * BigInt(least.lots) * BigInt(terms.slots), purse);
+  if (bond > purse.free || bond > purse.allowance)
+    return {
+      declined: `the bond of ${bond} is above what is free (${purse.free}) or allowed to the agent (${purse.allowance})`,
+    };
+  return {
+    price,
+    lots: least.lots,
+    bond,
+    because: [
+      `price ${price}: floorPrice ${sell.floorPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded up`,
+      `${least.lots} lots and not more: ${least.why}`,
+    ],
+  };
+}
+
+/**
+ * What a region may still offer over an underlay (INV-11). A sold Mbit/s may cross the router twice, in and out, when the
+ * region is transit for its buyer, so what is sold or offered counts twice and so does what is offered now.
+ */
+export function spareMbps(underlaySpareMbps: number, reserveMbps: number, soldOrOfferedMbps: number): number {
+  return Math.max(0, Math.floor((underlaySpareMbps - reserveMbps - 2 * soldOrOfferedMbps) / 2));
+}
+
+/** The reveal requires 5 · bond ≥ notional. The next power of two hides the size (INV-3) where the purse bears it. */
+function bondFor(notional: bigint, purse: Purse): bigint {
+  const least = (notional + 4n) / 5n;
+  const needed = least > purse.minBond ? least : purse.minBond;
+  let hidden = 1n;
+  while (hidden < needed) hidden *= 2n;
+  const bearable = smaller(purse.free, purse.allowance);
+  return hidden <= bearable ? hidden : needed;
+}

@@ -1,0 +1,107 @@
+/** The contracts of one deployment, through any of several RPC nodes. An outage is a state of theirs, not "not found". */
+import { existsSync, readFileSync } from "node:fs";
+import {
+  BaseError,
+  createPublicClient,
+  defineChain,
+  fallback,
+  type Hex,
+  http,
+  type PublicClient,
+  RpcRequestError,
+} from "viem";
+import { z } from "zod";
+import { EphemeshError } from "../model/errors.ts";
+
+const hexAddress = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/)
+  .transform((text) => text as Hex);
+const deploymentFile = z.object({
+  chainId: z.number().int().positive(),
+  /** First block that can hold an event of ours. */
+  fromBlock: z.number().int().nonnegative(),
+  membership: hexAddress,
+  auction: hexAddress,
+  escrow: hexAddress,
+  reputation: hexAddress,
+  token: hexAddress,
+});
+export type Deployment = z.infer<typeof deploymentFile>;
+
+/** @throws EphemeshError DEPLOYMENT_UNREADABLE */
+export function loadDeployment(folder: string): Deployment {
+  const file = `${folder}/deployment.json`;
+  try {
+    if (!existsSync(file)) throw new Error("there is no such file");
+    return deploymentFile.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (cause) {
+    throw new EphemeshError(
+      "DEPLOYMENT_UNREADABLE",
+      `The deployment ${file} cannot be used: ${cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message}.`,
+      "Set chain.deployment to the folder that scripts/deploy wrote, or to the one that the consortium published.",
+      { cause },
+    );
+  }
+}
+
+export function connectChain(rpc: readonly string[], deployment: Deployment): PublicClient {
+  return createPublicClient({
+    chain: defineChain({
+      id: deployment.chainId,
+      name: `chain-${deployment.chainId}`,
+      nativeCurrency: { name: "gas", symbol: "GAS", decimals: 18 },
+      rpcUrls: { default: { http: [...rpc] } },
+    }),
+    transport: fallback(
+      rpc.map((url) => http(url, { timeout: 4000, retryCount: 0, batch: { wait: 0 } })),
+      { retryCount: 0 },
+    ),
+    pollingInterval: 100,
+    cacheTime: 0,
+  });
+}
+
+/** Refuses a node of another chain and addresses without our contracts, before anything is signed. @throws EphemeshError RPC_UNREACHABLE, WRONG_CHAIN, WRONG_CONTRACT */
+export async function checkDeployment(client: PublicClient, deployment: Deployment): Promise<void> {
+  const chainId = await client.getChainId().catch((cause: unknown) => {
+    throw rpcError(cause);
+  });
+  if (chainId !== deployment.chainId)
+    throw new EphemeshError(
+      "WRONG_CHAIN",
+      `The RPC node serves chain ${chainId}, the deployment is on chain ${deployment.chainId}. Nothing was signed.`,
+      "Correct chain.rpc or chain.deployment.",
+    );
+  for (const [name, address] of Object.entries(deployment)) {
+    if (typeof address !== "string") continue;
+    const code = await client.getCode({ address }).catch((cause: unknown) => {
+      throw rpcError(cause);
+    });
+    if (!code || code === "0x")
+      throw new EphemeshError(
+        "WRONG_CONTRACT",
+        `There is no contract at ${address}, where the deployment has ${name}. Nothing was signed.`,
+        "The deployment belongs to another chain, or the chain was started anew: correct chain.deployment.",
+      );
+  }
+}
+
+export function rpcError(cause: unknown): EphemeshError {
+  if (cause instanceof EphemeshError) return cause;
+  const text = cause instanceof Error ? (cause.message.split("\n")[0] ?? cause.name) : String(cause);
+  const answered = cause instanceof BaseError ? cause.walk((e) => e instanceof RpcRequestError) : null;
+  if (answered instanceof RpcRequestError)
+    return new EphemeshError(
+      "RPC_REFUSED",
+      `The RPC node answers with an error: ${answered.details ?? text}.`,
+      "It is tried again by itself; if it stays, the node is not set up for this chain (deployments/ has the configuration).",
+      { retryable: true, cause },
+    );
+  return new EphemeshError(
+    "RPC_UNREACHABLE",
+    `No RPC node answers: ${text} Running leases go on; nothing new is started.`,
+    "It is tried again by itself. Check chain.rpc and the way to the node; `ephemesh doctor` tries each URL.",
+    { retryable: true, cause },
+  );
+}

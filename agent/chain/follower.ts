@@ -1,0 +1,167 @@
+/**
+ * Reads events in block ranges from a cursor of our own, up to the finality depth. What a range caused is journaled in
+ * the same transaction that moves the cursor, so that a crash neither loses nor repeats an event. A changed block hash
+ * below the cursor is a reorganisation: the journal goes back to the fork and the chain is read again from there.
+ */
+import type { Log, PublicClient } from "viem";
+import type { ChainMessage } from "../coordinator/messages.ts";
+import type { ChainCursor, Journal } from "../journal/journal.ts";
+import { monotonicMillis } from "../model/time.ts";
+import { type Deployment, rpcError } from "./client.ts";
+import type { ChainClock } from "./clock.ts";
+
+export interface Head {
+  readonly number: number;
+  readonly timestampSeconds: number;
+}
+
+export interface Followed {
+  readonly head: Head;
+  readonly messages: readonly ChainMessage[];
+  /** Number of the block up to which the chain stayed what it was; null where nothing was taken back. */
+  readonly forkedAt: number | null;
+  readonly registerChanged: boolean;
+}
+
+interface Latest extends Head {
+  readonly hash: string;
+  readonly parentHash: string;
+  readonly logsBloom: string;
+}
+
+/** Nodes answer a bounded number of blocks at a time. */
+const RANGE = 500;
+const EMPTY_BLOCKS_UNWRITTEN = 16;
+
+export class ChainFollower {
+  readonly #client: PublicClient;
+  readonly #deployment: Deployment;
+  readonly #journal: Journal;
+  readonly #clock: ChainClock;
+  readonly #finalityDepth: number;
+  readonly #decode: (log: Log) => Promise<ChainMessage | null>;
+  #lastSeen = "";
+  #cursor: ChainCursor | null = null;
+
+  constructor(
+    client: PublicClient,
+    deployment: Deployment,
+    journal: Journal,
+    clock: ChainClock,
+    finalityDepth: number,
+    decode: (log: Log) => Promise<ChainMessage | null>,
+  ) {
+    this.#client = client;
+    this.#deployment = deployment;
+    this.#journal = journal;
+    this.#clock = clock;
+    this.#finalityDepth = finalityDepth;
+    this.#decode = decode;
+  }
+
+  /** Reads what is new; null if the head has not moved. @throws EphemeshError RPC_UNREACHABLE */
+  async advance(): Promise<Followed | null> {
+    const latest = await this.#latest();
+    if (latest.hash === this.#lastSeen) return null;
+    this.#clock.observe(latest.timestampSeconds, monotonicMillis());
+    const target = latest.number - this.#finalityDepth;
+    this.#cursor ??= this.#journal.cursor();
+    const isNext = this.#cursor?.blockHash === latest.parentHash;
+    const forkedAt = isNext ? null : await this.#rewindIfForked();
+    const messages: ChainMessage[] = [];
+    let registerChanged = false;
+    let from = (this.#cursor?.blockNumber ?? this.#deployment.fromBlock - 1) + 1;
+    while (from <= target) {
+      const to = Math.min(target, from + RANGE - 1);
+      const range = await this.#readRange(from, to, latest);
+      this.#keep(range.messages, range.head);
+      messages.push(...range.messages.map(({ message }) => message));
+      registerChanged ||= range.registerChanged;
+      from = to + 1;
+    }
+    this.#lastSeen = latest.hash;
+    return { head: { number: target, timestampSeconds: latest.timestampSeconds }, messages, forkedAt, registerChanged };
+  }
+
+  /** Blocks without anything of ours are read again after a crash, and so not worth a write each. */
+  #keep(messages: readonly { block: number; message: ChainMessage }[], head: ChainCursor): void {
+    const stored = this.#journal.cursor()?.blockNumber ?? Number.NEGATIVE_INFINITY;
+    if (messages.length > 0 || head.blockNumber - stored >= EMPTY_BLOCKS_UNWRITTEN)
+      this.#journal.appendBlocks(
+        messages.map(({ block, message }) => ({ block, body: message })),
+        [head],
+      );
+    this.#cursor = head;
+  }
+
+  async #readRange(from: number, to: number, latest: Latest) {
+    const { membership, auction, escrow } = this.#deployment;
+    const isLatest = from === latest.number && to === latest.number;
+    try {
+      const [logs, last] = await Promise.all([
+        isLatest && /^0x0*$/.test(latest.logsBloom)
+          ? []
+          : this.#client.getLogs({
+              address: [membership, auction, escrow],
+              fromBlock: BigInt(from),
+              toBlock: BigInt(to),
+            }),
+        to === latest.number ? latest : this.#client.getBlock({ blockNumber: BigInt(to) }),
+      ]);
+      const messages: { block: number; message: ChainMessage }[] = [];
+      for (const log of logs) {
+        const message = await this.#decode(log);
+        if (message) messages.push({ block: Number(log.blockNumber), message });
+      }
+      return {
+        messages,
+        head: { blockNumber: to, blockHash: last.hash },
+        registerChanged: logs.some((log) => log.address.toLowerCase() === membership.toLowerCase()),
+      };
+    } catch (cause) {
+      throw rpcError(cause);
+    }
+  }
+
+  async #rewindIfForked(): Promise<number | null> {
+    const remembered = this.#journal.rememberedBlocks();
+    const known =
+      this.#cursor && this.#cursor.blockNumber > (remembered[0]?.blockNumber ?? -1)
+        ? [this.#cursor, ...remembered]
+        : remembered;
+    for (const [i, block] of known.entries()) {
+      if ((await this.#hashOf(block.blockNumber)) !== block.blockHash) continue;
+      if (i === 0) return null;
+      return this.#rewindTo(block.blockNumber, block);
+    }
+    return known.length === 0 ? null : this.#rewindTo(this.#deployment.fromBlock - 1, null);
+  }
+
+  #rewindTo(blockNumber: number, cursor: ChainCursor | null): number {
+    this.#journal.rewindTo(blockNumber);
+    this.#cursor = cursor;
+    return blockNumber;
+  }
+
+  async #hashOf(blockNumber: number): Promise<string | null> {
+    try {
+      return (await this.#client.getBlock({ blockNumber: BigInt(blockNumber) })).hash;
+    } catch (cause) {
+      if ((cause as Error).name === "BlockNotFoundError") return null;
+      throw rpcError(cause);
+    }
+  }
+
+  async #latest(): Promise<Latest> {
+    const block = await this.#client.getBlock({ blockTag: "latest" }).catch((cause: unknown) => {
+      throw rpcError(cause);
+    });
+    return {
+      number: Number(block.number),
+      timestampSeconds: Number(block.timestamp),
+      hash: block.hash,
+      parentHash: block.parentHash,
+      logsBloom: block.logsBloom,
+    };
+  }
+}

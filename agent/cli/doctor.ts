@@ -1,0 +1,226 @@
+/** Finds what is wrong, and says how to mend each. Reads only; every check stands alone, so that one fault hides no other. */
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { execa } from "execa";
+import { privateKeyToAccount } from "viem/accounts";
+import { checkDeployment, connectChain, loadDeployment } from "../chain/client.ts";
+import { readRegions } from "../chain/registry.ts";
+import { type Config, loadConfig, meshdSocket, readSecret } from "../config.ts";
+import { probeRegion } from "../control/latency.ts";
+import { MeshdClient } from "../meshd-client.ts";
+import { EphemeshError } from "../model/errors.ts";
+import { prefixesOverlap } from "../model/prefix.ts";
+import { whoAmI } from "../serve.ts";
+import { printJson, printTable } from "./table.ts";
+
+interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly found: string;
+  readonly mend: string;
+}
+
+type Check = readonly [name: string, run: () => Promise<string> | string];
+
+/** True where nothing is wrong. */
+export async function doctor(options: { readonly config: string; readonly json?: boolean }): Promise<boolean> {
+  const findings: Finding[] = [];
+  const run = async ([check, look]: Check): Promise<void> => {
+    try {
+      findings.push({ check, ok: true, found: await look(), mend: "" });
+    } catch (error) {
+      const mend = error instanceof EphemeshError ? error.remedy : "";
+      findings.push({ check, ok: false, found: error instanceof Error ? error.message : String(error), mend });
+    }
+  };
+  let config: Config | undefined;
+  await run([
+    "configuration",
+    () => {
+      config = loadConfig(options.config);
+      return `region ${config.region}`;
+    },
+  ]);
+  for (const check of machineChecks()) await run(check);
+  if (config) for (const check of regionChecks(config)) await run(check);
+  if (options.json) printJson(findings);
+  else
+    printTable(
+      ["check", "", "found", "what to do"],
+      findings.map((f) => [f.check, f.ok ? "ok" : "WRONG", f.found, f.mend]),
+    );
+  return findings.every((finding) => finding.ok);
+}
+
+function machineChecks(): Check[] {
+  const tool = (name: string, args: string[], debianPackage: string): Check => [
+    `tool ${name}`,
+    async () => {
+      const { stdout, stderr } = await execa(name, args, { timeout: 3000 }).catch((cause: unknown) => {
+        throw new EphemeshError(
+          "TOOL_MISSING",
+          `${name} does not run: ${(cause as Error).message.split("\n")[0]}.`,
+          `Install the Debian package ${debianPackage}.`,
+        );
+      });
+      return (stdout || stderr).split("\n")[0] ?? "";
+    },
+  ];
+  return [
+    tool("ip", ["-V"], "iproute2"),
+    tool("tc", ["-V"], "iproute2"),
+    tool("nft", ["--version"], "nftables"),
+    tool("wg", ["--version"], "wireguard-tools"),
+    [
+      "wireguard",
+      async () => {
+        if (existsSync("/sys/module/wireguard")) return "in the kernel";
+        const { exitCode } = await execa("wireguard-go", ["--version"], { timeout: 3000, reject: false });
+        if (exitCode === undefined)
+          throw new EphemeshError(
+            "NO_WIREGUARD",
+            "The kernel has no WireGuard loaded, and wireguard-go is not installed.",
+            "modprobe wireguard, or install the Debian package wireguard-go.",
+          );
+        accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);
+        return "in user space (wireguard-go)";
+      },
+    ],
+    [
+      "privilege",
+      () => {
+        const effective = BigInt(
+          `0x${/^CapEff:\s+([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0"}`,
+        );
+        if (!((effective >> 12n) & 1n))
+          throw new EphemeshError(
+            "NO_CAPABILITY",
+            "CAP_NET_ADMIN is missing: no interface can be made.",
+            "Run `ephemesh up` as root or by its systemd unit.",
+          );
+        return "CAP_NET_ADMIN";
+      },
+    ],
+    [
+      "forwarding",
+      () => {
+        if (readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() !== "1")
+          throw new EphemeshError(
+            "NOT_A_ROUTER",
+            "net.ipv4.ip_forward is 0: this machine forwards nothing.",
+            "Run on the router that holds the peering; ephemesh does not change this setting.",
+          );
+        return "on";
+      },
+    ],
+  ];
+}
+
+function regionChecks(config: Config): Check[] {
+  const devices = networkInterfaces();
+  const client = () => connectChain(config.chain.rpc, loadDeployment(config.chain.deployment));
+  return [
+    ...Object.entries(config.keys).map(
+      ([name, file]): Check => [`key ${name}`, () => `${file}, mode 0600, ${readSecret(file).length} characters`],
+    ),
+    [
+      "journal",
+      () => {
+        statSync(config.stateDir);
+        const { bavail, bsize } = statfsSync(config.stateDir);
+        const free = bavail * bsize;
+        if (free < 64 * 1024 * 1024)
+          throw new EphemeshError(
+            "DISK_LOW",
+            `${Math.floor(free / 1024)} kB are free under the journal.`,
+            "Free space: salts and receipts are written before anything is done.",
+          );
+        return `${Math.floor(free / 1e6)} MB free`;
+      },
+    ],
+    ...config.underlays.map(
+      (underlay): Check => [
+        `underlay ${underlay.name}`,
+        async () => {
+          const own = devices[underlay.device]?.map((a) => a.address) ?? [];
+          if (!own.includes(underlay.address))
+            throw new EphemeshError(
+              "UNDERLAY_ADDRESS",
+              `${underlay.device} does not hold ${underlay.address} (it has ${own.join(", ") || "nothing, or is down"}).`,
+              "Correct underlays[].device or address, or bring the device up.",
+            );
+          return `${underlay.device} ${underlay.address}`;
+        },
+      ],
+    ),
+    ...config.primary.map(
+      (p): Check => [
+        `primary ${p.name}`,
+        () => {
+          statSync(`/sys/class/net/${p.device}`);
+          return `${p.device} (watched, never touched)`;
+        },
+      ],
+    ),
+    [
+      "chain",
+      async () => {
+        const deployment = loadDeployment(config.chain.deployment);
+        await checkDeployment(client(), deployment);
+        return `chain ${deployment.chainId}, block ${await client().getBlockNumber()}`;
+      },
+    ],
+    [
+      "region",
+      async () => {
+        const deployment = loadDeployment(config.chain.deployment);
+        const id = await whoAmI(
+          client(),
+          deployment,
+          config,
+          privateKeyToAccount(readSecret(config.keys.agent) as `0x${string}`).address,
+        );
+        const regions = await readRegions(client(), deployment.membership);
+        const own = regions.get(id);
+        for (const other of regions.values())
+          if (other.id !== id && own?.prefixes.some((a) => other.prefixes.some((b) => prefixesOverlap(a, b))))
+            throw new EphemeshError(
+              "PREFIX_OVERLAP",
+              `Prefixes of ${other.name} overlap this region's own.`,
+              "Have the consortium mend the register: the contract should have refused it.",
+            );
+        return `region ${id}, ${own?.prefixes.join(", ")}`;
+      },
+    ],
+    [
+      "peers",
+      async () => {
+        const deployment = loadDeployment(config.chain.deployment);
+        const regions = [...(await readRegions(client(), deployment.membership)).values()].filter(
+          (r) => r.name !== config.region && r.active,
+        );
+        const probed = await Promise.all(regions.map((r) => probeRegion(r, AbortSignal.timeout(5000))));
+        const silent = probed.filter((p) => p.rttMicros === null);
+        if (silent.length > 0)
+          throw new EphemeshError(
+            "PEERS_SILENT",
+            `${silent.map((p) => `${p.region.name} (${p.failure})`).join(", ")} of ${probed.length} do not answer.`,
+            "Check the way to their control URLs and their agents; TCP to control.listen must pass the firewall.",
+          );
+        return `${probed.length} answer`;
+      },
+    ],
+    [
+      "meshd",
+      async () => {
+        const meshd = new MeshdClient(meshdSocket(config));
+        try {
+          const [beat, found] = [await meshd.ask("heartbeat", {}), await meshd.ask("snapshot", {})];
+          return `up for ${Math.round(beat.uptimeMillis / 1000)} s, ${found.devices.length} interfaces`;
+        } finally {
+          meshd.close();
+        }
+      },
+    ],
+  ];
+}

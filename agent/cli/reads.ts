@@ -1,0 +1,139 @@
+/** What an operator looks at: each a read of the agent's API. */
+import type { auctionView, leaseView, meshView, statusView } from "../api/views.ts";
+import type { ScannedPeer } from "../scan/rank.ts";
+import { askAgent, isHealthy } from "./api-client.ts";
+import { printJson, printTable } from "./table.ts";
+
+interface Options {
+  readonly config: string;
+  readonly json?: boolean;
+  /** Also what is long over. */
+  readonly all?: boolean;
+}
+
+export async function checkHealth(config: string, what: "live" | "ready"): Promise<boolean> {
+  return isHealthy(config, what === "live" ? "/healthz" : "/readyz");
+}
+
+export async function showStatus(options: Options): Promise<void> {
+  const status = (await askAgent(options.config, "/v1/status")) as ReturnType<typeof statusView>;
+  if (options.json) return printJson(status);
+  console.log(
+    `${status.region} (region ${status.regionId}) on chain ${status.chain.chainId}: ${status.chain.reachable ? `block ${status.chain.block}` : "the chain cannot be reached; leases that run are kept up"}${status.draining ? ", draining" : ""}`,
+  );
+  console.log(`${status.meshd.up} of ${status.meshd.links} links up`);
+  printTable(
+    ["event", "mesh", "phase"],
+    status.meshes.map((m) => [m.key, m.id, m.phase]),
+  );
+}
+
+export async function showScan(options: Options): Promise<void> {
+  const peers = (await askAgent(options.config, "/v1/scan")) as ScannedPeer[];
+  if (options.json) return printJson(peers);
+  printTable(
+    ["region", "round trip ms", "distance km", "in reach", "why"],
+    peers.map((p) => [p.name, millis(p.rttMicros), p.distanceKm, p.included ? "yes" : "no", p.reason]),
+  );
+}
+
+export async function showAuctions(options: Options): Promise<void> {
+  const auctions = (await askAgent(options.config, `/v1/auctions${options.all ? "?all=1" : ""}`)) as ReturnType<
+    typeof auctionView
+  >[];
+  if (options.json) return printJson(auctions);
+  for (const auction of auctions) {
+    console.log(
+      `auction ${auction.auctionId} (${auction.kind}, by ${auction.opener}): lots of ${auction.lotMbps} Mbit/s for ${auction.slots} slots on ${auction.fabric}; ${auction.outcome}${auction.price === null ? "" : ` at ${auction.price} a lot and slot, ${auction.lotsTraded} lots`}`,
+    );
+    printTable(
+      ["#", "region", "side", "score", "price", "lots", "won"],
+      auction.orders.map((o) => [o.index, o.region, o.side, o.score, o.price, o.lots, o.won]),
+    );
+    if (auction.ownOrder && "declined" in auction.ownOrder)
+      console.log(`  no order of ours: ${auction.ownOrder.declined}`);
+    if (auction.ownOrder && "because" in auction.ownOrder)
+      for (const why of auction.ownOrder.because ?? []) console.log(`  ${why}`);
+  }
+  if (auctions.length === 0) console.log("no auctions seen yet");
+}
+
+export async function showLeases(options: Options): Promise<void> {
+  const leases = (await askAgent(options.config, `/v1/leases${options.all ? "?all=1" : ""}`)) as ReturnType<
+    typeof leaseView
+  >;
+  if (options.json) return printJson(leases);
+  printTable(
+    ["lease", "mesh", "buyer", "seller", "Mbit/s", "from", "to", "available s", "settled: buyer pays / seller gets"],
+    leases.map((l) => [
+      l.leaseId.slice(0, 10),
+      l.meshId,
+      l.buyer,
+      l.seller,
+      l.mbps,
+      clock(l.startSeconds),
+      clock(l.endSeconds),
+      l.receipt ? `${l.receipt.availableSeconds} of ${l.receipt.epochs * 10}` : null,
+      l.settled ? `${l.settled.buyerPays} / ${l.settled.sellerGets}` : null,
+    ]),
+  );
+}
+
+export async function showMeshes(options: Options): Promise<void> {
+  const meshes = (await askAgent(options.config, `/v1/meshes${options.all ? "?all=1" : ""}`)) as ReturnType<
+    typeof meshView
+  >[];
+  if (options.json) return printJson(meshes);
+  for (const mesh of meshes) {
+    console.log(
+      `mesh ${mesh.meshId ?? "(none yet)"} ${mesh.key}: ${mesh.phase}${mesh.failed ? `, ${mesh.failed}` : ""}${mesh.topology ? `; ${mesh.topology.reason}` : ""}`,
+    );
+    printTable(
+      ["peer", "device", "state", "round trip ms", "loss out/in ppm", "attempt"],
+      mesh.links.map((l) => [
+        l.peer,
+        "device" in l ? l.device : null,
+        l.state,
+        "rttMicros" in l ? millis(l.rttMicros) : null,
+        "rttMicros" in l ? `${l.lossForwardPpm ?? "–"}/${l.lossReversePpm ?? "–"}` : null,
+        l.attempt,
+      ]),
+    );
+    printTable(
+      ["to", "paid by", "path", "why"],
+      mesh.routes.map((r) => [
+        r.destinationName,
+        r.buyerName,
+        r.pathNames.length ? r.pathNames.join(" → ") : "standing peering",
+        r.reason,
+      ]),
+    );
+    if (mesh.dissolved)
+      console.log(
+        `  dissolved at ${clock(mesh.dissolved.atSeconds)}, ${mesh.dissolved.leftBehind} objects left; ${mesh.dissolved.links.filter((l) => l.peerSignature).length} of ${mesh.dissolved.links.length} teardown records signed by the other side`,
+      );
+  }
+  if (meshes.length === 0) console.log("no meshes");
+}
+
+export async function showReputation(options: Options): Promise<void> {
+  const regions = (await askAgent(options.config, "/v1/regions")) as {
+    id: number;
+    name: string;
+    active: boolean;
+    score: number;
+  }[];
+  if (options.json) return printJson(regions);
+  printTable(
+    ["region", "name", "score of 1,000,000", "state"],
+    regions.sort((a, b) => b.score - a.score).map((r) => [r.id, r.name, r.score, r.active ? "active" : "suspended"]),
+  );
+}
+
+function millis(micros: number | null): string | null {
+  return micros === null ? null : (micros / 1000).toFixed(1);
+}
+
+function clock(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(11, 19);
+}

@@ -1,0 +1,21 @@
+/** Tables for people; nothing of it where the output is JSON. */
+import Table from "cli-table3";
+
+export function printTable(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): void {
+  if (rows.length === 0) {
+    console.log(`(none: ${head.join(", ")})`);
+    return;
+  }
+  const plain = !process.stdout.isTTY || process.env.NO_COLOR !== undefined;
+  const table = new Table({
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
+    head: [...head],
+    style: plain ? { head: [], border: [] } : { head: ["bold"], border: ["grey"] },
+  });
+  table.push(...rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell)))));
+  console.log(table.toString());
+}
+
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2));
+}

@@ -1,0 +1,148 @@
+/** Asks a peer over the control channel and checks that the answer is its own. Tries each of its URLs, last good first. */
+import { randomBytes } from "node:crypto";
+import { type Hex, zeroHash } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import { z } from "zod";
+import { EphemeshError } from "../model/errors.ts";
+import type { RegionId } from "../model/ids.ts";
+import { type ControlDomain, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
+
+export interface ControlPeer {
+  readonly id: RegionId;
+  readonly controlUrls: readonly string[];
+}
+
+const answer = z.union([
+  z.object({ refused: z.object({ code: z.string(), message: z.string() }) }),
+  z.object({ body: z.unknown() }),
+]);
+
+export class ControlClient {
+  readonly #self: RegionId;
+  readonly #domain: ControlDomain;
+  readonly #key: PrivateKeyAccount;
+  readonly #agentKeyOf: (region: RegionId) => Hex | null;
+  readonly #lastGood = new Map<RegionId, string>();
+
+  constructor(
+    self: RegionId,
+    domain: ControlDomain,
+    key: PrivateKeyAccount,
+    agentKeyOf: (region: RegionId) => Hex | null,
+  ) {
+    this.#self = self;
+    this.#domain = domain;
+    this.#key = key;
+    this.#agentKeyOf = agentKeyOf;
+  }
+
+  /** @throws EphemeshError PEER_UNREACHABLE (retryable), or the peer's refusal by its own code */
+  async ask(
+    peer: ControlPeer,
+    kind: string,
+    body: unknown,
+    options: { subject?: Hex; timeoutMillis?: number; signal?: AbortSignal } = {},
+  ): Promise<unknown> {
+    const last = this.#lastGood.get(peer.id);
+    const urls = last ? [last, ...peer.controlUrls.filter((url) => url !== last)] : peer.controlUrls;
+    let failure: unknown = new Error("it has no control URL");
+    for (const url of urls) {
+      try {
+        const reply = await this.#post(url, peer.id, kind, body, options);
+        this.#lastGood.set(peer.id, url);
+        return reply;
+      } catch (error) {
+        if (error instanceof EphemeshError && !error.retryable) throw error;
+        failure = error;
+      }
+    }
+    const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
+    throw new EphemeshError(
+      "PEER_UNREACHABLE",
+      `Region ${peer.id} does not answer "${kind}": ${cause instanceof Error ? cause.message : cause}.`,
+      "It is asked again while the event lasts; `ephemesh doctor` checks the way to each peer.",
+      { retryable: true, cause: failure },
+    );
+  }
+
+  async #post(
+    url: string,
+    to: RegionId,
+    kind: string,
+    body: unknown,
+    options: { subject?: Hex; timeoutMillis?: number; signal?: AbortSignal },
+  ): Promise<unknown> {
+    const nonce = `0x${randomBytes(16).toString("hex")}`;
+    const request = await seal(
+      {
+        version: PROTOCOL_VERSION,
+        from: this.#self,
+        to,
+        subject: options.subject ?? zeroHash,
+        kind,
+        nonce,
+        expiresAtSeconds: Math.floor(Date.now() / 1000) + LIFETIME_SECONDS,
+        body: JSON.stringify(body),
+      },
+      this.#domain,
+      this.#key,
+    );
+    const timeout = AbortSignal.timeout(options.timeoutMillis ?? 3000);
+    const response = await fetch(`${url}/v1/control`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(request),
+      signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
+      redirect: "error",
+    });
+    const text = await boundedText(response, 64 * 1024);
+    if (!response.ok) {
+      const refused = z.object({ code: z.string(), message: z.string() }).safeParse(tryJson(text));
+      const { code, message } = refused.success
+        ? refused.data
+        : { code: "CONTROL_FAILED", message: `HTTP ${response.status}` };
+      throw new EphemeshError(code, `Region ${to} refuses "${kind}": ${message}`, "Nothing was agreed.", {
+        retryable: response.status === 429 || response.status >= 500,
+      });
+    }
+    const reply = await open(tryJson(text), this.#domain, {
+      self: this.#self,
+      nowSeconds: Math.floor(Date.now() / 1000),
+      agentKeyOf: this.#agentKeyOf,
+    });
+    if (reply.from !== to || reply.nonce !== nonce || reply.kind !== `${kind}-reply`)
+      throw new EphemeshError(
+        "CONTROL_WRONG_REPLY",
+        `The answer to "${kind}" is not region ${to}'s.`,
+        "Nothing was agreed.",
+      );
+    const result = answer.parse(tryJson(reply.body));
+    if ("refused" in result)
+      throw new EphemeshError(
+        result.refused.code,
+        `Region ${to} refuses "${kind}": ${result.refused.message}`,
+        "Nothing was agreed.",
+      );
+    return result.body;
+  }
+}
+
+async function boundedText(response: Response, limitBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > limitBytes)
+      throw new EphemeshError("CONTROL_MALFORMED", "The answer is too large.", "Nothing was agreed.");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The signed envelope of every control-channel message: EIP-712 by the sender's agent key, bound to chain, deployment,
+ * both parties, subject (lease, link, mesh or zero), kind, body, a nonce and an expiry. A reply carries the request's nonce, so neither can be
+ * replayed as an answer to something else.
+ */
+import { type Hex, hashTypedData, keccak256, recoverTypedDataAddress, stringToHex, type TypedDataDomain } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import { z } from "zod";
+import { EphemeshError } from "../model/errors.ts";
+import { hex32, type RegionId, regionId } from "../model/ids.ts";
+
+/** Spoken by this release; peers in the window are answered, older ones with a warning, others refused. */
+export const PROTOCOL_VERSION = 1;
+export const OLDEST_ACCEPTED_VERSION = 1;
+/** A message is valid for this long after it was made; clocks may differ by as much. */
+export const LIFETIME_SECONDS = 60;
+
+export const envelope = z.strictObject({
+  version: z.number().int(),
+  from: regionId,
+  to: regionId,
+  subject: hex32,
+  kind: z.string().max(40),
+  nonce: z.string().regex(/^0x[0-9a-f]{32}$/),
+  expiresAtSeconds: z.number().int().nonnegative(),
+  /** JSON text: what is signed is exactly what was sent. */
+  body: z.string().max(48_000),
+  signature: z.string().regex(/^0x[0-9a-f]{130}$/),
+});
+export type Envelope = z.infer<typeof envelope>;
+export type Unsigned = Omit<Envelope, "signature">;
+
+export interface ControlDomain {
+  readonly chainId: number;
+  readonly membership: Hex;
+}
+
+const TYPES = {
+  ControlMessage: [
+    { name: "from", type: "uint32" },
+    { name: "to", type: "uint32" },
+    { name: "subject", type: "bytes32" },
+    { name: "kind", type: "string" },
+    { name: "bodyHash", type: "bytes32" },
+    { name: "nonce", type: "bytes16" },
+    { name: "expiresAtSeconds", type: "uint64" },
+  ],
+} as const;
+
+export async function seal(unsigned: Unsigned, domain: ControlDomain, key: PrivateKeyAccount): Promise<Envelope> {
+  return { ...unsigned, signature: await key.signTypedData(typedData(unsigned, domain)) };
+}
+
+export function digestOf(message: Unsigned, domain: ControlDomain): Hex {
+  return hashTypedData(typedData(message, domain));
+}
+
+export interface Expectation {
+  readonly self: RegionId;
+  readonly nowSeconds: number;
+  /** Agent key of a region as registered on chain; null for a region that is unknown. */
+  agentKeyOf(region: RegionId): Hex | null;
+}
+
+/** @throws EphemeshError CONTROL_MALFORMED, CONTROL_VERSION, CONTROL_NOT_FOR_US, CONTROL_EXPIRED, CONTROL_UNKNOWN_SENDER, CONTROL_SIGNATURE */
+export async function open(raw: unknown, domain: ControlDomain, expected: Expectation): Promise<Envelope> {
+  const parsed = envelope.safeParse(raw);
+  if (!parsed.success) throw refusal("CONTROL_MALFORMED", "The message is not a control envelope.");
+  const message = parsed.data;
+  if (message.version < OLDEST_ACCEPTED_VERSION || message.version > PROTOCOL_VERSION)
+    throw refusal(
+      "CONTROL_VERSION",
+      `Control protocol ${message.version} is not spoken here (${OLDEST_ACCEPTED_VERSION} to ${PROTOCOL_VERSION}).`,
+    );
+  if (message.to !== expected.self) throw refusal("CONTROL_NOT_FOR_US", `The message is for region ${message.to}.`);
+  if (
+    message.expiresAtSeconds < expected.nowSeconds ||
+    message.expiresAtSeconds > expected.nowSeconds + 2 * LIFETIME_SECONDS
+  )
+    throw refusal(
+      "CONTROL_EXPIRED",
+      "The message has expired or is from the future: the clocks differ by more than a minute.",
+    );
+  const registered = expected.agentKeyOf(message.from);
+  if (!registered) throw refusal("CONTROL_UNKNOWN_SENDER", `Region ${message.from} is not registered.`);
+  const { signature, ...unsigned } = message;
+  const signer = await recoverTypedDataAddress({ ...typedData(unsigned, domain), signature: signature as Hex }).catch(
+    () => null,
+  );
+  if (signer?.toLowerCase() !== registered.toLowerCase())
+    throw refusal("CONTROL_SIGNATURE", `The message is not signed by the agent key of region ${message.from}.`);
+  return message;
+}
+
+function typedData(message: Unsigned, domain: ControlDomain) {
+  return {
+    domain: {
+      name: "ephemesh control",
+      version: "1",
+      chainId: domain.chainId,
+      verifyingContract: domain.membership,
+    } satisfies TypedDataDomain,
+    types: TYPES,
+    primaryType: "ControlMessage" as const,
+    message: {
+      from: message.from,
+      to: message.to,
+      subject: message.subject as Hex,
+      kind: `${message.version}:${message.kind}`,
+      bodyHash: keccak256(stringToHex(message.body)),
+      nonce: message.nonce as Hex,
+      expiresAtSeconds: BigInt(message.expiresAtSeconds),
+    },
+  };
+}
+
+function refusal(code: string, what: string): EphemeshError {
+  return new EphemeshError(code, what, "Nothing was done with it.");
+}

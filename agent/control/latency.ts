@@ -1,0 +1,51 @@
+/** Round trips to peers, measured over the control channel's connection by an empty request: no signature, no state. */
+import type { RegionId } from "../model/ids.ts";
+import type { Region } from "../model/region.ts";
+import type { ProbedRegion } from "../scan/rank.ts";
+
+const PINGS = 4;
+const TIMEOUT_MILLIS = 1500;
+
+/** The least of a few round trips; the first one only opens the connection. Tries each URL until one answers. */
+export async function probeRegion(region: Region, signal: AbortSignal): Promise<ProbedRegion> {
+  let failure = "it has no control URL";
+  for (const url of region.controlUrls) {
+    try {
+      let least = Number.POSITIVE_INFINITY;
+      for (let i = 0; i <= PINGS; i++) {
+        const sent = performance.now();
+        const response = await fetch(`${url}/v1/ping`, {
+          signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MILLIS)]),
+          redirect: "error",
+        });
+        await response.arrayBuffer();
+        if (!response.ok) throw new Error(`HTTP ${response.status}`);
+        if (i > 0) least = Math.min(least, performance.now() - sent);
+      }
+      return { region, rttMicros: Math.round(least * 1000) };
+    } catch (error) {
+      signal.throwIfAborted();
+      failure =
+        error instanceof Error && error.cause instanceof Error ? error.cause.message : String((error as Error).message);
+    }
+  }
+  return { region, rttMicros: null, failure };
+}
+
+/** Measured round trips, remembered for a minute. */
+export class LatencyTable {
+  readonly #known = new Map<RegionId, { probed: ProbedRegion; atMillis: number }>();
+
+  async measure(regions: readonly Region[], freshMillis: number, signal: AbortSignal): Promise<ProbedRegion[]> {
+    return Promise.all(
+      regions.map(async (region) => {
+        const known = this.#known.get(region.id);
+        if (known && known.probed.rttMicros !== null && performance.now() - known.atMillis < freshMillis)
+          return known.probed;
+        const probed = await probeRegion(region, signal);
+        this.#known.set(region.id, { probed, atMillis: performance.now() });
+        return probed;
+      }),
+    );
+  }
+}

@@ -1,0 +1,117 @@
+/** The control channel's listening side: bounded, rate-limited, signed both ways. Decides nothing: handlers do. */
+import { createServer, type Server } from "node:http";
+import express, { type NextFunction, type Request, type Response } from "express";
+import type { Hex } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import { EphemeshError } from "../model/errors.ts";
+import type { RegionId } from "../model/ids.ts";
+import { type ControlDomain, type Envelope, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
+import { RateLimit, ReplayGuard } from "./rate-limit.ts";
+
+export type ControlHandler = (from: RegionId, subject: Hex, body: unknown) => Promise<unknown>;
+
+export interface ControlServerOptions {
+  readonly self: RegionId;
+  readonly domain: ControlDomain;
+  readonly key: PrivateKeyAccount;
+  readonly agentKeyOf: (region: RegionId) => Hex | null;
+  readonly handlers: Readonly<Record<string, ControlHandler>>;
+  readonly onRefused: (remoteAddress: string, error: EphemeshError) => void;
+}
+
+const BODY_LIMIT = "64kb";
+
+export async function listenControl(
+  address: { host: string; port: number },
+  options: ControlServerOptions,
+): Promise<Server> {
+  // Agents talk a few messages a second at most; the first bound is by address (before any signature is checked).
+  const byAddress = new RateLimit(100, 300);
+  const bySender = new RateLimit(50, 200);
+  const replays = new ReplayGuard();
+
+  const app = express();
+  app.disable("x-powered-by");
+  app.use((request, response, next) => {
+    if (byAddress.allows(request.socket.remoteAddress ?? "", performance.now())) return next();
+    response
+      .status(429)
+      .json({ code: "CONTROL_FLOOD", message: "Too many messages from this address; they are dropped for a while." });
+  });
+  app.get("/v1/ping", (_, response) => {
+    response.status(204).end();
+  });
+  app.post("/v1/control", express.json({ limit: BODY_LIMIT, strict: true }), async (request, response) => {
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    const message = await open(request.body, options.domain, {
+      self: options.self,
+      nowSeconds,
+      agentKeyOf: options.agentKeyOf,
+    });
+    if (!bySender.allows(String(message.from), performance.now()))
+      throw new EphemeshError(
+        "CONTROL_FLOOD",
+        `Region ${message.from} sends too much.`,
+        "It is answered again in a second.",
+        { retryable: true },
+      );
+    if (!replays.isFresh(`${message.from}:${message.nonce}`, message.expiresAtSeconds, nowSeconds))
+      throw new EphemeshError("CONTROL_REPLAY", "The message was seen before.", "Nothing was done with it.");
+    response.json(await answer(message, options));
+  });
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const refusal = asRefusal(error);
+    options.onRefused(request.socket.remoteAddress ?? "?", refusal);
+    if (!response.headersSent)
+      response
+        .status(refusal.code === "CONTROL_FLOOD" ? 429 : 400)
+        .json({ code: refusal.code, message: refusal.message });
+  });
+
+  const server = createServer(
+    { requestTimeout: 5000, headersTimeout: 3000, keepAliveTimeout: 30_000, maxHeaderSize: 8192 },
+    app,
+  );
+  server.maxConnections = 512;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  return server;
+}
+
+async function answer(request: Envelope, options: ControlServerOptions): Promise<Envelope> {
+  const handler = options.handlers[request.kind];
+  const result = !handler
+    ? { refused: { code: "CONTROL_UNKNOWN_KIND", message: `This agent does not know "${request.kind}".` } }
+    : await handler(request.from, request.subject as Hex, JSON.parse(request.body)).then(
+        (body) => ({ body }),
+        (error: unknown) => ({ refused: { code: asRefusal(error).code, message: asRefusal(error).message } }),
+      );
+  return seal(
+    {
+      version: PROTOCOL_VERSION,
+      from: options.self,
+      to: request.from,
+      subject: request.subject,
+      kind: `${request.kind}-reply`,
+      nonce: request.nonce,
+      expiresAtSeconds: Math.floor(Date.now() / 1000) + LIFETIME_SECONDS,
+      body: JSON.stringify(result),
+    },
+    options.domain,
+    options.key,
+  );
+}
+
+function asRefusal(error: unknown): EphemeshError {
+  if (error instanceof EphemeshError) return error;
+  const type = (error as { type?: string }).type ?? "";
+  if (type.startsWith("entity."))
+    return new EphemeshError("CONTROL_MALFORMED", `The message is refused: ${type}.`, "Nothing was done with it.");
+  return new EphemeshError(
+    "CONTROL_FAILED",
+    error instanceof Error ? error.message : String(error),
+    "Nothing was done with it.",
+  );
+}

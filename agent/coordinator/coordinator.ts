@@ -1,0 +1,223 @@
+/**
+ * Runs every mesh's life: folds messages into the world, asks `nextActions` what must happen, and lets handlers do it,
+ * one at a time for each action's key, with back-off and jitter after a failure.
+ */
+import type { ChainFollower, Followed } from "../chain/follower.ts";
+import { EphemeshError } from "../model/errors.ts";
+import type { LinkId } from "../model/ids.ts";
+import { monotonicMillis } from "../model/time.ts";
+import { handle } from "./handlers/handle.ts";
+import { type Mesh, phaseOf } from "./mesh.ts";
+import { MeshReconciler } from "./mesh-reconciler.ts";
+import type { LocalMessage, Message } from "./messages.ts";
+import { type Action, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
+import { emptyWorld, reduce, type World } from "./reduce.ts";
+import { chainNow, type Site } from "./site.ts";
+
+const TICK_MILLIS = 100;
+/** The chain is asked this often while an event lives, and seldom at rest. */
+const POLL_ACTIVE_MILLIS = 150;
+const POLL_IDLE_MILLIS = 1000;
+const FIRST_BACKOFF_MILLIS = 100;
+const LONGEST_BACKOFF_MILLIS = 5000;
+/** "Not yet" is part of agreeing with somebody; what lasts longer is worth a line. */
+const NOTICEABLE_FAILURES = 8;
+const SETTLE_DOWN_MILLIS = 250;
+const MANY_ATTEMPTS = 1000;
+
+interface Attempts {
+  running: boolean;
+  failures: number;
+  notBeforeMillis: number;
+}
+
+export class Coordinator {
+  #world: World = emptyWorld;
+  readonly #attempts = new Map<string, Attempts>();
+  readonly #site: Site;
+  readonly #follower: ChainFollower;
+  readonly #reconciler: MeshReconciler;
+  readonly #onRegisterChanged: () => Promise<void>;
+  readonly #onChainMessage: (message: Message) => void;
+  #blockNumber = 0;
+  #chainFailures = 0;
+  #nextPollMillis = 0;
+  #polling = false;
+  #draining = false;
+  #running = new Set<Promise<void>>();
+  #wake: () => void = () => undefined;
+
+  constructor(
+    site: Site,
+    follower: ChainFollower,
+    onRegisterChanged: () => Promise<void>,
+    onChainMessage: (message: Message) => void,
+  ) {
+    this.#site = site;
+    this.#follower = follower;
+    this.#reconciler = new MeshReconciler(site);
+    this.#onRegisterChanged = onRegisterChanged;
+    this.#onChainMessage = onChainMessage;
+  }
+
+  get world(): World {
+    return this.#world;
+  }
+
+  get links(): ReadonlyMap<LinkId, LinkState> {
+    return this.#reconciler.links;
+  }
+
+  get chainReachable(): boolean {
+    return this.#chainFailures === 0;
+  }
+
+  get blockNumber(): number {
+    return this.#blockNumber;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get reconciler(): MeshReconciler {
+    return this.#reconciler;
+  }
+
+  /** Nothing new is started from here on; what runs is finished. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  dispatch(message: LocalMessage): void {
+    this.#site.journal.append(message);
+    this.#world = reduce(this.#world, message);
+    this.#wake();
+  }
+
+  /** Folds the journal again from its beginning: at start, and when a reorganisation took something back. */
+  refold(): void {
+    this.#world = this.#site.journal.messages().reduce((world, { body }) => reduce(world, body as Message), emptyWorld);
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#site;
+    this.refold();
+    while (!signal.aborted) {
+      this.#pollChain();
+      if (this.#site.clock.isSet) {
+        void this.#reconciler.reconcile(this.#activeMeshes());
+        for (const mesh of this.#world.meshes.values()) this.#advance(mesh);
+      }
+      await this.#untilWoken(this.#activeMeshes().length > 0 ? TICK_MILLIS : POLL_IDLE_MILLIS);
+    }
+    await Promise.allSettled(this.#running);
+  }
+
+  #activeMeshes(): Mesh[] {
+    const now = this.#site.clock.isSet ? chainNow(this.#site) : 0;
+    return [...this.#world.meshes.values()].filter((mesh) => {
+      const phase = phaseOf(mesh, this.#site.self, now);
+      return phase !== "over" || mesh.auctions.some((a) => a.outcome === null) || this.#reconciler.isApplied(mesh);
+    });
+  }
+
+  #advance(mesh: Mesh): void {
+    const facts = {
+      self: this.#site.self,
+      blockNumber: this.#blockNumber,
+      nowSeconds: chainNow(this.#site),
+      chainReachable: this.chainReachable,
+      clearBlocks: this.#site.constants.clearBlocks,
+      draining: this.#draining,
+      sells: this.#site.config.sell !== undefined,
+      links: this.#reconciler.links,
+    };
+    for (const action of nextActions(mesh, facts)) this.#start(mesh, action);
+  }
+
+  #start(mesh: Mesh, action: Action): void {
+    const key = keyOfAction(mesh, action);
+    const attempts = this.#attempts.get(key) ?? { running: false, failures: 0, notBeforeMillis: 0 };
+    if (attempts.running || monotonicMillis() < attempts.notBeforeMillis) return;
+    attempts.running = true;
+    this.#attempts.set(key, attempts);
+    const work = handle(this.#site, mesh, action)
+      .then(
+        () => this.#succeeded(key),
+        (error: unknown) => this.#failed(key, action, attempts, error),
+      )
+      .then(() => {
+        this.#running.delete(work);
+        this.#wake();
+      });
+    this.#running.add(work);
+  }
+
+  /** What an action did shows in the state only when its event is read: until then it is not done again at once. */
+  #succeeded(key: string): void {
+    if (this.#attempts.size > MANY_ATTEMPTS)
+      for (const [old, { running }] of this.#attempts) if (!running) this.#attempts.delete(old);
+    this.#attempts.set(key, { running: false, failures: 0, notBeforeMillis: monotonicMillis() + SETTLE_DOWN_MILLIS });
+  }
+
+  #failed(key: string, action: Action, attempts: Attempts, error: unknown): void {
+    attempts.running = false;
+    attempts.failures += 1;
+    const wait =
+      Math.min(LONGEST_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS * 2 ** (attempts.failures - 1)) *
+      (0.75 + Math.random() / 2);
+    attempts.notBeforeMillis = monotonicMillis() + wait;
+    if (this.#site.signal.aborted) return;
+    const code = error instanceof EphemeshError ? error.code : "UNEXPECTED";
+    const level = code === "UNEXPECTED" ? "error" : attempts.failures > NOTICEABLE_FAILURES ? "warn" : "debug";
+    this.#site.log[level](
+      { code, action: action.kind, key, failures: attempts.failures, err: level === "error" ? error : undefined },
+      error instanceof Error ? error.message : String(error),
+    );
+  }
+
+  #pollChain(): void {
+    if (this.#polling || monotonicMillis() < this.#nextPollMillis) return;
+    this.#polling = true;
+    this.#follower
+      .advance()
+      .then(async (followed) => {
+        if (this.#chainFailures > 0) this.#site.log.info("the chain answers again");
+        this.#chainFailures = 0;
+        if (followed) await this.#absorb(followed);
+      })
+      .catch((error: unknown) => {
+        if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
+          this.#site.log.warn({ err: error }, "the chain cannot be reached; leases that run are kept up");
+      })
+      .finally(() => {
+        const calm = this.#activeMeshes().length > 0 ? POLL_ACTIVE_MILLIS : POLL_IDLE_MILLIS;
+        this.#nextPollMillis = monotonicMillis() + Math.min(10_000, calm * 2 ** Math.min(6, this.#chainFailures));
+        this.#polling = false;
+      });
+  }
+
+  async #absorb(followed: Followed): Promise<void> {
+    this.#blockNumber = followed.head.number;
+    if (followed.forkedAt !== null) {
+      this.#site.log.warn({ forkedAt: followed.forkedAt }, "the chain was reorganised; what it took back is withdrawn");
+      this.refold();
+      void this.#site.sender.resume(this.#site.signal).catch(() => undefined);
+    } else this.#world = followed.messages.reduce<World>(reduce, this.#world);
+    followed.messages.forEach(this.#onChainMessage);
+    if (followed.registerChanged) await this.#onRegisterChanged();
+    this.#wake();
+  }
+
+  #untilWoken(millis: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, millis);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#site.signal.aborted) this.#wake();
+    });
+  }
+}

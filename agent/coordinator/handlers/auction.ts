@@ -1,0 +1,256 @@
+import { randomBytes } from "node:crypto";
+import type { Hex } from "viem";
+import { findCertificate } from "../../auction/clearing.ts";
+import { commitmentOf, SIDES, type Side } from "../../auction/commitment.ts";
+import {
+  type Declined,
+  lotFor,
+  type OrderPlan,
+  type OrderTerms,
+  type Purse,
+  planAsk,
+  planBid,
+  priceCapFor,
+  spareMbps,
+} from "../../auction/strategy.ts";
+import { capacityAuctionAbi } from "../../chain/abi/capacity-auction.ts";
+import { leaseEscrowAbi } from "../../chain/abi/lease-escrow.ts";
+import { ContractRefusal } from "../../chain/refusals.ts";
+import { EphemeshError } from "../../model/errors.ts";
+import { EVENT_KINDS } from "../../model/event.ts";
+import type { AuctionId } from "../../model/ids.ts";
+import { ATTRIBUTES, distanceKm } from "../../model/region.ts";
+import { type Auction, type AuctionTerms, isOver, type Mesh, type PreparedOrder } from "../mesh.ts";
+import type { Action } from "../next-actions.ts";
+import { chainNow, regionOf, type Site } from "../site.ts";
+
+const NO_TRADE = 65_535;
+/** Cells are opened a little wider than the farthest peer, whose place is rounded on chain. */
+const CELL_MARGIN = 1.02;
+const EARTH_RADIUS_KM = 6371;
+
+type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
+
+export async function openAuction(site: Site, mesh: Mesh): Promise<void> {
+  const { event } = mesh;
+  if (!event || !mesh.peers) return;
+  const policy = site.config.buy[event.kind];
+  if (!policy) {
+    site.dispatch({
+      type: "EventFailed",
+      mesh: mesh.key,
+      reason: `the policy buys nothing for a ${event.kind} (buy.${event.kind})`,
+    });
+    return;
+  }
+  const fabric = site.config.underlays[0]!.fabric;
+  const lotMbps = lotFor(event.demandMbps);
+  const farthestKm = Math.max(...mesh.peers.filter((peer) => peer.included).map((peer) => peer.distanceKm));
+  const cosine = Math.floor(1e9 * Math.cos(Math.min(Math.PI, (farthestKm * CELL_MARGIN) / EARTH_RADIUS_KM)));
+  const opening = {
+    kind: EVENT_KINDS.indexOf(event.kind),
+    earlier: 0,
+    fabric: site.constants.fabrics.indexOf(fabric),
+    cosine: Math.min(cosine, site.constants.widestCosine),
+    attributes: site.config.accept.require.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0),
+    leastScore: false,
+    // A seller and another seller are at most twice the radius apart.
+    latencyBoundMicros: Math.round(2000 * site.config.accept.radius.rttMillis),
+    lotMbps,
+    slots: Math.min(65_535, Math.max(5, Math.ceil(event.durationSeconds / 60))),
+    earliestStart: 0,
+    priceCap: priceCapFor(policy, lotMbps),
+    profile: 0,
+  };
+  try {
+    await site.sender.send(`open:${event.id}`, auctionCall(site, "open", [site.self, opening]), site.signal);
+  } catch (error) {
+    if (!(error instanceof ContractRefusal)) throw error;
+    site.dispatch({ type: "EventFailed", mesh: mesh.key, reason: `${error.message} ${error.remedy}` });
+  }
+}
+
+export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: Of<"prepare-order">): Promise<void> {
+  const { terms } = auctionOf(mesh, auctionId);
+  const purse = await readPurse(site);
+  // From here to the dispatch nothing waits, so that two auctions cannot both be offered the same capacity (INV-11).
+  const plan = side === "bid" ? bidFor(site, mesh, terms, purse) : askFor(site, terms, purse);
+  if ("declined" in plan) site.dispatch({ type: "OrderDeclined", auctionId, reason: plan.declined });
+  else site.dispatch({ type: "OrderPrepared", auctionId, order: sealOrder(site, auctionId, side, plan) });
+}
+
+export async function commitOrder(site: Site, mesh: Mesh, { auctionId }: Of<"commit-order">): Promise<void> {
+  const order = preparedOrder(mesh, auctionId);
+  const { side, bond, commitment } = order;
+  try {
+    await site.sender.send(
+      `commit:${auctionId}`,
+      auctionCall(site, "commit", [auctionId, site.self, SIDES.indexOf(side), bond, commitment]),
+      site.signal,
+    );
+  } catch (error) {
+    if (!(error instanceof ContractRefusal) || error.refusal === "AlreadyOrdered") throw error;
+    site.log.warn({ auctionId, code: error.refusal }, error.message);
+    throw error;
+  }
+}
+
+export async function revealOrder(site: Site, mesh: Mesh, { auctionId, index }: Of<"reveal-order">): Promise<void> {
+  const { side, price, lots, boostBps, bond, salt } = preparedOrder(mesh, auctionId);
+  const opening = { index, regionId: site.self, side: SIDES.indexOf(side), price, lots, boostBps, bond, salt };
+  await site.sender.send(`reveal:${auctionId}`, auctionCall(site, "reveal", [auctionId, opening]), site.signal);
+}
+
+export async function clearAuction(site: Site, mesh: Mesh, { auctionId }: Of<"clear-auction">): Promise<void> {
+  const { orders, terms } = auctionOf(mesh, auctionId);
+  const certificate = findCertificate(
+    orders.flatMap(({ index, side, score, revealed }) =>
+      revealed ? [{ index, side, score, price: revealed.price, lots: revealed.lots, bps: revealed.bps }] : [],
+    ),
+    terms.priceCap,
+  );
+  const { bid, ask } = certificate ?? { bid: NO_TRADE, ask: NO_TRADE };
+  await quietly(
+    ["AlreadyCleared"],
+    site.sender.send(`clear:${auctionId}`, auctionCall(site, "clear", [auctionId, bid, ask]), site.signal),
+  );
+}
+
+export async function closeWithoutTrade(site: Site, { auctionId }: Of<"cancel-auction">): Promise<void> {
+  await quietly(
+    ["AlreadyCleared", "AlreadyCancelled"],
+    site.sender.send(`cancel:${auctionId}`, auctionCall(site, "cancel", [auctionId]), site.signal),
+  );
+}
+
+export async function collectOrder(site: Site, { auctionId, index }: Of<"collect-order">): Promise<void> {
+  await quietly(
+    ["AlreadyCollected"],
+    site.sender.send(`collect:${auctionId}`, auctionCall(site, "collect", [auctionId, [index]]), site.signal),
+  );
+}
+
+export async function readPurse(site: Site): Promise<Purse> {
+  const account = await site.client.readContract({
+    address: site.deployment.escrow,
+    abi: leaseEscrowAbi,
+    functionName: "account",
+    args: [site.self],
+  });
+  return { free: account.free, allowance: account.allowance, minBond: site.constants.minBond };
+}
+
+export function bidFor(site: Site, mesh: Mesh, terms: OrderTerms, purse: Purse): OrderPlan | Declined {
+  const policy = mesh.event && site.config.buy[mesh.event.kind];
+  if (!mesh.event || !policy) return { declined: "no event of this region wants capacity here" };
+  return planBid(mesh.event.demandMbps, policy, terms, purse, spentToday(site));
+}
+
+function askFor(site: Site, terms: AuctionTerms, purse: Purse): OrderPlan | Declined {
+  const { sell } = site.config;
+  const underlay = site.config.underlays.find((u) => u.fabric === terms.fabric);
+  if (!sell) return { declined: "the policy sells nothing (sell)" };
+  if (!underlay) return { declined: `this region has no underlay on fabric ${terms.fabric}` };
+  const [self, opener] = [regionOf(site, site.self), regionOf(site, terms.opener)];
+  if (self.organisation === opener.organisation) return { declined: "the opener belongs to the same organisation" };
+  const missing = ATTRIBUTES.filter(
+    (attribute, i) => (terms.attributes >>> i) & 1 && !self.attributes.includes(attribute),
+  );
+  if (missing.length > 0) return { declined: `the opener requires ${missing.join(", ")}` };
+  const { x, y, z } = self.place;
+  if (x * terms.place.x + y * terms.place.y + z * terms.place.z < terms.cosine * 1e9)
+    return { declined: `${Math.round(distanceKm(self.place, terms.place))} km from the opener, outside its cell` };
+  const spare = spareMbps(underlay.spareMbps, sell.reserveMbps, soldOrOffered(site, terms.fabric));
+  return planAsk(sell, spare, terms, purse);
+}
+
+/** Mbit/s of this region that are leased, or offered in an auction that is not over, on a fabric. */
+function soldOrOffered(site: Site, fabric: string): number {
+  const now = chainNow(site);
+  let total = 0;
+  for (const mesh of site.world().meshes.values())
+    for (const { terms, order, outcome, leases } of mesh.auctions) {
+      if (terms.fabric !== fabric) continue;
+      if (outcome === null && order && !("declined" in order) && order.side === "ask")
+        total += order.lots * terms.lotMbps;
+      for (const lease of leases) if (lease.seller === site.self && !isOver(mesh, lease, now)) total += lease.mbps;
+    }
+  return total;
+}
+
+/** What today's bids hold or have cost: settled leases by their price, the rest by what they lock. */
+function spentToday(site: Site): bigint {
+  const today = Math.floor(chainNow(site) / 86_400);
+  let total = 0n;
+  for (const mesh of site.world().meshes.values())
+    for (const { terms, order, outcome, leases } of mesh.auctions) {
+      if (!order || "declined" in order || order.side !== "bid" || Math.floor(terms.openedAtSeconds / 86_400) !== today)
+        continue;
+      if (outcome === null) total += BigInt(order.price) * BigInt(order.lots) * BigInt(terms.slots);
+      else if (!outcome.cancelled)
+        for (const lease of leases)
+          if (lease.buyer === site.self)
+            total +=
+              mesh.settled.get(lease.id)?.buyerPays ?? BigInt(outcome.price) * BigInt(lease.lots) * BigInt(terms.slots);
+    }
+  return total;
+}
+
+function sealOrder(site: Site, auctionId: AuctionId, side: Side, plan: OrderPlan): PreparedOrder {
+  const salt: Hex = `0x${randomBytes(32).toString("hex")}`;
+  const boostBps = 0;
+  const commitment = commitmentOf({
+    chainId: site.deployment.chainId,
+    auction: site.deployment.auction,
+    auctionId,
+    regionId: site.self,
+    side,
+    price: plan.price,
+    lots: plan.lots,
+    boostBps,
+    salt,
+  });
+  return {
+    side,
+    price: plan.price,
+    lots: plan.lots,
+    boostBps,
+    bond: plan.bond,
+    salt,
+    commitment,
+    because: plan.because,
+  };
+}
+
+function preparedOrder(mesh: Mesh, auctionId: AuctionId): PreparedOrder {
+  const { order } = auctionOf(mesh, auctionId);
+  if (!order || "declined" in order)
+    throw new EphemeshError(
+      "NO_ORDER",
+      `There is no order of ours in auction ${auctionId}.`,
+      "Nothing needs to be done.",
+    );
+  return order;
+}
+
+function auctionOf(mesh: Mesh, auctionId: AuctionId): Auction {
+  const found = mesh.auctions.find((auction) => auction.terms.id === auctionId);
+  if (!found)
+    throw new EphemeshError(
+      "UNKNOWN_AUCTION",
+      `Auction ${auctionId} is not part of ${mesh.key}.`,
+      "It may have been taken back by a reorganisation.",
+    );
+  return found;
+}
+
+function auctionCall(site: Site, functionName: string, args: readonly unknown[]) {
+  return { address: site.deployment.auction, abi: capacityAuctionAbi, functionName, args };
+}
+
+/** Somebody else was first: that is as good. */
+async function quietly(refusals: readonly string[], sending: Promise<void>): Promise<void> {
+  await sending.catch((error: unknown) => {
+    if (!(error instanceof ContractRefusal && refusals.includes(error.refusal))) throw error;
+  });
+}

@@ -1,0 +1,89 @@
+/** Takes a mesh down and has both sides of each link sign what its last counters were. */
+import { type Hex, recoverMessageAddress } from "viem";
+import { z } from "zod";
+import { EphemeshError } from "../../model/errors.ts";
+import { type LinkId, linkId, meshId, type RegionId } from "../../model/ids.ts";
+import type { Mesh, TeardownRecord } from "../mesh.ts";
+import type { Action } from "../next-actions.ts";
+import { chainNow, regionOf, type Site } from "../site.ts";
+
+const side = z.strictObject({
+  receivedBytes: z.number().int().nonnegative(),
+  sentBytes: z.number().int().nonnegative(),
+});
+const request = z.strictObject({ meshId, linkId, side });
+const answer = z.strictObject({ side, signature: z.string().regex(/^0x[0-9a-f]{130}$/) });
+
+export async function dissolve(site: Site, mesh: Mesh): Promise<void> {
+  const id = mesh.id!;
+  const links = [...mesh.links.values()].map(({ linkId: link }) => {
+    const counted = site.counters().get(link);
+    return {
+      linkId: link,
+      receivedBytes: counted?.receivedBytes ?? 0,
+      sentBytes: counted?.sentBytes ?? 0,
+      peerSignature: null,
+    };
+  });
+  await site.meshd.ask("removeMesh", { meshId: id });
+  const left = await site.meshd.ask("snapshot", {});
+  const record: TeardownRecord = {
+    atSeconds: chainNow(site),
+    links,
+    leftBehind: left.meshes.filter((m) => m === id).length + (left.meshes.length === 0 ? left.devices.length : 0),
+  };
+  site.dispatch({ type: "MeshDissolved", meshId: id, record });
+}
+
+export async function cosignTeardown(
+  site: Site,
+  mesh: Mesh,
+  { linkId: link, peer }: Extract<Action, { kind: "cosign-teardown" }>,
+): Promise<void> {
+  const own = countersOf(mesh, link);
+  const region = regionOf(site, peer);
+  const { side: theirs, signature } = answer.parse(
+    await site.control.ask(region, "teardown", { meshId: mesh.id, linkId: link, side: own }),
+  );
+  const signer = await recoverMessageAddress({
+    message: statement(link, site.self, own, peer, theirs),
+    signature: signature as Hex,
+  });
+  if (signer.toLowerCase() !== region.agentKey.toLowerCase())
+    throw new EphemeshError(
+      "TEARDOWN_SIGNATURE",
+      `The teardown record is not signed by region ${peer}.`,
+      "It is asked for again.",
+    );
+  site.dispatch({ type: "TeardownCosigned", meshId: mesh.id!, linkId: link, peerSignature: signature as Hex });
+}
+
+/** The other side's part: signs once its own interface is gone. @throws EphemeshError TEARDOWN_NOT_YET */
+export async function answerTeardown(site: Site, from: RegionId, body: unknown): Promise<z.infer<typeof answer>> {
+  const asked = request.parse(body);
+  const mesh = [...site.world().meshes.values()].find((m) => m.id === asked.meshId);
+  if (!mesh?.dissolved || mesh.links.get(asked.linkId)?.peer !== from)
+    throw new EphemeshError("TEARDOWN_NOT_YET", "The link still stands here.", "Ask again in a moment.", {
+      retryable: true,
+    });
+  const own = countersOf(mesh, asked.linkId);
+  return {
+    side: own,
+    signature: await site.key.signMessage({ message: statement(asked.linkId, from, asked.side, site.self, own) }),
+  };
+}
+
+function statement(
+  link: LinkId,
+  asker: RegionId,
+  askers: z.infer<typeof side>,
+  answerer: RegionId,
+  answerers: z.infer<typeof side>,
+): string {
+  return `ephemesh teardown of link ${link}: region ${asker} received ${askers.receivedBytes} and sent ${askers.sentBytes} bytes, region ${answerer} received ${answerers.receivedBytes} and sent ${answerers.sentBytes} bytes; the interfaces are gone.`;
+}
+
+function countersOf(mesh: Mesh, link: LinkId): z.infer<typeof side> {
+  const found = mesh.dissolved?.links.find((l) => l.linkId === link);
+  return { receivedBytes: found?.receivedBytes ?? 0, sentBytes: found?.sentBytes ?? 0 };
+}

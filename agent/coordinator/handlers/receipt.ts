@@ -1,0 +1,303 @@
+/**
+ * One receipt an epoch: the buyer's agent sends its counts, the seller's answers with the receipt that both counts make
+ * and its signature, the buyer's checks it, signs, and hands its signature back. What is lost on the way is healed by
+ * the next one, which is cumulative. A side that signed a receipt for some epochs never signs another one for them.
+ */
+import { type Hex, recoverTypedDataAddress } from "viem";
+import { z } from "zod";
+import { availableSeconds, type Counts, combine, disagreement } from "../../lease/metering.ts";
+import {
+  type CosignedReceipt,
+  EPOCH_SECONDS,
+  NO_RECEIPT,
+  type Receipt,
+  receiptHash,
+  receiptTypedData,
+} from "../../lease/receipt.ts";
+import { EphemeshError } from "../../model/errors.ts";
+import { hex32, leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
+import { linkOfLease } from "../links.ts";
+import { type GrantedLease, leasesOf, type Mesh } from "../mesh.ts";
+import type { Action } from "../next-actions.ts";
+import { chainNow, regionOf, type Site } from "../site.ts";
+
+/** Later than this an epoch without samples is one in which nothing was measured. */
+const JUDGED_AT_LATEST_SECONDS = 5;
+
+const natural = z.number().int().nonnegative();
+const amount = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform(BigInt);
+const signature = z
+  .string()
+  .regex(/^0x[0-9a-f]{130}$/)
+  .transform((text) => text as Hex);
+
+const countsSchema = z.strictObject({
+  available: natural,
+  receivedPackets: natural,
+  receivedBytes: natural,
+  sentPackets: natural,
+  sentBytes: natural,
+  worstRttMicros: natural,
+  worstLossPpm: natural,
+});
+const receiptSchema = z.strictObject({
+  leaseId: leaseIdSchema,
+  epochs: natural.max(2 ** 32 - 1),
+  available: natural.max(2 ** 32 - 1),
+  packetsToBuyer: amount,
+  bytesToBuyer: amount,
+  packetsToSeller: amount,
+  bytesToSeller: amount,
+  worstRttMicros: natural.max(2 ** 32 - 1),
+  worstLossPpm: natural.max(1_000_000),
+  release: z.boolean(),
+  previous: hex32.transform((text) => text as Hex),
+});
+const cosignedSchema = z.strictObject({
+  receipt: receiptSchema,
+  buyerSignature: signature,
+  sellerSignature: signature,
+});
+
+export const receiptRequest = z.strictObject({
+  leaseId: leaseIdSchema,
+  epochs: natural,
+  release: z.boolean(),
+  counts: countsSchema,
+  previous: cosignedSchema.nullable(),
+});
+const receiptAnswer = z.strictObject({ receipt: receiptSchema, signature });
+
+export async function exchangeReceipt(
+  site: Site,
+  mesh: Mesh,
+  { leaseId, epochs, release }: Extract<Action, { kind: "exchange-receipt" }>,
+): Promise<void> {
+  const lease = leaseOf(mesh, leaseId);
+  const previous = mesh.receipts.get(leaseId) ?? null;
+  const own = ownCounts(site, lease, epochs, previous?.receipt ?? null);
+  const seller = regionOf(site, lease.seller);
+  const request = { leaseId, epochs, release, counts: own, previous: previous && wire(previous) };
+  const { receipt, signature: sellerSignature } = receiptAnswer.parse(
+    await site.control.ask(seller, "receipt", request, { subject: leaseId as Hex }),
+  );
+  const expected = previous ? hashOf(site, previous.receipt) : NO_RECEIPT;
+  if (
+    receipt.leaseId !== leaseId ||
+    receipt.epochs !== epochs ||
+    receipt.release !== release ||
+    receipt.previous !== expected
+  )
+    throw new EphemeshError(
+      "RECEIPT_OTHER",
+      `Region ${lease.seller} answered with another receipt than was asked for.`,
+      "It was not signed; the next epoch's is cumulative.",
+    );
+  await verify(site, receipt, sellerSignature, seller.agentKey, lease.seller);
+  const objection = disagreement(receipt, own, "buyer");
+  if (objection)
+    throw new EphemeshError(
+      "RECEIPT_DISPUTED",
+      `The receipt of region ${lease.seller} says ${objection}.`,
+      "It was not signed; the next epoch's is cumulative.",
+    );
+  const cosigned: CosignedReceipt = { receipt, sellerSignature, buyerSignature: await sign(site, receipt) };
+  site.dispatch({ type: "ReceiptCosigned", meshId: mesh.id!, cosigned });
+  // If this is lost, the seller gets it with the next request, or reads it from the chain.
+  await site.control
+    .ask(seller, "receipt-cosigned", wire(cosigned), { subject: leaseId as Hex })
+    .catch((error: unknown) => {
+      site.log.debug({ leaseId, err: error }, "the seller has not got the co-signed receipt yet");
+    });
+}
+
+/** The seller's side. @throws EphemeshError RECEIPT_UNKNOWN_LEASE, RECEIPT_FUTURE, RECEIPT_BACKWARDS, RECEIPT_DISPUTED, RECEIPT_SIGNATURE */
+export async function answerReceipt(site: Site, from: RegionId, body: unknown): Promise<unknown> {
+  const request = receiptRequest.parse(body);
+  const { mesh, lease } = findLease(site, request.leaseId, from, "buyer");
+  if (request.previous) await adopt(site, mesh, lease, request.previous);
+  const known = site.world().meshes.get(mesh.key)?.receipts.get(lease.id)?.receipt ?? null;
+  checkTime(site, lease, request.epochs);
+  if (
+    known &&
+    (known.release || request.epochs < known.epochs || (request.epochs === known.epochs && !request.release))
+  )
+    throw new EphemeshError(
+      "RECEIPT_BACKWARDS",
+      `Both signed for ${known.epochs} epochs already.`,
+      "Ask for a later epoch.",
+    );
+  const again = mesh.signed.get(lease.id);
+  if (again && again.epochs === request.epochs && again.release === request.release)
+    return { receipt: wireReceipt(again), signature: await sign(site, again) };
+  const own = ownCounts(site, lease, request.epochs, known);
+  const receipt = combine(
+    {
+      leaseId: lease.id,
+      epochs: request.epochs,
+      release: request.release,
+      previous: known ? hashOf(site, known) : NO_RECEIPT,
+    },
+    request.counts,
+    own,
+  );
+  const objection = disagreement(receipt, own, "seller");
+  if (objection)
+    throw new EphemeshError(
+      "RECEIPT_DISPUTED",
+      `The counts of region ${from} make ${objection}.`,
+      "Nothing was signed.",
+    );
+  site.dispatch({ type: "ReceiptSigned", meshId: mesh.id!, receipt });
+  return { receipt: wireReceipt(receipt), signature: await sign(site, receipt) };
+}
+
+export async function acceptCosigned(site: Site, from: RegionId, body: unknown): Promise<unknown> {
+  const cosigned = cosignedSchema.parse(body);
+  const { mesh, lease } = findLease(site, cosigned.receipt.leaseId, from, "buyer");
+  await adopt(site, mesh, lease, cosigned);
+  return {};
+}
+
+/** Takes over a receipt that both signed, if it is later than what is known here. */
+async function adopt(site: Site, mesh: Mesh, lease: GrantedLease, cosigned: CosignedReceipt): Promise<void> {
+  const known = mesh.receipts.get(lease.id)?.receipt;
+  const { receipt } = cosigned;
+  if (receipt.leaseId !== lease.id)
+    throw new EphemeshError("RECEIPT_UNKNOWN_LEASE", "The receipt is of another lease.", "Nothing was done with it.");
+  if (
+    known &&
+    (known.release || receipt.epochs < known.epochs || (receipt.epochs === known.epochs && !receipt.release))
+  )
+    return;
+  await verify(site, receipt, cosigned.buyerSignature, regionOf(site, lease.buyer).agentKey, lease.buyer);
+  await verify(site, receipt, cosigned.sellerSignature, regionOf(site, lease.seller).agentKey, lease.seller);
+  site.dispatch({ type: "ReceiptCosigned", meshId: mesh.id!, cosigned });
+}
+
+function checkTime(site: Site, lease: GrantedLease, epochs: number): void {
+  const elapsed = chainNow(site) - lease.startSeconds;
+  const term = lease.endSeconds - lease.startSeconds;
+  if (epochs * EPOCH_SECONDS > Math.min(term, elapsed + 2))
+    throw new EphemeshError(
+      "RECEIPT_FUTURE",
+      `${epochs} epochs are more than has passed of the lease.`,
+      "Ask when the epoch is over.",
+      { retryable: true },
+    );
+}
+
+/** What this side counted for the epochs up to `epochs`, on top of what both signed before. */
+function ownCounts(site: Site, lease: GrantedLease, epochs: number, previous: Receipt | null): Counts {
+  const link = site.counters().get(linkOfLease(lease.id));
+  const buys = lease.buyer === site.self;
+  const before = previous ?? {
+    epochs: 0,
+    available: 0,
+    packetsToBuyer: 0n,
+    bytesToBuyer: 0n,
+    packetsToSeller: 0n,
+    bytesToSeller: 0n,
+  };
+  const [receivedPackets, receivedBytes, sentPackets, sentBytes] = (
+    buys
+      ? [before.packetsToBuyer, before.bytesToBuyer, before.packetsToSeller, before.bytesToSeller]
+      : [before.packetsToSeller, before.bytesToSeller, before.packetsToBuyer, before.bytesToBuyer]
+  ).map(Number) as [number, number, number, number];
+  const samples = link?.epochs ?? [];
+  if (
+    link &&
+    epochs > 0 &&
+    !samples.some(({ epoch }) => epoch === epochs - 1) &&
+    chainNow(site) < lease.startSeconds + epochs * EPOCH_SECONDS + JUDGED_AT_LATEST_SECONDS
+  )
+    throw new EphemeshError(
+      "EPOCH_NOT_JUDGED",
+      `Epoch ${epochs - 1} is over, but its last probes may still come back.`,
+      "It is asked for again in a moment.",
+      { retryable: true },
+    );
+  const since = samples.filter(({ epoch }) => epoch >= before.epochs && epoch < epochs);
+  return {
+    available: before.available + availableSeconds(samples, before.epochs, epochs),
+    // A counter below what was signed began anew with its interface: what it shows comes on top.
+    receivedPackets: cumulative(receivedPackets, link?.receivedPackets ?? 0),
+    receivedBytes: cumulative(receivedBytes, link?.receivedBytes ?? 0),
+    sentPackets: cumulative(sentPackets, link?.sentPackets ?? 0),
+    sentBytes: cumulative(sentBytes, link?.sentBytes ?? 0),
+    worstRttMicros: Math.max(previous?.worstRttMicros ?? 0, ...since.map((s) => s.worstRttMicros)),
+    worstLossPpm: Math.max(previous?.worstLossPpm ?? 0, ...since.map((s) => s.worstLossPpm)),
+  };
+}
+
+function cumulative(signed: number, counter: number): number {
+  return counter >= signed ? counter : signed + counter;
+}
+
+function findLease(
+  site: Site,
+  id: string,
+  from: RegionId,
+  role: "buyer" | "seller",
+): { mesh: Mesh; lease: GrantedLease } {
+  for (const mesh of site.world().meshes.values())
+    for (const lease of leasesOf(mesh)) {
+      const other = role === "buyer" ? lease.buyer : lease.seller;
+      const own = role === "buyer" ? lease.seller : lease.buyer;
+      if (lease.id === id && other === from && own === site.self) return { mesh, lease };
+    }
+  throw new EphemeshError(
+    "RECEIPT_UNKNOWN_LEASE",
+    `There is no such lease between region ${from} and region ${site.self}.`,
+    "Nothing was done with it.",
+  );
+}
+
+function leaseOf(mesh: Mesh, id: string): GrantedLease {
+  const lease = leasesOf(mesh).find((l) => l.id === id);
+  if (!lease)
+    throw new EphemeshError(
+      "UNKNOWN_LEASE",
+      `Lease ${id} is not part of ${mesh.key}.`,
+      "It may have been taken back by a reorganisation.",
+    );
+  return lease;
+}
+
+function sign(site: Site, receipt: Receipt): Promise<Hex> {
+  return site.key.signTypedData(receiptTypedData(site.deployment.chainId, site.deployment.escrow, receipt));
+}
+
+async function verify(site: Site, receipt: Receipt, signed: Hex, key: Hex, region: RegionId): Promise<void> {
+  const signer = await recoverTypedDataAddress({
+    ...receiptTypedData(site.deployment.chainId, site.deployment.escrow, receipt),
+    signature: signed,
+  }).catch(() => null);
+  if (signer?.toLowerCase() !== key.toLowerCase())
+    throw new EphemeshError(
+      "RECEIPT_SIGNATURE",
+      `The receipt is not signed by the agent key of region ${region}.`,
+      "Nothing was done with it.",
+    );
+}
+
+function hashOf(site: Site, receipt: Receipt): Hex {
+  return receiptHash(site.deployment.chainId, site.deployment.escrow, receipt);
+}
+
+function wire({ receipt, buyerSignature, sellerSignature }: CosignedReceipt) {
+  return { receipt: wireReceipt(receipt), buyerSignature, sellerSignature };
+}
+
+function wireReceipt(receipt: Receipt) {
+  return {
+    ...receipt,
+    packetsToBuyer: receipt.packetsToBuyer.toString(),
+    bytesToBuyer: receipt.bytesToBuyer.toString(),
+    packetsToSeller: receipt.packetsToSeller.toString(),
+    bytesToSeller: receipt.bytesToSeller.toString(),
+  };
+}

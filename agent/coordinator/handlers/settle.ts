@@ -1,0 +1,57 @@
+import { leaseProof, unpackLease } from "../../auction/leases.ts";
+import { leaseEscrowAbi } from "../../chain/abi/lease-escrow.ts";
+import { ContractRefusal } from "../../chain/refusals.ts";
+import { isFinal } from "../../lease/receipt.ts";
+import { EphemeshError } from "../../model/errors.ts";
+import { leasesOf, type Mesh } from "../mesh.ts";
+import type { Action } from "../next-actions.ts";
+import { chainNow, type Site } from "../site.ts";
+
+/** Settles by the last receipt that both signed; without a complete one it opens the window, and ends it when it is over. */
+export async function settleLease(
+  site: Site,
+  mesh: Mesh,
+  { leaseId }: Extract<Action, { kind: "settle-lease" }>,
+): Promise<void> {
+  const lease = leasesOf(mesh).find((l) => l.id === leaseId);
+  const auction = mesh.auctions.find(({ leases }) => leases.some((l) => l.id === leaseId));
+  if (!lease || !auction?.grant) return;
+  const { terms, words } = auction.grant;
+  const tuple = unpackLease(auction.terms.id, lease.index, words[lease.index]!, terms);
+  const proof = leaseProof(words, terms, lease.index);
+  const send = (purpose: string, functionName: string, args: readonly unknown[]) =>
+    site.sender
+      .send(
+        `${purpose}:${leaseId}`,
+        { address: site.deployment.escrow, abi: leaseEscrowAbi, functionName, args },
+        site.signal,
+      )
+      .catch((error: unknown) => {
+        if (!(error instanceof ContractRefusal && error.refusal === "AlreadySettled")) throw error;
+      });
+
+  const cosigned = mesh.receipts.get(lease.id);
+  const evidence = await site.client.readContract({
+    address: site.deployment.escrow,
+    abi: leaseEscrowAbi,
+    functionName: "evidenceOf",
+    args: [lease.id as `0x${string}`],
+  });
+  const complete = cosigned && isFinal(cosigned.receipt, terms.slots);
+  if (cosigned && (complete || !evidence.receiptPosted || evidence.epochs < cosigned.receipt.epochs))
+    return send(`settle-${cosigned.receipt.epochs}`, "settle", [
+      tuple,
+      proof,
+      cosigned.receipt,
+      cosigned.sellerSignature,
+      cosigned.buyerSignature,
+    ]);
+  if (evidence.closesAt !== 0 && chainNow(site) < evidence.closesAt)
+    throw new EphemeshError(
+      "SETTLEMENT_WINDOW",
+      `Lease ${leaseId} settles when its window closes.`,
+      "It is settled by itself then.",
+      { retryable: true },
+    );
+  return send("settle-after-window", "settleAfterWindow", [tuple, proof]);
+}

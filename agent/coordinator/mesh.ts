@@ -1,0 +1,228 @@
+/**
+ * One mesh's life as facts. Everything here was journaled as a message or read from the chain; every status is derived
+ * from it and the clock (`phaseOf`), never stored.
+ *
+ * | phase      | holds while                                            | moved on by                                    |
+ * |------------|--------------------------------------------------------|------------------------------------------------|
+ * | scanning   | triggered, peers not yet ranked                        | PeersScanned                                   |
+ * | opening    | ranked, no auction on chain yet                        | AuctionOpened (ours)                           |
+ * | trading    | an auction is open, revealed or waits for its clearing | AuctionCleared, AuctionCancelled               |
+ * | forming    | leases of ours granted, none has started               | the earliest start                             |
+ * | running    | a lease of ours runs                                   | its end, or a co-signed release                |
+ * | dissolving | every lease of ours is over, links still stand         | MeshDissolved                                  |
+ * | settling   | dissolved, some lease of ours not settled              | LeaseSettled                                   |
+ * | over       | nothing is left to do                                  | nothing                                        |
+ *
+ * Forbidden: running before a lease was granted on chain; settling before dissolving; anything after over.
+ */
+import type { Hex } from "viem";
+import type { Side } from "../auction/commitment.ts";
+import type { GrantTerms } from "../auction/leases.ts";
+import { type CosignedReceipt, EPOCH_SECONDS, type Receipt } from "../lease/receipt.ts";
+import type { EventKind } from "../model/event.ts";
+import type { AuctionId, LeaseId, LinkId, MeshId, RegionId } from "../model/ids.ts";
+import type { Place } from "../model/region.ts";
+import type { ScannedPeer } from "../scan/rank.ts";
+import type { AddedLink, MeasuredPair, TopologyMode } from "../topology/topology.ts";
+
+export interface TriggeredEvent {
+  readonly id: string;
+  readonly kind: EventKind;
+  readonly demandMbps: number;
+  readonly durationSeconds: number;
+  readonly topology: TopologyMode | "auto";
+  readonly cause: string;
+  readonly requestId: string | null;
+  readonly atSeconds: number;
+}
+
+export interface AuctionTerms {
+  readonly id: AuctionId;
+  readonly mesh: MeshId;
+  readonly opener: RegionId;
+  readonly kind: EventKind;
+  readonly fabric: string;
+  readonly place: Place;
+  /** Of the cell's radius at the earth's centre, scaled by 10^9. */
+  readonly cosine: number;
+  readonly attributes: number;
+  readonly latencyBoundMicros: number;
+  readonly lotMbps: number;
+  readonly slots: number;
+  readonly earliestStartSeconds: number;
+  readonly priceCap: number;
+  readonly openBlock: number;
+  readonly openedAtSeconds: number;
+  readonly phaseBlocks: number;
+}
+
+/** Our sealed order: journaled with its salt before the commitment is sent. */
+export interface PreparedOrder {
+  readonly side: Side;
+  readonly price: number;
+  readonly lots: number;
+  readonly boostBps: number;
+  readonly bond: bigint;
+  readonly salt: Hex;
+  readonly commitment: Hex;
+  /** Why this price and not more: shown by the API. */
+  readonly because: readonly string[];
+}
+
+export interface BookOrder {
+  readonly index: number;
+  readonly regionId: RegionId;
+  readonly side: Side;
+  readonly bond: bigint;
+  readonly score: number;
+  readonly revealed: { readonly price: number; readonly lots: number; readonly bps: number } | null;
+  readonly collected: { readonly lots: number } | null;
+}
+
+export interface GrantedLease {
+  readonly id: LeaseId;
+  readonly index: number;
+  readonly seller: RegionId;
+  readonly buyer: RegionId;
+  readonly lots: number;
+  readonly mbps: number;
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+}
+
+export interface Auction {
+  readonly terms: AuctionTerms;
+  readonly orders: readonly BookOrder[];
+  readonly order: PreparedOrder | { readonly declined: string } | null;
+  readonly outcome:
+    | null
+    | { readonly cancelled: true }
+    | { readonly cancelled: false; readonly lotsTraded: number; readonly price: number; readonly atSeconds: number };
+  readonly leases: readonly GrantedLease[];
+  /** As emitted, to prove a lease under the root. */
+  readonly grant: { readonly terms: GrantTerms; readonly words: readonly bigint[] } | null;
+}
+
+export interface AgreedLink {
+  readonly linkId: LinkId;
+  readonly attempt: number;
+  readonly peer: RegionId;
+  readonly underlay: string;
+  readonly peerEndpoint: { readonly address: string; readonly port: number };
+  readonly mtu: number;
+  readonly transcript: Hex;
+}
+
+export interface PublishedTopology {
+  readonly mode: TopologyMode;
+  readonly reason: string;
+  readonly requested: TopologyMode | "auto";
+  readonly pairs: readonly MeasuredPair[];
+  readonly added: readonly AddedLink[];
+}
+
+export interface TeardownRecord {
+  readonly atSeconds: number;
+  readonly links: readonly {
+    readonly linkId: LinkId;
+    readonly receivedBytes: number;
+    readonly sentBytes: number;
+    readonly peerSignature: Hex | null;
+  }[];
+  readonly leftBehind: number;
+}
+
+export interface Mesh {
+  /** The event's id where this region triggered it, else `mesh-<id>`. */
+  readonly key: string;
+  readonly id: MeshId | null;
+  readonly event: TriggeredEvent | null;
+  readonly peers: readonly ScannedPeer[] | null;
+  /** Round trips between the peers, which the opener's agent collects while the auction runs. */
+  readonly pairs: readonly MeasuredPair[] | null;
+  readonly auctions: readonly Auction[];
+  readonly topology: PublishedTopology | null;
+  readonly links: ReadonlyMap<LinkId, AgreedLink>;
+  readonly receipts: ReadonlyMap<LeaseId, CosignedReceipt>;
+  /** Receipts that this side signed and whose other signature has not come: never a second one for the same epochs. */
+  readonly signed: ReadonlyMap<LeaseId, Receipt>;
+  readonly settled: ReadonlyMap<
+    LeaseId,
+    { readonly buyerPays: bigint; readonly sellerGets: bigint; readonly endSeconds: number }
+  >;
+  /** Why no auction is wanted, or no longer. */
+  readonly failed: string | null;
+  readonly resolved: { readonly reason: string; readonly atSeconds: number } | null;
+  readonly dissolved: TeardownRecord | null;
+}
+
+export type MeshPhase = "scanning" | "opening" | "trading" | "forming" | "running" | "dissolving" | "settling" | "over";
+
+export function emptyMesh(key: string): Mesh {
+  return {
+    key,
+    id: null,
+    event: null,
+    peers: null,
+    pairs: null,
+    auctions: [],
+    topology: null,
+    links: new Map(),
+    receipts: new Map(),
+    signed: new Map(),
+    settled: new Map(),
+    failed: null,
+    resolved: null,
+    dissolved: null,
+  };
+}
+
+export function leasesOf(mesh: Mesh): readonly GrantedLease[] {
+  return mesh.auctions.flatMap((auction) => auction.leases);
+}
+
+export function ownLeases(mesh: Mesh, self: RegionId): readonly GrantedLease[] {
+  return leasesOf(mesh).filter((lease) => lease.buyer === self || lease.seller === self);
+}
+
+/** Unix second at which a lease ends: its term, or what a co-signed release says. */
+export function endOf(mesh: Mesh, lease: GrantedLease): number {
+  const receipt = mesh.receipts.get(lease.id)?.receipt;
+  if (receipt?.release) return Math.min(lease.endSeconds, lease.startSeconds + receipt.epochs * EPOCH_SECONDS);
+  const settled = mesh.settled.get(lease.id);
+  return settled ? Math.min(lease.endSeconds, lease.startSeconds + settled.endSeconds) : lease.endSeconds;
+}
+
+/** A released lease is over at once, even in the middle of the epoch that its release counts to. */
+export function isOver(mesh: Mesh, lease: GrantedLease, nowSeconds: number): boolean {
+  return (
+    mesh.settled.has(lease.id) ||
+    mesh.receipts.get(lease.id)?.receipt.release === true ||
+    nowSeconds >= lease.endSeconds
+  );
+}
+
+/** Whether it still matters to somebody who looks: not over, or over for less than a day. */
+export function isRecent(mesh: Mesh, nowSeconds: number): boolean {
+  const last = Math.max(
+    mesh.event?.atSeconds ?? 0,
+    ...mesh.auctions.map((auction) => auction.terms.openedAtSeconds),
+    ...leasesOf(mesh).map((lease) => lease.endSeconds),
+  );
+  return nowSeconds - last < 86_400;
+}
+
+export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPhase {
+  const own = ownLeases(mesh, self);
+  const trading = mesh.auctions.some((auction) => auction.outcome === null);
+  const live = own.filter((lease) => !isOver(mesh, lease, nowSeconds));
+  if (live.some((lease) => nowSeconds >= lease.startSeconds)) return "running";
+  if (live.length > 0) return "forming";
+  if (trading) return "trading";
+  if (own.length > 0) {
+    if (!mesh.dissolved && mesh.links.size > 0) return "dissolving";
+    return own.every((lease) => mesh.settled.has(lease.id)) ? "over" : "settling";
+  }
+  if (mesh.failed || mesh.resolved || mesh.auctions.length > 0) return "over";
+  return mesh.peers ? "opening" : "scanning";
+}

@@ -1,0 +1,235 @@
+/** What must happen now, as data: state + facts + time → actions. No clock, no I/O: block, second and measurements are facts. */
+import type { Side } from "../auction/commitment.ts";
+import { EPOCH_SECONDS } from "../lease/receipt.ts";
+import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
+import { type WantedLink, wantedLinks } from "./links.ts";
+import { type Auction, endOf, type GrantedLease, isOver, leasesOf, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
+
+export type Action =
+  | { readonly kind: "scan" }
+  | { readonly kind: "open-auction" }
+  | { readonly kind: "prepare-order"; readonly auctionId: AuctionId; readonly side: Side }
+  | { readonly kind: "commit-order"; readonly auctionId: AuctionId }
+  | { readonly kind: "reveal-order"; readonly auctionId: AuctionId; readonly index: number }
+  | { readonly kind: "clear-auction"; readonly auctionId: AuctionId }
+  | { readonly kind: "cancel-auction"; readonly auctionId: AuctionId }
+  | { readonly kind: "collect-order"; readonly auctionId: AuctionId; readonly index: number }
+  | { readonly kind: "measure-pairs" }
+  | { readonly kind: "publish-topology" }
+  | { readonly kind: "fetch-topology"; readonly from: RegionId }
+  | { readonly kind: "offer-link"; readonly link: WantedLink; readonly attempt: number }
+  | { readonly kind: "exchange-receipt"; readonly leaseId: LeaseId; readonly epochs: number; readonly release: boolean }
+  | { readonly kind: "settle-lease"; readonly leaseId: LeaseId }
+  | { readonly kind: "dissolve" }
+  | { readonly kind: "cosign-teardown"; readonly linkId: LinkId; readonly peer: RegionId };
+
+export interface LinkState {
+  readonly attempt: number;
+  readonly state: "waiting" | "up" | "down";
+  readonly forMillis: number;
+}
+
+export interface MeshFacts {
+  readonly self: RegionId;
+  readonly blockNumber: number;
+  readonly nowSeconds: number;
+  readonly chainReachable: boolean;
+  readonly clearBlocks: number;
+  /** No new event, auction or order is begun. */
+  readonly draining: boolean;
+  readonly sells: boolean;
+  readonly links: ReadonlyMap<LinkId, LinkState>;
+}
+
+/** After this long without an answer from the other end a link is tried again with new keys; doubled at each attempt, at most 30 s. */
+const RETRY_LINK_MILLIS = 5000;
+const RETRY_LOST_MILLIS = 30_000;
+/** An epoch is judged when its last probes can no longer come back; asked for earlier, the peer would say "not yet". */
+const RECEIPT_DELAY_SECONDS = 2.1;
+/** Whoever settles second waits for the first. */
+const SETTLE_STAGGER_SECONDS = 15;
+/** What cannot be agreed within the grace after the end is settled with what there is. */
+const GRACE_SECONDS = 30;
+const TEARDOWN_TRIES_SECONDS = 30;
+
+export function nextActions(mesh: Mesh, facts: MeshFacts): readonly Action[] {
+  if (phaseOf(mesh, facts.self, facts.nowSeconds) === "over" && mesh.auctions.every((a) => a.outcome !== null))
+    return leftovers(mesh, facts);
+  return [
+    ...beforeTrade(mesh, facts),
+    ...mesh.auctions.flatMap((auction) => trade(mesh, auction, facts)),
+    ...formation(mesh, facts),
+    ...metering(mesh, facts),
+    ...ending(mesh, facts),
+  ];
+}
+
+/** One action of a kind and object at a time; the coordinator backs off by this key. */
+export function keyOfAction(mesh: Mesh, action: Action): string {
+  switch (action.kind) {
+    case "offer-link":
+      return `${mesh.key}:offer:${action.link.linkId}`;
+    case "exchange-receipt":
+    case "settle-lease":
+      return `${mesh.key}:${action.kind}:${action.leaseId}`;
+    case "cosign-teardown":
+      return `${mesh.key}:teardown:${action.linkId}`;
+    case "collect-order":
+      return `${mesh.key}:collect:${action.auctionId}:${action.index}`;
+    case "prepare-order":
+    case "commit-order":
+    case "reveal-order":
+    case "clear-auction":
+    case "cancel-auction":
+      return `${mesh.key}:${action.kind}:${action.auctionId}`;
+    default:
+      return `${mesh.key}:${action.kind}`;
+  }
+}
+
+function beforeTrade(mesh: Mesh, facts: MeshFacts): Action[] {
+  if (!mesh.event || mesh.failed || mesh.resolved || mesh.auctions.length > 0) return [];
+  if (!mesh.peers) return [{ kind: "scan" }];
+  return facts.chainReachable && !facts.draining ? [{ kind: "open-auction" }] : [];
+}
+
+function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
+  if (!facts.chainReachable) return [];
+  const { terms, order, outcome, orders } = auction;
+  const mine = orders.find((o) => o.regionId === facts.self);
+  if (outcome)
+    return mine?.revealed && !mine.collected ? [{ kind: "collect-order", auctionId: terms.id, index: mine.index }] : [];
+
+  const lastCommit = terms.openBlock + terms.phaseBlocks;
+  const lastReveal = terms.openBlock + 2 * terms.phaseBlocks;
+  const nextBlock = facts.blockNumber + 1;
+  if (nextBlock <= lastCommit) {
+    const buys = mesh.event !== null && terms.opener === facts.self;
+    if (!order && !facts.draining && !mesh.resolved && (buys || facts.sells))
+      return [{ kind: "prepare-order", auctionId: terms.id, side: buys ? "bid" : "ask" }];
+    return order && !("declined" in order) && !mine ? [{ kind: "commit-order", auctionId: terms.id }] : [];
+  }
+  const everyRevealed = orders.every((o) => o.revealed);
+  if (!everyRevealed && nextBlock <= lastReveal)
+    return mine && !mine.revealed && order && !("declined" in order)
+      ? [{ kind: "reveal-order", auctionId: terms.id, index: mine.index }]
+      : [];
+
+  // Whoever is first clears: the opener at once, the others a block later each, so that they do not all send the same.
+  const involved = terms.opener === facts.self ? 0 : mine ? 2 + mine.index : null;
+  if (involved === null) return [];
+  if (facts.blockNumber > lastReveal + facts.clearBlocks) return [{ kind: "cancel-auction", auctionId: terms.id }];
+  return involved === 0 || facts.blockNumber >= lastReveal + involved
+    ? [{ kind: "clear-auction", auctionId: terms.id }]
+    : [];
+}
+
+function formation(mesh: Mesh, facts: MeshFacts): Action[] {
+  const actions: Action[] = [];
+  const opener = mesh.auctions[0]?.terms.opener;
+  if (opener === facts.self && !mesh.pairs) actions.push({ kind: "measure-pairs" });
+  const live = leasesOf(mesh).some((lease) => !isOver(mesh, lease, facts.nowSeconds));
+  if (live && !mesh.topology && opener !== undefined && ownLeases(mesh, facts.self).length > 0) {
+    if (opener !== facts.self) actions.push({ kind: "fetch-topology", from: opener });
+    else if (mesh.pairs) actions.push({ kind: "publish-topology" });
+  }
+  for (const link of wantedLinks(mesh, facts.self, facts.nowSeconds)) {
+    if (!link.initiates || facts.nowSeconds > link.endSeconds - EPOCH_SECONDS) continue;
+    const attempt = wantedAttempt(mesh.links.get(link.linkId)?.attempt, facts.links.get(link.linkId));
+    if (attempt !== null) actions.push({ kind: "offer-link", link, attempt });
+  }
+  return actions;
+}
+
+/**
+ * 0 where there was no agreement yet; the next one where the link of the last did not come up in time, or was down so
+ * long that its other end may have lost the keys (a cable that is cut for seconds needs no new ones); else null.
+ */
+function wantedAttempt(agreed: number | undefined, state: LinkState | undefined): number | null {
+  if (agreed === undefined) return 0;
+  if (!state || state.attempt !== agreed || state.state === "up") return null;
+  const patience =
+    state.state === "down"
+      ? RETRY_LOST_MILLIS
+      : Math.min(RETRY_LOST_MILLIS, RETRY_LINK_MILLIS * 2 ** Math.min(agreed, 4));
+  return state.forMillis > patience ? agreed + 1 : null;
+}
+
+function metering(mesh: Mesh, facts: MeshFacts): Action[] {
+  return ownLeases(mesh, facts.self)
+    .filter((lease) => lease.buyer === facts.self && !mesh.settled.has(lease.id))
+    .flatMap((lease): Action[] => {
+      const cosigned = mesh.receipts.get(lease.id)?.receipt;
+      if (cosigned?.release) return [];
+      const elapsed = Math.min(facts.nowSeconds, lease.endSeconds) - lease.startSeconds;
+      const due = Math.max(
+        0,
+        Math.floor((facts.nowSeconds < lease.endSeconds ? elapsed - RECEIPT_DELAY_SECONDS : elapsed) / EPOCH_SECONDS),
+      );
+      if (mesh.resolved && facts.nowSeconds < lease.endSeconds)
+        return [
+          {
+            kind: "exchange-receipt",
+            leaseId: lease.id,
+            epochs: Math.max(0, Math.floor(elapsed / EPOCH_SECONDS)),
+            release: true,
+          },
+        ];
+      const graceOver = facts.nowSeconds > lease.endSeconds + GRACE_SECONDS;
+      return due > (cosigned?.epochs ?? 0) && !graceOver
+        ? [{ kind: "exchange-receipt", leaseId: lease.id, epochs: due, release: false }]
+        : [];
+    });
+}
+
+function ending(mesh: Mesh, facts: MeshFacts): Action[] {
+  const actions: Action[] = [];
+  const own = ownLeases(mesh, facts.self);
+  const allOver = own.length > 0 && own.every((lease) => isOver(mesh, lease, facts.nowSeconds));
+  if (
+    allOver &&
+    mesh.links.size > 0 &&
+    !mesh.dissolved &&
+    own.every((lease) => isAgreed(mesh, lease) || facts.nowSeconds > lease.endSeconds + GRACE_SECONDS)
+  )
+    actions.push({ kind: "dissolve" });
+  return [...actions, ...settlements(mesh, facts), ...teardowns(mesh, facts)];
+}
+
+function leftovers(mesh: Mesh, facts: MeshFacts): Action[] {
+  return teardowns(mesh, facts);
+}
+
+function settlements(mesh: Mesh, facts: MeshFacts): Action[] {
+  if (!facts.chainReachable) return [];
+  return ownLeases(mesh, facts.self)
+    .filter((lease) => !mesh.settled.has(lease.id) && isOver(mesh, lease, facts.nowSeconds))
+    .filter((lease) => {
+      const since = facts.nowSeconds - endOf(mesh, lease);
+      const patience = isAgreed(mesh, lease) ? 0 : GRACE_SECONDS;
+      return since >= patience + (lease.buyer === facts.self ? 0 : SETTLE_STAGGER_SECONDS);
+    })
+    .map((lease) => ({ kind: "settle-lease", leaseId: lease.id }));
+}
+
+function teardowns(mesh: Mesh, facts: MeshFacts): Action[] {
+  if (!mesh.dissolved || facts.nowSeconds > mesh.dissolved.atSeconds + TEARDOWN_TRIES_SECONDS) return [];
+  return mesh.dissolved.links
+    .filter((link) => link.peerSignature === null)
+    .flatMap((link) => {
+      const agreed = mesh.links.get(link.linkId);
+      return agreed && facts.self < agreed.peer
+        ? [{ kind: "cosign-teardown" as const, linkId: link.linkId, peer: agreed.peer }]
+        : [];
+    });
+}
+
+/** Both signed for the whole of what the lease ran. */
+function isAgreed(mesh: Mesh, lease: GrantedLease): boolean {
+  const receipt = mesh.receipts.get(lease.id)?.receipt;
+  return (
+    mesh.settled.has(lease.id) ||
+    (receipt !== undefined &&
+      (receipt.release || receipt.epochs * EPOCH_SECONDS >= lease.endSeconds - lease.startSeconds))
+  );
+}

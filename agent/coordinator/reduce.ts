@@ -1,0 +1,165 @@
+/** State + message → state. Pure; a message that fits nothing changes nothing. The world is all meshes that this agent saw. */
+import type { AuctionId, LeaseId, MeshId } from "../model/ids.ts";
+import { type Auction, type BookOrder, emptyMesh, type Mesh } from "./mesh.ts";
+import type { Message } from "./messages.ts";
+
+export interface World {
+  readonly meshes: ReadonlyMap<string, Mesh>;
+  /** Which mesh an auction belongs to. */
+  readonly auctions: ReadonlyMap<AuctionId, string>;
+}
+
+export const emptyWorld: World = { meshes: new Map(), auctions: new Map() };
+
+export function reduce(world: World, message: Message): World {
+  switch (message.type) {
+    case "EventTriggered":
+      return put(world, { ...emptyMesh(message.event.id), event: message.event });
+    case "AuctionOpened": {
+      const known =
+        findById(world, message.terms.mesh) ?? (message.eventId ? world.meshes.get(message.eventId) : undefined);
+      const mesh = known ?? emptyMesh(`mesh-${message.terms.mesh}`);
+      const auction: Auction = {
+        terms: message.terms,
+        orders: [],
+        order: null,
+        outcome: null,
+        leases: [],
+        grant: null,
+      };
+      const next = put(world, { ...mesh, id: message.terms.mesh, auctions: [...mesh.auctions, auction] });
+      return { ...next, auctions: new Map(next.auctions).set(message.terms.id, mesh.key) };
+    }
+    case "PeersScanned":
+      return change(world, message.mesh, (mesh) => ({ ...mesh, peers: message.peers }));
+    case "PairsMeasured":
+      return change(world, message.mesh, (mesh) => ({ ...mesh, pairs: message.pairs }));
+    case "EventFailed":
+      return change(world, message.mesh, (mesh) => ({ ...mesh, failed: message.reason }));
+    case "EventResolved":
+      return change(world, message.mesh, (mesh) => ({
+        ...mesh,
+        resolved: mesh.resolved ?? { reason: message.reason, atSeconds: message.atSeconds },
+      }));
+    case "TopologyPublished":
+      return change(world, keyOf(world, message.meshId), (mesh) => ({ ...mesh, topology: message.topology }));
+    case "LinkAgreed":
+      return change(world, keyOf(world, message.meshId), (mesh) => ({
+        ...mesh,
+        links: new Map(mesh.links).set(message.link.linkId, message.link),
+      }));
+    case "ReceiptSigned":
+      return change(world, keyOf(world, message.meshId), (mesh) => ({
+        ...mesh,
+        signed: new Map(mesh.signed).set(message.receipt.leaseId as LeaseId, message.receipt),
+      }));
+    case "ReceiptCosigned":
+      return change(world, keyOf(world, message.meshId), (mesh) => ({
+        ...mesh,
+        receipts: new Map(mesh.receipts).set(message.cosigned.receipt.leaseId as LeaseId, message.cosigned),
+      }));
+    case "TeardownCosigned":
+      return change(world, keyOf(world, message.meshId), (mesh) => ({
+        ...mesh,
+        dissolved: mesh.dissolved && {
+          ...mesh.dissolved,
+          links: mesh.dissolved.links.map((link) =>
+            link.linkId === message.linkId ? { ...link, peerSignature: message.peerSignature } : link,
+          ),
+        },
+      }));
+    case "MeshDissolved":
+      return change(world, keyOf(world, message.meshId), (mesh) => ({ ...mesh, dissolved: message.record }));
+    case "LeaseSettled":
+      return change(world, world.auctions.get(message.auctionId), (mesh) => ({
+        ...mesh,
+        settled: new Map(mesh.settled).set(message.leaseId, {
+          buyerPays: message.buyerPays,
+          sellerGets: message.sellerGets,
+          endSeconds: message.endSeconds,
+        }),
+      }));
+    default:
+      return change(world, world.auctions.get(message.auctionId), (mesh) => ({
+        ...mesh,
+        auctions: mesh.auctions.map((auction) =>
+          auction.terms.id === message.auctionId ? reduceAuction(auction, message) : auction,
+        ),
+      }));
+  }
+}
+
+type AuctionMessage = Extract<
+  Message,
+  {
+    type:
+      | "OrderCommitted"
+      | "OrderRevealed"
+      | "AuctionCleared"
+      | "AuctionCancelled"
+      | "LeasesGranted"
+      | "OrderCollected"
+      | "OrderPrepared"
+      | "OrderDeclined";
+  }
+>;
+
+function reduceAuction(auction: Auction, message: AuctionMessage): Auction {
+  switch (message.type) {
+    case "OrderPrepared":
+      return { ...auction, order: auction.order ?? message.order };
+    case "OrderDeclined":
+      return { ...auction, order: auction.order ?? { declined: message.reason } };
+    case "OrderCommitted": {
+      const { index, regionId, side, bond, score } = message;
+      return {
+        ...auction,
+        orders: [...auction.orders, { index, regionId, side, bond, score, revealed: null, collected: null }],
+      };
+    }
+    case "OrderRevealed":
+      return changeOrder(auction, message.index, {
+        revealed: { price: message.price, lots: message.lots, bps: message.bps },
+      });
+    case "OrderCollected":
+      return changeOrder(auction, message.index, { collected: { lots: message.lots } });
+    case "AuctionCleared":
+      return {
+        ...auction,
+        outcome: {
+          cancelled: false,
+          lotsTraded: message.lotsTraded,
+          price: Number((message.scaledPrice + 9999n) / 10_000n),
+          atSeconds: message.atSeconds,
+        },
+      };
+    case "AuctionCancelled":
+      return { ...auction, outcome: { cancelled: true } };
+    case "LeasesGranted":
+      return { ...auction, leases: message.leases, grant: { terms: message.terms, words: message.words } };
+  }
+}
+
+function changeOrder(auction: Auction, index: number, change: Partial<BookOrder>): Auction {
+  return {
+    ...auction,
+    orders: auction.orders.map((order) => (order.index === index ? { ...order, ...change } : order)),
+  };
+}
+
+function change(world: World, key: string | undefined, update: (mesh: Mesh) => Mesh): World {
+  const mesh = key === undefined ? undefined : world.meshes.get(key);
+  return mesh ? put(world, update(mesh)) : world;
+}
+
+function put(world: World, mesh: Mesh): World {
+  return { ...world, meshes: new Map(world.meshes).set(mesh.key, mesh) };
+}
+
+function findById(world: World, id: MeshId): Mesh | undefined {
+  return [...world.meshes.values()].find((mesh) => mesh.id === id);
+}
+
+function keyOf(world: World, id: MeshId): string | undefined {
+  return findById(world, id)?.key;
+}

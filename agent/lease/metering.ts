@@ -1,0 +1,65 @@
+/** From two honest counts to one receipt. Pure: what is counted where, and whether two counts agree (REPUTATION.md, section 3). */
+import { EPOCH_SECONDS, type Receipt } from "./receipt.ts";
+
+export interface Counts {
+  /** Seconds, since the lease's start, in which the link met its bounds: whole epochs of 10 s. */
+  readonly available: number;
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  readonly worstRttMicros: number;
+  readonly worstLossPpm: number;
+}
+
+export interface EpochSamples {
+  readonly epoch: number;
+  readonly probes: number;
+  readonly met: number;
+}
+
+/** One side counts before packets are merged, the other after: honest counters differ by some per cent. */
+const BYTES_TOLERANCE = 0.05;
+const BYTES_SLACK = 1_000_000;
+
+/** Available seconds of the epochs `from` to before `to`: those of which at least 90 % of the probes met the bounds. */
+export function availableSeconds(samples: readonly EpochSamples[], from: number, to: number): number {
+  return (
+    samples.filter(({ epoch, probes, met }) => epoch >= from && epoch < to && probes > 0 && met * 10 >= probes * 9)
+      .length * EPOCH_SECONDS
+  );
+}
+
+/** The smaller figure of both, packets and bytes as the receiving side counted them. */
+export function combine(
+  lease: Pick<Receipt, "leaseId" | "epochs" | "release" | "previous">,
+  buyer: Counts,
+  seller: Counts,
+): Receipt {
+  return {
+    leaseId: lease.leaseId,
+    epochs: lease.epochs,
+    available: Math.min(buyer.available, seller.available, lease.epochs * EPOCH_SECONDS),
+    packetsToBuyer: BigInt(buyer.receivedPackets),
+    bytesToBuyer: BigInt(buyer.receivedBytes),
+    packetsToSeller: BigInt(seller.receivedPackets),
+    bytesToSeller: BigInt(seller.receivedBytes),
+    worstRttMicros: Math.max(buyer.worstRttMicros, seller.worstRttMicros),
+    worstLossPpm: Math.max(buyer.worstLossPpm, seller.worstLossPpm),
+    release: lease.release,
+    previous: lease.previous,
+  };
+}
+
+/** Why a region with these counts must not sign the receipt; null if it agrees. */
+export function disagreement(receipt: Receipt, own: Counts, role: "buyer" | "seller"): string | null {
+  if (Math.abs(receipt.available - own.available) > EPOCH_SECONDS)
+    return `available ${receipt.available} s, but ${own.available} s were measured here`;
+  const [received, sent] =
+    role === "buyer" ? [receipt.bytesToBuyer, receipt.bytesToSeller] : [receipt.bytesToSeller, receipt.bytesToBuyer];
+  if (Number(received) > own.receivedBytes * (1 + BYTES_TOLERANCE) + BYTES_SLACK)
+    return `${received} bytes received here, but ${own.receivedBytes} were counted`;
+  if (Number(sent) > own.sentBytes * (1 + BYTES_TOLERANCE) + BYTES_SLACK)
+    return `${sent} bytes sent from here, but ${own.sentBytes} were counted`;
+  return null;
+}

@@ -1,0 +1,160 @@
+/** `ephemesh`: every command, each loading only what it needs. Reads print tables, or JSON with --json; logs go to stderr. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { describeError, EphemeshError } from "./model/errors.ts";
+import { EVENT_KINDS, type EventKind } from "./model/event.ts";
+
+/** Documented in docs/OPERATIONS.md. */
+const EXIT = { failed: 1, usage: 2, unreachable: 3, notReady: 4, mismatch: 5, refused: 6 } as const;
+const DEFAULT_CONFIG = "/etc/ephemesh/ephemesh.yaml";
+
+interface Common {
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+const program = new Command("ephemesh")
+  .description("Temporary meshes between regional networks: auction, links, routing, receipts, reputation.")
+  .version("0.1.0")
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage))
+  .configureHelp({ sortSubcommands: false });
+
+function command(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option("-c, --config <file>", "configuration", process.env.EPHEMESH_CONFIG ?? DEFAULT_CONFIG);
+}
+
+function read(name: string, description: string): Command {
+  return command(name, description).option("--json", "machine-readable");
+}
+
+function untilSignal(): AbortSignal {
+  const ending = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
+  return ending.signal;
+}
+
+command("up", "run this region: supervises agent and meshd until SIGTERM, then leaves nothing behind").action(
+  async ({ config }: Common) => {
+    const { runUp } = await import("./up.ts");
+    await runUp(config, untilSignal());
+  },
+);
+command("agent", "run the agent alone (a service manager does this; it needs no privilege)").action(
+  async ({ config }: Common) => {
+    const { runAgent } = await import("./serve.ts");
+    await runAgent(config, untilSignal());
+  },
+);
+command("meshd", "run meshd alone (needs CAP_NET_ADMIN and nothing else)").action(async ({ config }: Common) => {
+  const [{ loadConfig, meshdConfigOf }, { runMeshd }] = await Promise.all([
+    import("./config.ts"),
+    import("./meshd/main.ts"),
+  ]);
+  await runMeshd(meshdConfigOf(loadConfig(config)), untilSignal());
+});
+read("status", "this region at a glance")
+  .addOption(new Option("--check <what>", "exit 0 if so, else 4").choices(["live", "ready"]))
+  .action(async (options: Common & { check?: "live" | "ready" }) => {
+    const { checkHealth, showStatus } = await import("./cli/reads.ts");
+    if (options.check) process.exitCode = (await checkHealth(options.config, options.check)) ? 0 : EXIT.notReady;
+    else await showStatus(options);
+  });
+read("doctor", "what is wrong with machine, configuration, keys, chain and peers, and how to mend it").action(
+  async (options: Common) => {
+    const { doctor } = await import("./cli/doctor.ts");
+    process.exitCode = (await doctor(options)) ? 0 : EXIT.failed;
+  },
+);
+read("trigger", "start an event (disaster, rollout, surge, custom)")
+  .argument("<kind>", "what happens", (text: string) => {
+    if (!(EVENT_KINDS as readonly string[]).includes(text))
+      throw new InvalidArgumentError(`one of ${EVENT_KINDS.join(", ")}`);
+    return text as EventKind;
+  })
+  .option("--mbps <n>", "capacity wanted, Mbit/s", whole)
+  .option("--for <seconds>", "how long", whole)
+  .option("--size <bytes>", "or: how much has to be transferred (k, M, G allowed)", size)
+  .option("--deadline <seconds>", "by when", whole)
+  .option("--copies <n>", "to how many regions the same data goes", whole)
+  .addOption(new Option("--topology <mode>", "which links are added").choices(["auto", "star", "ring", "full"]))
+  .option("--dry-run", "show who is in reach, what it may cost and what would be made; start nothing")
+  .action(async (kind: EventKind, options: Common & Record<string, never>) => {
+    const { trigger } = await import("./cli/writes.ts");
+    await trigger(kind, options);
+  });
+read("scan", "probe the regions that share a fabric").action(async (options: Common) =>
+  (await import("./cli/reads.ts")).showScan(options),
+);
+read("auctions", "auctions, orders and outcomes")
+  .option("--all", "also what is long over")
+  .action(async (options: Common) => (await import("./cli/reads.ts")).showAuctions(options));
+read("leases", "leases, receipts and settlements")
+  .option("--all", "also what is long over")
+  .action(async (options: Common) => (await import("./cli/reads.ts")).showLeases(options));
+read("mesh", "links with measurements, routes with reasons")
+  .option("--all", "also what is long over")
+  .action(async (options: Common) => (await import("./cli/reads.ts")).showMeshes(options));
+read("reputation", "today's scores").action(async (options: Common) =>
+  (await import("./cli/reads.ts")).showReputation(options),
+);
+read("audit", "re-derive every score from the chain's events and compare")
+  .option("--rpc <url>", "node to read from (need not be trusted); default: the configuration's")
+  .option("--deployment <folder>", "deployment to audit; default: the configuration's")
+  .action(async (options: Common & { rpc?: string; deployment?: string }) => {
+    const { showAudit } = await import("./cli/audit.ts");
+    process.exitCode = (await showAudit(options)) ? 0 : EXIT.mismatch;
+  });
+read("drain", "start nothing new from here on; what runs is finished").action(async (options: Common) =>
+  (await import("./cli/writes.ts")).drain(options),
+);
+read("down", "end an event, or all of this region's: release, dissolve, settle")
+  .argument("[event]", "the event's key or the mesh's number")
+  .action(async (event: string | undefined, options: Common) => (await import("./cli/writes.ts")).down(event, options));
+read("cleanup", "remove whatever a crash left in the kernel; needs root, touches only objects of ours").action(
+  async (options: Common) => (await import("./cli/cleanup.ts")).cleanup(options),
+);
+const configuration = program.command("config").description("check and explain the configuration");
+configuration
+  .command("check")
+  .argument("<file>")
+  .description("list every problem at once")
+  .action(async (file: string) => {
+    const { loadConfig } = await import("./config.ts");
+    console.log(`${file}: region ${loadConfig(file).region}, no problems`);
+  });
+configuration
+  .command("schema")
+  .description("every key, as JSON Schema")
+  .action(async () => console.log(JSON.stringify((await import("./config.ts")).configJsonSchema(), null, 2)));
+configuration
+  .command("keys")
+  .argument("<folder>")
+  .description("make an agent key and a routing key (mode 0600); print what to register")
+  .action(async (folder: string) => (await import("./cli/keys.ts")).makeKeys(folder));
+
+function whole(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError("a whole number");
+  return Number(text);
+}
+
+function size(text: string): number {
+  const match = /^(\d{1,12})([kMG]?)$/.exec(text);
+  if (!match) throw new InvalidArgumentError("a number of bytes, e.g. 120M");
+  return Number(match[1]) * { "": 1, k: 1e3, M: 1e6, G: 1e9 }[match[2] as "" | "k" | "M" | "G"];
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  console.error(describeError(error));
+  process.exitCode = exitCodeOf(error);
+}
+
+/** `refused`: starting again would say the same, so a supervisor does not. */
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof EphemeshError) || error.retryable) return EXIT.failed;
+  if (error.code === "AGENT_UNREACHABLE") return EXIT.unreachable;
+  return ["agent", "meshd"].includes(process.argv[2] ?? "") ? EXIT.refused : EXIT.failed;
+}

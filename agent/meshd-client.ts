@@ -1,0 +1,88 @@
+/** The agent's end of the unix socket to meshd: one connection, typed both ways, opened again when meshd comes back. */
+import { connect, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import type { z } from "zod";
+import { EphemeshError } from "./model/errors.ts";
+import { type MeshdMessage, meshdMessages, meshdReply } from "./model/meshd-messages.ts";
+
+type Request<T extends MeshdMessage> = z.input<(typeof meshdMessages)[T]["request"]>;
+type Reply<T extends MeshdMessage> = z.output<(typeof meshdMessages)[T]["reply"]>;
+
+interface Waiting {
+  readonly resolve: (body: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const TIMEOUT_MILLIS = 10_000;
+
+export class MeshdClient {
+  readonly #path: string;
+  #socket: Promise<Socket> | null = null;
+  #nextId = 1;
+  readonly #waiting = new Map<number, Waiting>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @throws EphemeshError MESHD_UNREACHABLE (retryable), or meshd's own refusal by its code */
+  async ask<T extends MeshdMessage>(type: T, body: Request<T>): Promise<Reply<T>> {
+    this.#socket ??= this.#connect();
+    const socket = await this.#socket;
+    const id = this.#nextId++;
+    const answered = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const timer = setTimeout(() => this.#fail(id, unreachable("it did not answer within 10 s")), TIMEOUT_MILLIS);
+    socket.write(`${JSON.stringify({ id, type, body })}\n`);
+    try {
+      return meshdMessages[type].reply.parse(await answered) as Reply<T>;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
+  }
+
+  close(): void {
+    void this.#socket?.then((socket) => socket.destroy()).catch(() => undefined);
+    this.#socket = null;
+  }
+
+  #connect(): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.#path);
+      const lost = (cause?: Error) => {
+        this.#socket = null;
+        const error = unreachable(cause?.message ?? "the connection ended");
+        for (const id of [...this.#waiting.keys()]) this.#fail(id, error);
+        reject(error);
+      };
+      socket.once("connect", () => resolve(socket));
+      socket.on("error", lost);
+      socket.on("close", () => lost());
+      createInterface({ input: socket })
+        .on("line", (line) => this.#receive(line))
+        .on("error", () => undefined);
+      socket.unref();
+    });
+  }
+
+  #receive(line: string): void {
+    const reply = meshdReply.parse(JSON.parse(line));
+    const waiting = this.#waiting.get(reply.id);
+    if (!waiting) return;
+    if (reply.ok) waiting.resolve(reply.body);
+    else waiting.reject(new EphemeshError(reply.error.code, reply.error.message, reply.error.remedy));
+  }
+
+  #fail(id: number, error: Error): void {
+    this.#waiting.get(id)?.reject(error);
+  }
+}
+
+function unreachable(why: string): EphemeshError {
+  return new EphemeshError(
+    "MESHD_UNREACHABLE",
+    `meshd does not answer: ${why}. Interfaces and routes stay as they are.`,
+    "`ephemesh up` starts it again by itself; `ephemesh doctor` looks for what it misses.",
+    { retryable: true },
+  );
+}

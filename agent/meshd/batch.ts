@@ -1,0 +1,137 @@
+/**
+ * A long-lived `ip -batch -` or `tc -batch -`: a change costs a write, not a process. The end of a batch is known by an
+ * object that does not exist: the command names it in its error output, after the errors of the lines before it.
+ */
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { EphemeshError } from "../model/errors.ts";
+
+const TIMEOUT_MILLIS = 5_000;
+
+export class Batch {
+  readonly #file: "ip" | "tc";
+  readonly #devices = new Set<string>();
+  #session: Session | null = null;
+  #closed = false;
+
+  constructor(file: "ip" | "tc") {
+    this.#file = file;
+  }
+
+  /** Resolves when the kernel has done all lines; rejects with what `ip` said about those that it refused. */
+  run(lines: readonly string[]): Promise<void> {
+    if (lines.length === 0) return Promise.resolve();
+    if (this.#closed) return Promise.reject(ended("it was closed"));
+    if (!this.#session?.alive) this.#session = new Session(this.#file);
+    return this.#session.run(lines);
+  }
+
+  /** The commands remember which number an interface's name had: to be told when a name gets a new interface. */
+  isNew(device: string): void {
+    if (this.#devices.has(device)) {
+      this.#session?.end();
+      this.#session = null;
+      this.#devices.clear();
+    }
+    this.#devices.add(device);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#session?.end();
+  }
+}
+
+interface Waiting {
+  readonly marker: string;
+  readonly lines: readonly string[];
+  readonly resolve: () => void;
+  readonly reject: (error: EphemeshError) => void;
+}
+
+class Session {
+  readonly #child: ChildProcessByStdio<Writable, null, Readable>;
+  #waiting: Waiting[] = [];
+  #errors: string[] = [];
+  #partial = "";
+  #serial = 0;
+  alive = true;
+
+  constructor(file: "ip" | "tc") {
+    const child = spawn(file, ["-force", "-batch", "-"], { stdio: ["pipe", "ignore", "pipe"] });
+    this.#child = child;
+    child.stderr.setEncoding("utf8");
+    child.stderr.on("data", (text: string) => this.#read(text));
+    child.stdin.on("error", () => {});
+    child.on("error", (error) => this.#gone(error.message));
+    child.on("close", (code, signal) => this.#gone(`it ended with ${signal ?? code}`));
+  }
+
+  run(lines: readonly string[]): Promise<void> {
+    const marker = `end${this.#serial++}`;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#child.kill("SIGKILL");
+        this.#gone(`no answer within ${TIMEOUT_MILLIS} ms`);
+      }, TIMEOUT_MILLIS);
+      const settle = (done: () => void): void => {
+        clearTimeout(timer);
+        done();
+      };
+      this.#waiting.push({
+        marker,
+        lines,
+        resolve: () => settle(resolve),
+        reject: (error) => settle(() => reject(error)),
+      });
+      this.#child.stdin.write(`${lines.join("\n")}\n${marker}\n`);
+    });
+  }
+
+  /** What was given before is still done. */
+  end(): void {
+    this.#child.stdin.end();
+  }
+
+  #gone(why: string): void {
+    this.alive = false;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(ended(why));
+  }
+
+  #read(text: string): void {
+    const lines = (this.#partial + text).split("\n");
+    this.#partial = lines.pop() ?? "";
+    for (const line of lines) {
+      const waiting = this.#waiting[0];
+      if (waiting && line.startsWith(`Object "${waiting.marker}"`)) {
+        this.#waiting.shift();
+        const errors = this.#errors;
+        this.#errors = [];
+        if (errors.length === 0) waiting.resolve();
+        else waiting.reject(refused(errors, waiting.lines));
+      } else if (!/^Command failed -:\d+$/.test(line)) {
+        this.#errors.push(line);
+      }
+    }
+  }
+}
+
+function refused(errors: readonly string[], lines: readonly string[]): EphemeshError {
+  return new EphemeshError(
+    "KERNEL_REFUSED",
+    `The kernel refused part of a change: ${errors.slice(0, 5).join("; ")} (in: ${lines.slice(0, 5).join("; ")}${lines.length > 5 ? " …" : ""})`,
+    "meshd reads the kernel's state afresh and tries again; if it stays, `ephemesh doctor` says what is missing.",
+    { retryable: true },
+  );
+}
+
+function ended(why: string): EphemeshError {
+  return new EphemeshError(
+    "BATCH_ENDED",
+    `The long-lived batch of ip or tc ended: ${why}.`,
+    "meshd starts another one.",
+    {
+      retryable: true,
+    },
+  );
+}

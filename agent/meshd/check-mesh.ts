@@ -1,0 +1,78 @@
+/** What a wanted mesh must fulfil before anything of it touches the kernel: all or nothing. */
+import { EphemeshError } from "../model/errors.ts";
+import type { RegionId } from "../model/ids.ts";
+import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
+import { contains, isCanonical, overlap } from "./steering/prefix.ts";
+
+export function checkMesh(spec: MeshSpec, config: MeshdConfig, ownRoutingKey: string): void {
+  const participants = new Map(spec.participants.map((participant) => [participant.regionId, participant]));
+  if (participants.size !== spec.participants.length) refuse("MESH_INVALID", "a participant stands twice");
+  const self = participants.get(spec.self);
+  if (!self) throw refusal("MESH_INVALID", `region ${spec.self}, this one, is no participant`);
+  if (self.routingKey !== ownRoutingKey) {
+    refuse(
+      "ROUTING_KEY_MISMATCH",
+      `region ${spec.self} is registered with routing key ${self.routingKey}, but ${config.routingKeyFile} holds the private key of ${ownRoutingKey}: no peer would believe our advertisements`,
+      "Register the right key, or put the registered one into the file.",
+    );
+  }
+  checkPrefixes(spec);
+  const prefixesOf = (region: RegionId): readonly string[] => participants.get(region)?.prefixes ?? [];
+  for (const pair of spec.pairs) {
+    const holds = (region: RegionId, prefix: string): boolean =>
+      prefixesOf(region).some((registered) => contains(registered, prefix));
+    if (!holds(pair.sourceRegion, pair.source) || !holds(pair.destinationRegion, pair.destination)) {
+      refuse(
+        "PREFIX_NOT_HELD",
+        `the pair ${pair.source} → ${pair.destination} is not of prefixes that its regions hold (INV-9)`,
+      );
+    }
+    if (pair.sourceRegion === pair.destinationRegion)
+      refuse("MESH_INVALID", `a pair within region ${pair.sourceRegion}`);
+  }
+  const links = new Set<string>();
+  for (const link of spec.links) {
+    if (links.has(link.linkId)) refuse("MESH_INVALID", `link ${link.linkId} stands twice`);
+    links.add(link.linkId);
+    if (!participants.has(link.peer) || link.peer === spec.self) {
+      refuse("MESH_INVALID", `link ${link.linkId} leads to region ${link.peer}, which is no other participant`);
+    }
+    if (!config.underlays.some((underlay) => underlay.name === link.underlay)) {
+      refuse(
+        "UNDERLAY_UNKNOWN",
+        `link ${link.linkId} wants underlay ${link.underlay}, which the configuration does not name`,
+      );
+    }
+    if (link.notAfterMonotonicMillis <= link.startsMonotonicMillis) {
+      refuse("MESH_INVALID", `link ${link.linkId} ends before it starts`);
+    }
+  }
+}
+
+function checkPrefixes(spec: MeshSpec): void {
+  const all = spec.participants.flatMap(({ regionId, prefixes }) => prefixes.map((prefix) => ({ regionId, prefix })));
+  for (const { regionId, prefix } of all) {
+    if (!isCanonical(prefix))
+      refuse("PREFIX_INVALID", `prefix ${prefix} of region ${regionId} has host bits or an unusual form`);
+  }
+  for (const [index, a] of all.entries()) {
+    for (const b of all.slice(index + 1)) {
+      if (a.regionId !== b.regionId && overlap(a.prefix, b.prefix)) {
+        refuse(
+          "PREFIX_OVERLAP",
+          `prefix ${a.prefix} of region ${a.regionId} overlaps ${b.prefix} of region ${b.regionId}`,
+        );
+      }
+    }
+  }
+}
+
+const FOLLOW_THE_CHAIN = "Correct what the agent wants; it must follow the chain.";
+
+function refusal(code: string, what: string, remedy = FOLLOW_THE_CHAIN): EphemeshError {
+  return new EphemeshError(code, `The mesh is refused: ${what}. Nothing was changed.`, remedy);
+}
+
+function refuse(code: string, what: string, remedy = FOLLOW_THE_CHAIN): never {
+  throw refusal(code, what, remedy);
+}

@@ -1,0 +1,70 @@
+/**
+ * What the kernel counted. Bytes and packets come from one file for all interfaces, cheap enough to be read several
+ * times a second; drops of shapers and policers need two commands, and are read at most every few seconds.
+ */
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { commandJson } from "../commands.ts";
+import { NFT_TABLE } from "../marks.ts";
+import { LEASE_COUNTER } from "../steering/ruleset.ts";
+
+export interface DeviceCount {
+  readonly receivedBytes: number;
+  readonly receivedPackets: number;
+  readonly sentBytes: number;
+  readonly sentPackets: number;
+  readonly droppedPackets: number;
+}
+
+const DROPS_FRESH_MILLIS = 5_000;
+
+export async function readDevices(): Promise<ReadonlyMap<string, DeviceCount>> {
+  return parseDevices(await readFile("/proc/self/net/dev", "utf8"));
+}
+
+/** Columns of /proc/net/dev: bytes packets errs drop … (8) for receiving, then the same for sending. */
+export function parseDevices(text: string): ReadonlyMap<string, DeviceCount> {
+  const counts = new Map<string, DeviceCount>();
+  for (const line of text.split("\n")) {
+    const [, device, figures] = /^\s*(\S+):\s*(.*)$/.exec(line) ?? [];
+    const n = figures?.trim().split(/\s+/).map(Number);
+    if (device === undefined || n === undefined || n.length < 16) continue;
+    counts.set(device, {
+      receivedBytes: n[0] ?? 0,
+      receivedPackets: n[1] ?? 0,
+      sentBytes: n[8] ?? 0,
+      sentPackets: n[9] ?? 0,
+      droppedPackets: (n[3] ?? 0) + (n[11] ?? 0),
+    });
+  }
+  return counts;
+}
+
+const qdiscs = z.array(z.object({ dev: z.string(), root: z.boolean().optional(), drops: z.number().optional() }));
+const ruleset = z.object({
+  nftables: z.array(z.object({ counter: z.object({ name: z.string(), packets: z.number() }).optional() })),
+});
+
+/** Drops of shapers and policers by device. */
+export class Drops {
+  #drops: ReadonlyMap<string, number> = new Map();
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  async read(nowMillis: number): Promise<ReadonlyMap<string, number>> {
+    if (nowMillis - this.#readAt < DROPS_FRESH_MILLIS) return this.#drops;
+    this.#readAt = nowMillis;
+    const [shapers, policers] = await Promise.all([
+      commandJson("tc", ["-s", "-j", "qdisc", "show"]),
+      commandJson("nft", ["-j", "list", "counters", "table", "inet", NFT_TABLE]).catch(() => ({ nftables: [] })),
+    ]);
+    const drops = new Map<string, number>();
+    const add = (device: string, count: number): void => void drops.set(device, (drops.get(device) ?? 0) + count);
+    for (const qdisc of qdiscs.parse(shapers)) if (qdisc.root) add(qdisc.dev, qdisc.drops ?? 0);
+    for (const { counter } of ruleset.parse(policers).nftables) {
+      const device = counter && LEASE_COUNTER.exec(counter.name)?.[1];
+      if (device) add(device, counter.packets);
+    }
+    this.#drops = drops;
+    return drops;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The metering periods of one link, 10 s each: how many probes were due and how many met the bounds of the lease. A
+ * probe meets them if it was heard at the other end, came back within the bound, and the loss of the last 10 s is no
+ * evidence of a link that loses more than the bound (two standard deviations: of 100 probes at a bound of 1 %, three
+ * may go by chance). What was sent before the link ever worked is not met, but says nothing about loss. Pure.
+ */
+const EPOCH_MILLIS = 10_000;
+/** A probe that nobody acknowledged within this time was lost. */
+const JUDGED_AFTER_MILLIS = 2_000;
+const KEPT = 400;
+
+export interface Bounds {
+  readonly maxRttMicros: number;
+  readonly maxLossPpm: number;
+}
+
+export interface EpochCount {
+  readonly epoch: number;
+  readonly probes: number;
+  readonly met: number;
+  readonly worstRttMicros: number;
+  readonly worstLossPpm: number;
+}
+
+interface Sent {
+  readonly sequence: number;
+  readonly atMillis: number;
+  heard: boolean;
+  rttMicros: number;
+}
+
+/** Of so many probes, how many a link that keeps its bound may lose. */
+export function lostByChance(probes: number, maxLossPpm: number): number {
+  const expected = (probes * maxLossPpm) / 1_000_000;
+  return expected + 2 * Math.sqrt(expected);
+}
+
+type Tally = { -readonly [key in keyof EpochCount]: EpochCount[key] };
+
+export class Epochs {
+  readonly #startMillis: number;
+  readonly #bounds: Bounds;
+  readonly #leastDue: number;
+  #open: Sent[] = [];
+  /** Outcomes of the last 10 s, oldest first. */
+  #recent: { readonly atMillis: number; readonly lost: boolean }[] = [];
+  #lost = 0;
+  #everHeard = false;
+  readonly #tallies: Tally[] = [];
+
+  constructor(startMillis: number, bounds: Bounds, intervalMillis: number) {
+    this.#startMillis = startMillis;
+    this.#bounds = bounds;
+    // Two fewer, because an epoch's edges cut intervals.
+    this.#leastDue = Math.floor(EPOCH_MILLIS / intervalMillis) - 2;
+  }
+
+  sent(sequence: number, nowMillis: number): void {
+    this.#judge(nowMillis);
+    if (nowMillis >= this.#startMillis) this.#open.push({ sequence, atMillis: nowMillis, heard: false, rttMicros: 0 });
+  }
+
+  /** The other end heard these; the newest round trip stands for those that it reports for the first time. */
+  heard(newest: number, map: bigint, rttMicros: number): void {
+    for (const probe of this.#open) {
+      const back = newest - probe.sequence;
+      if (probe.heard || back < 0 || back > 63 || ((map >> BigInt(back)) & 1n) === 0n) continue;
+      probe.heard = true;
+      probe.rttMicros = rttMicros;
+    }
+  }
+
+  /** Those that are over, oldest first. */
+  over(nowMillis: number): readonly EpochCount[] {
+    this.#judge(nowMillis);
+    const running = this.#epochOf(nowMillis - JUDGED_AFTER_MILLIS);
+    // What was due and never sent, because the interface came late or this process was away, was not met either.
+    return this.#tallies
+      .filter((tally) => tally.epoch < running)
+      .map((tally) => ({ ...tally, probes: Math.max(tally.probes, this.#leastDue) }));
+  }
+
+  #judge(nowMillis: number): void {
+    while (this.#open[0] && nowMillis - this.#open[0].atMillis > JUDGED_AFTER_MILLIS) {
+      const probe = this.#open.shift();
+      if (!probe) return;
+      this.#everHeard ||= probe.heard;
+      if (this.#everHeard) this.#recent.push({ atMillis: probe.atMillis, lost: !probe.heard });
+      if (this.#everHeard && !probe.heard) this.#lost++;
+      while (this.#recent[0] && this.#recent[0].atMillis <= probe.atMillis - EPOCH_MILLIS) {
+        if (this.#recent.shift()?.lost) this.#lost--;
+      }
+      const judged = this.#recent.length;
+      const lossPpm = judged === 0 ? 1_000_000 : Math.round((this.#lost * 1_000_000) / judged);
+      const tally = this.#tally(this.#epochOf(probe.atMillis));
+      tally.probes++;
+      tally.worstRttMicros = Math.max(tally.worstRttMicros, probe.rttMicros);
+      tally.worstLossPpm = Math.max(tally.worstLossPpm, lossPpm);
+      const inTime = probe.heard && probe.rttMicros <= this.#bounds.maxRttMicros;
+      const met = inTime && this.#lost <= lostByChance(judged, this.#bounds.maxLossPpm);
+      if (met) tally.met++;
+    }
+  }
+
+  #epochOf(millis: number): number {
+    return Math.floor((millis - this.#startMillis) / EPOCH_MILLIS);
+  }
+
+  #tally(epoch: number): Tally {
+    const last = this.#tallies.at(-1);
+    if (last?.epoch === epoch) return last;
+    const tally = { epoch, probes: 0, met: 0, worstRttMicros: 0, worstLossPpm: 0 };
+    this.#tallies.push(tally);
+    if (this.#tallies.length > KEPT + 1) this.#tallies.shift();
+    return tally;
+  }
+}

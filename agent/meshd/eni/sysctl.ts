@@ -1,0 +1,30 @@
+/** Kernel settings that an ENI needs, by device; and the one of others' that kernel WireGuard spoils. */
+import { readFile, writeFile } from "node:fs/promises";
+
+const SEND_REDIRECTS = "/proc/sys/net/ipv4/conf/all/send_redirects";
+
+/**
+ * Runs what brings an interface up. Kernel WireGuard clears `net.ipv4.conf.all.send_redirects` on each *up* and never
+ * restores it. One interface at a time: the second must not take the first one's damage for the operator's wish.
+ */
+export class SendRedirects {
+  #last: Promise<unknown> = Promise.resolve();
+
+  kept(bringUp: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(async () => {
+      const before = await readFile(SEND_REDIRECTS, "utf8");
+      try {
+        await bringUp();
+      } finally {
+        if ((await readFile(SEND_REDIRECTS, "utf8")) !== before) await writeFile(SEND_REDIRECTS, before);
+      }
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}
+
+/** Loose, because the way back over a mesh may differ; ours only, the operator's setting elsewhere stays. */
+export async function loosenReversePath(device: string): Promise<void> {
+  await writeFile(`/proc/sys/net/ipv4/conf/${device}/rp_filter`, "2");
+}

@@ -1,0 +1,136 @@
+/**
+ * A WireGuard interface: the kernel's where it has one, else `wireguard-go`, one process each. These processes lead
+ * sessions of their own and survive meshd, so that a restart of it disturbs no traffic; they end when their interface
+ * is deleted.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { EphemeshError } from "../../model/errors.ts";
+import { command } from "../commands.ts";
+import { DEVICE_PATTERN } from "../marks.ts";
+import { SOCKET_DIRECTORY, socketOf } from "./uapi.ts";
+
+export type WireguardKind = "kernel" | "userspace";
+
+const READY_MILLIS = 5_000;
+
+/** Asks the machine by making an interface and removing it again; it never comes up. */
+export async function wireguardKind(probeDevice: string): Promise<WireguardKind> {
+  try {
+    await command("ip", ["link", "add", probeDevice, "type", "wireguard"]);
+  } catch (error) {
+    if (error instanceof EphemeshError && error.code === "COMMAND_FAILED") {
+      if (/not permitted/i.test(error.message)) throw noPrivilege(error);
+      return "userspace";
+    }
+    throw error;
+  }
+  await command("ip", ["link", "del", probeDevice]);
+  return "kernel";
+}
+
+export async function makeTunnel(device: string, kind: WireguardKind): Promise<void> {
+  if (kind === "kernel") await command("ip", ["link", "add", device, "type", "wireguard"]);
+  else await startUserspace(device);
+}
+
+/** Also removes what a killed process left. Nothing there: nothing done. */
+export async function removeTunnel(device: string): Promise<void> {
+  await command("ip", ["link", "del", device]).catch((error: unknown) => {
+    if (!(error instanceof EphemeshError) || !/Cannot find device/.test(error.message)) throw error;
+  });
+  await removeSocket(device);
+}
+
+/** Control sockets of ours that nobody answers: their processes were killed. */
+export async function removeStaleSockets(): Promise<readonly string[]> {
+  const files = await readdir(SOCKET_DIRECTORY).catch(() => []);
+  const ours = files.filter((file) => file.endsWith(".sock") && DEVICE_PATTERN.test(file.slice(0, -5)));
+  const stale: string[] = [];
+  for (const file of ours) {
+    if (await answers(`${SOCKET_DIRECTORY}/${file}`)) continue;
+    // A process between making its socket and listening on it looks the same for some microseconds.
+    await delay(100);
+    if (await answers(`${SOCKET_DIRECTORY}/${file}`)) continue;
+    await rm(`${SOCKET_DIRECTORY}/${file}`, { force: true });
+    stale.push(file);
+  }
+  return stale;
+}
+
+async function startUserspace(device: string): Promise<void> {
+  const child = spawn("wireguard-go", ["-f", device], {
+    detached: true,
+    stdio: "ignore",
+    cwd: "/",
+    env: { PATH: process.env.PATH, LOG_LEVEL: "silent" },
+  });
+  let failure: EphemeshError | null = null;
+  child.once("error", (cause: NodeJS.ErrnoException) => {
+    failure = new EphemeshError(
+      cause.code === "ENOENT" ? "TOOL_MISSING" : "TUNNEL_FAILED",
+      `This kernel has no WireGuard and wireguard-go does not start: ${cause.message}`,
+      "Install wireguard-go, or load the kernel module `wireguard`.",
+      { cause },
+    );
+  });
+  child.once("exit", (code, signal) => {
+    failure ??= new EphemeshError(
+      "TUNNEL_FAILED",
+      `wireguard-go ended with ${signal ?? code} before interface ${device} was there.`,
+      "See `wireguard-go -f` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached.",
+      { retryable: true },
+    );
+  });
+  child.unref();
+  const until = performance.now() + READY_MILLIS;
+  while (!(await answers(socketOf(device)))) {
+    if (failure) throw failure;
+    if (performance.now() > until) {
+      child.kill("SIGKILL");
+      throw new EphemeshError(
+        "TUNNEL_FAILED",
+        `wireguard-go did not open its control socket for ${device} within ${READY_MILLIS} ms; it was ended.`,
+        "Look at the machine's load; meshd tries again.",
+        { retryable: true },
+      );
+    }
+    await delay(4);
+  }
+  child.removeAllListeners();
+}
+
+async function removeSocket(device: string): Promise<void> {
+  const path = socketOf(device);
+  const until = performance.now() + 1_000;
+  while (await answers(path)) {
+    if (performance.now() > until) return;
+    await delay(5);
+  }
+  await rm(path, { force: true });
+}
+
+/** A file proves nothing: somebody must listen behind it. */
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function noPrivilege(cause: unknown): EphemeshError {
+  return new EphemeshError(
+    "NO_PRIVILEGE",
+    "meshd may not make interfaces; nothing was changed.",
+    "Run it with CAP_NET_ADMIN: as root, or with AmbientCapabilities=CAP_NET_ADMIN.",
+    { cause },
+  );
+}

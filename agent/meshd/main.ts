@@ -1,0 +1,110 @@
+/** The second process, the one with CAP_NET_ADMIN: put together here, runs until its signal. */
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import pino from "pino";
+import { EphemeshError } from "../model/errors.ts";
+import type { RegionId } from "../model/ids.ts";
+import { type MeshdConfig, meshdConfig } from "../model/meshd-messages.ts";
+import { monotonicMillis } from "../model/time.ts";
+import { Batch } from "./batch.ts";
+import { removeSteering } from "./cleanup.ts";
+import { Drops } from "./counters/device-counters.ts";
+import { wireguardKind } from "./eni/tunnel-device.ts";
+import { IncarnationFile } from "./incarnation.ts";
+import { deviceName } from "./marks.ts";
+import { Meshd } from "./meshd.ts";
+import { routingPrivateKey } from "./routing/lsa.ts";
+import { type Handlers, serve } from "./server.ts";
+import { SteeringKernel } from "./steering/kernel.ts";
+import { countersOf, kernelSnapshot, measurementsOf } from "./views.ts";
+
+const VERSION = "1";
+
+/**
+ * When the signal comes, steering is removed and the traffic is on the standing peering; tunnels keep running for the
+ * next start to adopt. Whoever wants them gone removes the meshes first, or calls `removeEverythingOfOurs` after.
+ */
+export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promise<void> {
+  const parsed = meshdConfig.parse(config);
+  const log = pino({ base: { region: parsed.region, part: "meshd" } }, pino.destination(2));
+  const key = readRoutingKey(parsed.routingKeyFile);
+  const wireguard = await wireguardKind(deviceName(`0x${"0".repeat(64)}` as never, process.pid, 0 as RegionId));
+  const incarnationFile = new IncarnationFile(parsed.stateDir);
+  const ip = new Batch("ip");
+  const tc = new Batch("tc");
+  // What a killed predecessor left: its tunnels are adopted, its routes are not, because nobody watches over them.
+  await removeSteering();
+  const meshd = new Meshd({
+    config: parsed,
+    key,
+    publicKeyHex: publicKeyHex(key),
+    incarnation: await incarnationFile.next(),
+    incarnationFile,
+    kernel: new SteeringKernel(ip),
+    ip,
+    tc,
+    wireguard,
+    log,
+  });
+  log.info({ wireguard, socket: parsed.socket }, "meshd runs");
+  try {
+    meshd.start();
+    await meshd.reconcile();
+    await serve(parsed.socket, handlers(meshd, wireguard), signal, log);
+  } finally {
+    await meshd.stop();
+    for (const batch of [ip, tc]) batch.close();
+    await removeSteering();
+    log.info("meshd ended; tunnels stay, traffic is on the standing peering");
+  }
+}
+
+function handlers(meshd: Meshd, wireguard: "kernel" | "userspace"): Handlers {
+  const startedAt = monotonicMillis();
+  const drops = new Drops();
+  return {
+    prepareLink: ({ linkId, attempt, underlay }) => meshd.interfaces.prepare(linkId, attempt, underlay),
+    completeLink: async ({ linkId, attempt, peerPublicKey, peerAddress, kem }) =>
+      meshd.interfaces.complete(linkId, attempt, peerPublicKey, peerAddress, kem),
+    applyMesh: async ({ mesh }) => {
+      await meshd.applyMesh(mesh);
+      return {};
+    },
+    removeMesh: async ({ meshId }) => {
+      await meshd.removeMesh(meshId);
+      return {};
+    },
+    snapshot: async () => ({ meshes: [...meshd.meshes.keys()], ...(await kernelSnapshot()), wireguard }),
+    counters: () => countersOf(meshd, drops),
+    measurements: async () => measurementsOf(meshd),
+    heartbeat: async () => ({ uptimeMillis: monotonicMillis() - startedAt, version: VERSION }),
+  };
+}
+
+/** PEM, or 32 bytes of seed in hexadecimal; mode 0600 or stricter. */
+function readRoutingKey(file: string): KeyObject {
+  const refuse = (why: string, remedy: string, cause?: unknown): never => {
+    throw new EphemeshError("ROUTING_KEY_UNUSABLE", `The routing key ${file} ${why}; nothing was started.`, remedy, {
+      cause,
+    });
+  };
+  try {
+    if ((statSync(file).mode & 0o077) !== 0) refuse("can be read by others", `chmod 600 ${file}`);
+    const text = readFileSync(file, "utf8").trim();
+    const key = text.startsWith("-----") ? createPrivateKey(text) : routingPrivateKey(text);
+    if (key.asymmetricKeyType !== "ed25519") refuse("is no Ed25519 key", "`ephemesh config keys DIR` makes one.");
+    return key;
+  } catch (cause) {
+    if (cause instanceof EphemeshError) throw cause;
+    return refuse(
+      `cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      "Make one with `ephemesh config keys DIR`, owned by the user that meshd runs as.",
+      cause,
+    );
+  }
+}
+
+function publicKeyHex(key: KeyObject): string {
+  const { x } = createPublicKey(key).export({ format: "jwk" });
+  return `0x${Buffer.from(x ?? "", "base64url").toString("hex")}`;
+}

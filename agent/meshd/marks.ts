@@ -1,0 +1,77 @@
+/**
+ * By what our objects in the kernel are known: whoever cleans up needs to know nothing else. Objects that do not carry
+ * one of these marks are somebody else's, and are never written.
+ */
+import { createHash } from "node:crypto";
+import type { LinkId, RegionId } from "../model/ids.ts";
+
+/** Of our rules, routes and next-hop objects. */
+export const PROTOCOL = 69;
+export const NFT_TABLE = "ephemesh";
+export const DEVICE_PATTERN = /^eph[0-9a-f]{12}$/;
+
+/** UDP inside an ENI: probes and link state. */
+export const PROBE_PORT = 7359;
+/** TCP inside an ENI: the agents' control channel. */
+export const CONTROL_PORT = 7357;
+
+/**
+ * A firewall mark of ours: `65` · kind (4 bits) · slot (12 bits) · class (2 bits) · bucket (6 bits). Routing tables are
+ * named by the same number. A slot stands for one buyer in one mesh; outer packets carry their underlay's place in the
+ * configuration instead. The buckets are for several paths at once.
+ */
+export const MARK_OURS = 0x65000000;
+export const MARK_OURS_MASK = 0xff000000;
+const KIND_DELIVER = 0x00e00000;
+const KIND_OUTER = 0x00f00000;
+export const KIND_MASK = 0xfff00000;
+export const MARK_OUTER = MARK_OURS | KIND_OUTER;
+/** All but the bucket. */
+export const TABLE_MASK = 0xffffffc0;
+export const MAX_SLOTS = 4096;
+
+/** Classes of traffic in the order of their precedence. */
+export const CLASSES = ["critical", "interactive", "bulk"] as const;
+/** What all traffic travels as until packets are sorted by DSCP and policy. */
+export const UNSORTED_CLASS = "interactive";
+export type TrafficClass = (typeof CLASSES)[number];
+
+export const steerMark = (slot: number, trafficClass: TrafficClass): number =>
+  MARK_OURS | (slot << 8) | (CLASSES.indexOf(trafficClass) << 6);
+/** For authorised packets that have arrived where they belong: no rule picks them up, `main` delivers them. */
+export const deliverMark = (slot: number): number => MARK_OURS | KIND_DELIVER | (slot << 8);
+export const outerMark = (underlay: number): number => MARK_OUTER | (underlay << 8);
+
+/** Within one mesh's slot and class, one object per destination. */
+const NEXT_HOP_FIRST = 0x45000000;
+export const NEXT_HOP_LAST = 0x45ffffff;
+export const isOurNextHopId = (id: number): boolean => id >= NEXT_HOP_FIRST && id <= NEXT_HOP_LAST;
+export const nextHopId = (slot: number, trafficClass: TrafficClass, destination: number): number =>
+  NEXT_HOP_FIRST + ((slot << 12) | (CLASSES.indexOf(trafficClass) << 10) | destination);
+
+/**
+ * Our block of rules. Unmarked packets jump over it and go on with whatever rules the operator has behind it, so that
+ * they see two rules of ours plus one per underlay, however many meshes there are.
+ */
+export const RULE = {
+  /** Return path of outer packets: a strict reverse-path filter looks here. */
+  fromUnderlay: 6900,
+  skip: 6910,
+  outer: 6920,
+  outerElsewhere: 6921,
+  steer: 6930,
+  end: 6990,
+} as const;
+
+/** Unique machine-wide, because control sockets of user-space tunnels are; 15 characters, the most a name may have. */
+export function deviceName(link: LinkId, attempt: number, self: RegionId): string {
+  return `eph${createHash("sha256").update(`${link}/${attempt}/${self}`).digest("hex").slice(0, 12)}`;
+}
+
+/** Address of one side of a link; both sides compute both. */
+export function linkLocalAddress(link: LinkId, side: RegionId): string {
+  const digest = createHash("sha256").update(`${link}/${side}`).digest("hex");
+  const groups = digest.slice(0, 16).match(/.{4}/g) ?? [];
+  // A canonical form, as `ip` prints it: no leading zeros; a digest with a zero group would print shorter.
+  return `fe80::${groups.map((group) => (Number.parseInt(group, 16) || 1).toString(16)).join(":")}`;
+}

@@ -1,0 +1,152 @@
+/** One mesh at this node: its wanted state, its routing core, and the log of what changed and why. */
+import type { KeyObject } from "node:crypto";
+import type { RegionId } from "../model/ids.ts";
+import type { Measurements, MeshSpec } from "../model/meshd-messages.ts";
+import type { Link } from "./link.ts";
+import { UNSORTED_CLASS } from "./marks.ts";
+import { type Effect, RoutingCore } from "./routing/core.ts";
+import { routingPublicKey } from "./routing/lsa.ts";
+import type { Demand, Route, RouteChange } from "./routing/routes.ts";
+import { encodeAcknowledgement, encodeAdvertisement, type RoutingPacket } from "./routing/wire.ts";
+import type { MeshRoutes } from "./steering/wanted.ts";
+
+type LoggedChange = Measurements["meshes"][number]["changes"][number];
+const LOGGED_CHANGES = 100;
+
+export interface MeshEvents {
+  /** Routes changed: the kernel is to be brought up to date. */
+  readonly onRoutes: (mesh: MeshInstance) => void;
+  readonly onChange: (mesh: MeshInstance, change: LoggedChange) => void;
+  readonly onIncarnation: (incarnation: number) => void;
+  readonly onDuplicate: (mesh: MeshInstance) => void;
+}
+
+export class MeshInstance {
+  readonly #core: RoutingCore;
+  readonly #events: MeshEvents;
+  #spec: MeshSpec;
+  #links: readonly Link[] = [];
+  #changes: LoggedChange[] = [];
+
+  constructor(
+    spec: MeshSpec,
+    routing: { readonly key: KeyObject; readonly incarnation: number },
+    events: MeshEvents,
+    nowMillis: number,
+  ) {
+    this.#spec = spec;
+    this.#events = events;
+    this.#core = new RoutingCore({ meshId: spec.meshId, self: spec.self, ...routing }, nowMillis);
+    this.setSpec(spec, nowMillis);
+  }
+
+  get spec(): MeshSpec {
+    return this.#spec;
+  }
+  get changes(): readonly LoggedChange[] {
+    return this.#changes;
+  }
+  get routes(): readonly Route[] {
+    return this.#core.routes;
+  }
+  get refused(): ReadonlyMap<string, number> {
+    return this.#core.refused;
+  }
+
+  setSpec(spec: MeshSpec, nowMillis: number): void {
+    this.#spec = spec;
+    const participants = new Map(
+      spec.participants.map(({ regionId, routingKey }) => [regionId, routingPublicKey(routingKey)]),
+    );
+    this.#perform(this.#core.configure({ participants, demands: demandsOf(spec) }, nowMillis), nowMillis);
+  }
+
+  /** The links of this mesh that have an interface. */
+  setLinks(links: readonly Link[], nowMillis: number): void {
+    this.#links = links;
+    this.refresh(nowMillis);
+  }
+
+  /** What the links are worth this instant. */
+  refresh(nowMillis: number): void {
+    const usable = this.#links.flatMap((link) => link.advertisement(nowMillis) ?? []);
+    this.#perform(this.#core.setLinks(usable, nowMillis), nowMillis);
+    this.#perform(this.#core.tick(nowMillis), nowMillis);
+  }
+
+  /** Tells the others to turn elsewhere; what comes nevertheless is still carried. */
+  retire(nowMillis: number): void {
+    this.#perform(this.#core.retire(nowMillis), nowMillis);
+  }
+
+  receive(link: Link, packet: RoutingPacket, nowMillis: number): void {
+    if (packet.kind === "acknowledgement") this.#core.acknowledged(link.tag, packet.known);
+    else this.#perform(this.#core.receive(link.tag, packet.bytes, packet.ageMillis, nowMillis), nowMillis);
+  }
+
+  note(what: string, reason: string, nowMillis: number): void {
+    const change = { atMonotonicMillis: nowMillis, what, reason };
+    this.#changes = [...this.#changes, change].slice(-LOGGED_CHANGES);
+    this.#events.onChange(this, change);
+  }
+
+  /** For the kernel: which link carries what. */
+  kernelRoutes(): MeshRoutes {
+    const byTag = new Map(this.#links.map((link) => [link.tag, link.spec.linkId]));
+    return {
+      spec: this.#spec,
+      routes: this.#core.routes.map((route) => ({ ...route, link: (route.tag && byTag.get(route.tag)) || null })),
+    };
+  }
+
+  #perform(effects: readonly Effect[], nowMillis: number): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "send":
+          this.#linkOf(effect.tag)?.socket?.send(encodeAdvertisement(effect.ageMillis, effect.bytes));
+          break;
+        case "acknowledge":
+          this.#linkOf(effect.tag)?.socket?.send(encodeAcknowledgement(this.#spec.meshId, effect.known));
+          break;
+        case "routes":
+          if (effect.changes.length > 0) this.#events.onRoutes(this);
+          for (const change of effect.changes) this.note(describe(change), change.route.reason, nowMillis);
+          break;
+        case "incarnation":
+          this.#events.onIncarnation(effect.incarnation);
+          break;
+        case "duplicate":
+          this.#events.onDuplicate(this);
+          break;
+      }
+    }
+  }
+
+  #linkOf(tag: string): Link | undefined {
+    return this.#links.find((link) => link.tag === tag);
+  }
+}
+
+function describe({ route, previousTag }: RouteChange): string {
+  const to = `traffic of ${route.buyer} to ${route.destination}`;
+  if (route.tag === null) return `${to}: the mesh lets go of it`;
+  return `${to}: ${previousTag === null ? "" : "turned, "}by way of ${route.path.join(" → ")}`;
+}
+
+/** What this node may have to send on: its own traffic, and that of buyers who pay it for transit. */
+export function demandsOf(spec: MeshSpec): readonly Demand[] {
+  const mayCross = new Map(spec.transit.map(({ buyer, regions }) => [buyer, new Set(regions)]));
+  const destinations = new Map<RegionId, Set<RegionId>>();
+  for (const pair of spec.pairs) {
+    if (pair.destinationRegion === spec.self) continue;
+    if (pair.sourceRegion !== spec.self && !mayCross.get(pair.buyer)?.has(spec.self)) continue;
+    const ofBuyer = destinations.get(pair.buyer) ?? new Set();
+    destinations.set(pair.buyer, ofBuyer.add(pair.destinationRegion));
+  }
+  return [...destinations].map(([buyer, to]) => ({
+    buyer,
+    trafficClass: UNSORTED_CLASS,
+    destinations: [...to].sort((a, b) => a - b),
+    mayCross: mayCross.get(buyer) ?? new Set<RegionId>(),
+  }));
+}

@@ -1,0 +1,314 @@
+/**
+ * The data plane of one region: takes what the agent wants, and keeps kernel, probes and routing at it. What is wanted
+ * lives in memory alone; what is there is read from the kernel, so a restart adopts the tunnels that it finds.
+ */
+import { type KeyObject, randomInt } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { describeError } from "../model/errors.ts";
+import type { MeshId } from "../model/ids.ts";
+import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
+import { monotonicMillis } from "../model/time.ts";
+import type { Batch } from "./batch.ts";
+import { checkMesh } from "./check-mesh.ts";
+import { type FoundTunnel, foundTunnels } from "./eni/found.ts";
+import type { WireguardKind } from "./eni/tunnel-device.ts";
+import type { IncarnationFile } from "./incarnation.ts";
+import { Interfaces } from "./interfaces.ts";
+import { hasInterface, Link, nextBoundary } from "./link.ts";
+import { type MeshEvents, MeshInstance } from "./mesh-instance.ts";
+import { type KernelEvent, KernelMonitor } from "./monitor.ts";
+import { inParallel } from "./parallel.ts";
+import { Prober } from "./prober.ts";
+import { Retry } from "./retry.ts";
+import { decodeRoutingPacket } from "./routing/wire.ts";
+import type { SteeringKernel } from "./steering/kernel.ts";
+import { Slots } from "./steering/slots.ts";
+import { wantedObjects, wantedSteering } from "./steering/wanted.ts";
+
+/** Tunnels that nobody claims after a start are orphans from then on. */
+const ADOPTION_MILLIS = 30_000;
+const AT_ONCE = 8;
+/** Until everybody in the mesh has heard of it and turned: one flooding time. */
+const RETIRE_MILLIS = 150;
+
+export interface MeshdParts {
+  readonly config: MeshdConfig;
+  readonly key: KeyObject;
+  /** Its public half as Membership registers it. */
+  readonly publicKeyHex: string;
+  readonly incarnation: number;
+  readonly incarnationFile: IncarnationFile;
+  readonly kernel: SteeringKernel;
+  readonly ip: Batch;
+  readonly tc: Batch;
+  readonly wireguard: WireguardKind;
+  readonly log: Logger;
+}
+
+/** A link that could not be brought up; the others stand. */
+interface Failure {
+  readonly meshId: MeshId;
+  readonly error: unknown;
+}
+
+export class Meshd {
+  readonly #parts: MeshdParts;
+  readonly #slots = new Slots();
+  readonly #meshes = new Map<MeshId, MeshInstance>();
+  readonly #links = new Map<string, Link>();
+  readonly #prober: Prober;
+  readonly #monitor = new KernelMonitor((event) => this.#heardOfKernel(event));
+  readonly #retry: Retry;
+  readonly #instance = randomInt(1, 0xffff_ffff);
+  readonly #startedAt = monotonicMillis();
+  readonly interfaces: Interfaces;
+  #incarnation: number;
+  #last: Promise<unknown> = Promise.resolve();
+  #boundary: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor(parts: MeshdParts) {
+    this.#parts = parts;
+    this.#incarnation = parts.incarnation;
+    this.#retry = new Retry(() => {
+      parts.kernel.forget();
+      this.#reconcileInBackground();
+    }, parts.log);
+    this.interfaces = new Interfaces(
+      { ...parts, slots: this.#slots },
+      {
+        onPacket: (link, packet) => this.#received(link, packet),
+        onBroken: (link, reason) => this.#broken(link, reason),
+      },
+    );
+    this.#prober = new Prober({
+      intervalMillis: parts.config.probeMillis,
+      links: () => this.#links.values(),
+      onChange: (link, change, nowMillis) => {
+        const mesh = this.#meshes.get(link.meshId);
+        mesh?.refresh(nowMillis);
+        mesh?.note(`link to ${link.spec.peer} (${link.device}) is ${change.state}`, change.reason, nowMillis);
+      },
+      onTick: (nowMillis) => {
+        for (const mesh of this.#meshes.values()) mesh.refresh(nowMillis);
+        for (const link of this.#links.values()) {
+          if (link.mustKick(nowMillis)) this.interfaces.kick(link).catch((error: unknown) => this.#retry.failed(error));
+        }
+      },
+    });
+  }
+
+  get meshes(): ReadonlyMap<MeshId, MeshInstance> {
+    return this.#meshes;
+  }
+  get links(): ReadonlyMap<string, Link> {
+    return this.#links;
+  }
+
+  start(): void {
+    this.#monitor.start();
+  }
+
+  /** Resolves when the kernel holds it; rejects where it is refused, with everything as before, or where a link fails. */
+  async applyMesh(spec: MeshSpec): Promise<void> {
+    const { config, publicKeyHex, key } = this.#parts;
+    checkMesh(spec, config, publicKeyHex);
+    const known = this.#meshes.get(spec.meshId);
+    const checked = new Set(known?.spec.links.map((link) => `${link.underlay} ${link.peerEndpoint.address}`));
+    for (const { underlay, peerEndpoint } of spec.links) {
+      if (!checked.has(`${underlay} ${peerEndpoint.address}`)) {
+        await this.interfaces.checkEndpoint(underlay, peerEndpoint.address);
+      }
+    }
+    const nowMillis = monotonicMillis();
+    if (known) known.setSpec(spec, nowMillis);
+    else {
+      const routing = { key, incarnation: this.#incarnation };
+      this.#meshes.set(spec.meshId, new MeshInstance(spec, routing, this.#meshEvents(), nowMillis));
+    }
+    const failure = (await this.reconcile()).find(({ meshId }) => meshId === spec.meshId);
+    if (failure) throw failure.error;
+  }
+
+  async removeMesh(meshId: MeshId): Promise<void> {
+    if (!this.#meshes.delete(meshId)) return;
+    await this.reconcile();
+    this.#slots.release(meshId);
+  }
+
+  /** Makes the kernel what is wanted now. One run after the other; safe to call at any time. */
+  reconcile(): Promise<readonly Failure[]> {
+    const turn = this.#last.then(() => this.#reconcile());
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Tunnels stay for the next start to adopt; the sockets and timers go, after the others have turned elsewhere. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#prober.stop();
+    const nowMillis = monotonicMillis();
+    for (const mesh of this.#meshes.values()) mesh.retire(nowMillis);
+    if ([...this.#links.values()].some((link) => link.health.state === "up")) await delay(RETIRE_MILLIS);
+    if (this.#boundary) clearTimeout(this.#boundary);
+    this.#retry.stop();
+    this.#monitor.stop();
+    await this.#last;
+    for (const link of this.#links.values()) link.socket?.close();
+  }
+
+  async #reconcile(): Promise<readonly Failure[]> {
+    if (this.#stopped) return [];
+    const nowMillis = monotonicMillis();
+    const { wireguard } = this.#parts;
+    const gone = this.#takeWantedLinks(nowMillis);
+    const live = [...this.#links.values()];
+    // Traffic leaves what goes before it is gone.
+    for (const mesh of this.#meshes.values()) {
+      const ofMesh = live.filter((link) => link.meshId === mesh.spec.meshId);
+      mesh.setLinks(ofMesh, nowMillis);
+    }
+    const guarding = this.#guard([...live, ...gone], false);
+    guarding.catch(() => {});
+    const found = await foundTunnels(wireguard);
+    const failures: Failure[] = [];
+    await inParallel(live, AT_ONCE, async (link) => {
+      const tunnel = found.get(link.device);
+      if (link.socket && tunnel?.peerPublicKey && tunnel.up) return;
+      try {
+        await this.interfaces.bringUp(link, tunnel, guarding);
+        this.#prober.wake();
+      } catch (error) {
+        failures.push({ meshId: link.meshId, error });
+      }
+    });
+    await guarding;
+    await this.interfaces.remove(gone.map((link) => link.device));
+    const waiting = await this.#removeOrphans(found, gone, nowMillis);
+    await this.#guard(live, waiting.length === 0);
+    this.#awaitBoundary(nowMillis);
+    if (failures[0]) this.#retry.failed(failures[0].error);
+    else this.#retry.succeeded();
+    return failures;
+  }
+
+  /**
+   * Before an interface comes, its guard stands and its outer packets know their way. Tunnels that wait to be adopted
+   * keep what they have; when none is left, nothing of it is.
+   */
+  async #guard(links: readonly Link[], mayVanish: boolean): Promise<void> {
+    const { kernel } = this.#parts;
+    const isEmpty = this.#meshes.size === 0 && links.length === 0;
+    if (isEmpty && !mayVanish) return;
+    await Promise.all([
+      kernel.setRuleset(isEmpty ? null : wantedSteering(this.#specs(), links, this.#slots)),
+      kernel.apply(() => this.#wantedObjects()),
+    ]);
+  }
+
+  /** Brings `#links` to what the meshes want now, and returns those that are to go. */
+  #takeWantedLinks(nowMillis: number): readonly Link[] {
+    const probing = { intervalMillis: this.#parts.config.probeMillis, instance: this.#instance, nowMillis };
+    const wanted = new Map<string, Link>();
+    for (const { spec } of this.#meshes.values()) {
+      for (const linkSpec of spec.links.filter((each) => hasInterface(each, nowMillis))) {
+        const fresh = new Link(spec.meshId, spec.self, linkSpec, probing);
+        const known = this.#links.get(fresh.device);
+        if (known) {
+          const before = known.spec;
+          known.spec = linkSpec;
+          this.interfaces.change(known, before).catch((error: unknown) => this.#retry.failed(error));
+        }
+        wanted.set(fresh.device, known ?? fresh);
+      }
+    }
+    const gone = [...this.#links.values()].filter((link) => !wanted.has(link.device));
+    for (const link of gone) link.socket?.close();
+    this.#links.clear();
+    for (const [device, link] of wanted) this.#links.set(device, link);
+    this.interfaces.keepKeysOf(wanted.values(), gone);
+    return gone;
+  }
+
+  /** Returns those that stay: soon after a start, a tunnel that nobody claims may only be waiting for its agent. */
+  async #removeOrphans(
+    found: ReadonlyMap<string, FoundTunnel>,
+    gone: readonly Link[],
+    nowMillis: number,
+  ): Promise<readonly string[]> {
+    const known = new Set([...this.#links.keys(), ...gone.map((link) => link.device)]);
+    const orphans = [...found.keys()].filter((device) => !known.has(device));
+    if (nowMillis - this.#startedAt < ADOPTION_MILLIS) return orphans;
+    await this.interfaces.removeOrphans(orphans);
+    return [];
+  }
+
+  #received(link: Link, packet: Buffer): void {
+    if (this.#prober.receive(link, packet)) return;
+    const routing = decodeRoutingPacket(packet);
+    if (routing) this.#meshes.get(link.meshId)?.receive(link, routing, monotonicMillis());
+  }
+
+  #broken(link: Link, reason: string): void {
+    link.lowered();
+    this.#prober.broken(link, reason);
+    this.#retry.soon();
+  }
+
+  #heardOfKernel(event: KernelEvent): void {
+    if (event.kind === "interfaceGone") {
+      const link = this.#links.get(event.device);
+      if (link?.socket) this.#broken(link, `somebody took the interface away (${event.what})`);
+    } else if (this.#meshes.size > 0) {
+      // Our own changes are announced as well; they are over, and known, when the look is taken.
+      this.#retry.soon();
+    }
+  }
+
+  #awaitBoundary(nowMillis: number): void {
+    if (this.#boundary) clearTimeout(this.#boundary);
+    this.#boundary = null;
+    const boundaries = this.#specs().flatMap((spec) => spec.links.map((link) => nextBoundary(link, nowMillis)));
+    const adoption = this.#startedAt + ADOPTION_MILLIS;
+    const next = Math.min(
+      ...boundaries.filter((boundary) => boundary !== null),
+      adoption > nowMillis ? adoption + 100 : Number.POSITIVE_INFINITY,
+    );
+    if (!Number.isFinite(next) || this.#stopped) return;
+    const waitMillis = Math.min(0x7fff_ffff, Math.max(1, next - monotonicMillis() + 1));
+    this.#boundary = setTimeout(() => this.#reconcileInBackground(), waitMillis);
+  }
+
+  #reconcileInBackground(): void {
+    this.reconcile().catch((error: unknown) => this.#retry.failed(error));
+  }
+
+  #meshEvents(): MeshEvents {
+    const { kernel, log, incarnationFile } = this.#parts;
+    return {
+      onRoutes: () => {
+        kernel.apply(() => this.#wantedObjects()).catch((error: unknown) => this.#retry.failed(error));
+      },
+      onChange: (mesh, change) => log.info({ mesh: mesh.spec.meshId, reason: change.reason }, change.what),
+      onIncarnation: (incarnation) => {
+        this.#incarnation = Math.max(this.#incarnation, incarnation);
+        incarnationFile.write(this.#incarnation).catch((error: unknown) => log.warn({}, describeError(error)));
+      },
+      onDuplicate: (mesh) => {
+        const { meshId } = mesh.spec;
+        log.error({ mesh: meshId }, "another process runs with our routing key, and ran before us; it keeps this mesh");
+        this.removeMesh(meshId).catch((error: unknown) => this.#retry.failed(error));
+      },
+    };
+  }
+
+  #specs(): readonly MeshSpec[] {
+    return [...this.#meshes.values()].map((mesh) => mesh.spec);
+  }
+
+  #wantedObjects(): ReturnType<typeof wantedObjects> {
+    const meshes = [...this.#meshes.values()].map((mesh) => mesh.kernelRoutes());
+    return wantedObjects(this.#parts.config, meshes, [...this.#links.values()], this.#slots);
+  }
+}

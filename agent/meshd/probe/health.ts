@@ -1,0 +1,227 @@
+/**
+ * Whether a link may be used, from the probes on it. No clock and no socket: times come in, probes and changes go out.
+ *
+ * | state   | becomes | when |
+ * |---------|---------|------|
+ * | waiting | up      | a probe shows that each side hears the other |
+ * | up      | down    | n probes missing in a row; the other side does not hear us; the kernel took the interface down |
+ * | down    | up      | both ways again, for the hold-down: 1, 2, 4 … 30 s, doubled by every fall within a minute |
+ *
+ * Forbidden: waiting → down (there was nothing to lose), and any use before both directions are proved.
+ */
+import { Arrivals } from "./arrivals.ts";
+import type { Probe } from "./packet.ts";
+import { RoundTrip } from "./round-trip.ts";
+
+export type LinkState = "waiting" | "up" | "down";
+export interface StateChange {
+  readonly state: LinkState;
+  readonly reason: string;
+}
+
+const LONGEST_SILENCE_MILLIS = 1_000;
+const LONGEST_HOLD_MILLIS = 30_000;
+const FORGIVEN_AFTER_MILLIS = 60_000;
+/** A fall by silence that a *stalled* probe explains within this time was none. */
+const EXCUSED_WITHIN_MILLIS = 2_000;
+
+/** How many missing in a row are no accident: chance below 10⁻⁷ at the link's usual loss, three at least. */
+export function probesUntilDown(lossPpm: number): number {
+  const loss = Math.min(lossPpm, 999_999) / 1_000_000;
+  return loss <= 0 ? 3 : Math.max(3, Math.ceil(Math.log(1e-7) / Math.log(loss)));
+}
+
+export class LinkHealth {
+  readonly #intervalMillis: number;
+  readonly #instance: number;
+  readonly #arrivals = new Arrivals();
+  readonly #roundTrip = new RoundTrip();
+  #state: LinkState = "waiting";
+  #since: number;
+  #sequence = 0;
+  #peer: Probe | null = null;
+  #heardAt: number | null = null;
+  #bothWaysSince: number | null = null;
+  #holdMillis = 0;
+  #fellBySilence = false;
+  #wasSilent = false;
+  #stalled = false;
+  #excuseUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: { intervalMillis: number; instance: number; nowMillis: number }) {
+    this.#intervalMillis = options.intervalMillis;
+    this.#instance = options.instance;
+    this.#since = options.nowMillis;
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+  hasHeardSince(millis: number): boolean {
+    return this.#heardAt !== null && this.#heardAt > millis;
+  }
+  get sinceMillis(): number {
+    return this.#since;
+  }
+  get sequence(): number {
+    return this.#sequence;
+  }
+  get rttMicros(): number | null {
+    return this.#roundTrip.medianMicros;
+  }
+  get baseRttMicros(): number | null {
+    return this.#roundTrip.baseMicros;
+  }
+  get jitterMicros(): number | null {
+    return this.#roundTrip.jitterMicros;
+  }
+  /** What we lost of the peer's probes, and what the peer lost of ours; the worse of both windows. */
+  get lossReversePpm(): number | null {
+    return this.#heardAt === null ? null : Math.max(this.#loss(2_000), this.#loss(30_000));
+  }
+  get lossForwardPpm(): number | null {
+    return this.#peer === null ? null : Math.max(this.#peer.lossShortPpm, this.#peer.lossLongPpm);
+  }
+  /** What the other side said it heard of ours, with the newest round trip: for the epochs. */
+  get evidence(): { readonly sequence: number; readonly heard: bigint; readonly rttMicros: number } | null {
+    const echo = this.#peer?.echo;
+    const rttMicros = this.rttMicros;
+    if (!echo || echo.sequence === 0 || echo.instance !== this.#instance || rttMicros === null) return null;
+    return { sequence: echo.sequence, heard: echo.heard, rttMicros };
+  }
+
+  /** The next probe to send. */
+  probe(nowMillis: number): Probe {
+    this.#sequence++;
+    const stalled = this.#stalled;
+    this.#stalled = false;
+    return {
+      stalled,
+      hears: this.#hears(nowMillis),
+      instance: this.#instance,
+      sequence: this.#sequence,
+      sentMicros: nowMillis * 1000,
+      echo: {
+        instance: this.#peer?.instance ?? 0,
+        sequence: this.#peer === null ? 0 : this.#arrivals.last,
+        sentMicros: this.#peer?.sentMicros ?? 0,
+        heldMicros: this.#heardAt === null ? 0 : (nowMillis - this.#heardAt) * 1000,
+        heard: this.#arrivals.map(),
+      },
+      lossShortPpm: this.#loss(2_000),
+      lossLongPpm: this.#loss(30_000),
+    };
+  }
+
+  heard(probe: Probe, nowMillis: number): StateChange | null {
+    if (this.#peer && probe.instance !== this.#peer.instance) {
+      // The peer's process began anew, and may be an older one's last packet: its numbers compare to nothing.
+      this.#peer = null;
+      this.#arrivals.restart(probe.sequence);
+    } else if (probe.stalled || this.#wasSilent) {
+      // An outage is no measure of the usual loss: the next one must be seen as fast as the first.
+      this.#arrivals.restart(probe.sequence);
+    } else if (!this.#arrivals.note(probe.sequence)) {
+      return null;
+    }
+    if (probe.sequence < this.#arrivals.last) return null;
+    this.#wasSilent = false;
+    this.#peer = probe;
+    this.#heardAt = nowMillis;
+    if (probe.echo.instance === this.#instance && probe.echo.sequence > 0 && probe.echo.sequence <= this.#sequence) {
+      const rttMicros = nowMillis * 1000 - probe.echo.sentMicros - probe.echo.heldMicros;
+      if (rttMicros > 0 && rttMicros < 60_000_000) this.#roundTrip.note(rttMicros, nowMillis);
+    }
+    const excused =
+      probe.stalled && this.#state === "down" && this.#fellBySilence && nowMillis - this.#since < EXCUSED_WITHIN_MILLIS;
+    if (excused) this.#holdMillis = 0;
+    return this.evaluate(nowMillis);
+  }
+
+  /** Called at each interval and after each probe heard. */
+  evaluate(nowMillis: number): StateChange | null {
+    const problem = this.#problem(nowMillis);
+    if (problem !== null) {
+      this.#bothWaysSince = null;
+      return this.#state === "up" ? this.#fall(problem, nowMillis) : null;
+    }
+    this.#bothWaysSince ??= nowMillis;
+    if (this.#state === "up") {
+      if (nowMillis - this.#since > FORGIVEN_AFTER_MILLIS) this.#holdMillis = 0;
+      return null;
+    }
+    const heldMillis = nowMillis - this.#bothWaysSince;
+    if (heldMillis < this.#holdMillis) return null;
+    const reason =
+      this.#state === "waiting"
+        ? "probes come back"
+        : `probes come back for ${Math.round(heldMillis)} ms, hold-down was ${this.#holdMillis} ms`;
+    return this.#enter("up", reason, nowMillis);
+  }
+
+  /** The kernel took the interface down, or its socket fails. */
+  broken(reason: string, nowMillis: number): StateChange | null {
+    this.#bothWaysSince = null;
+    this.#heardAt = null;
+    return this.#state === "up" ? this.#fall(reason, nowMillis) : null;
+  }
+
+  /** Our own event loop stood still for so long: in that time we were not listening, and it does not count as silence. */
+  stalled(lateMillis: number, nowMillis: number): void {
+    if (this.#heardAt !== null) this.#heardAt = Math.min(nowMillis, this.#heardAt + lateMillis);
+    this.#excuseUntil = nowMillis + 2 * this.#intervalMillis + (this.rttMicros ?? 0) / 1000;
+    this.#stalled = true;
+  }
+
+  /** The last moment at which the silence so far is none. */
+  get deadlineMillis(): number | null {
+    return this.#heardAt === null ? null : this.#heardAt + this.#patienceMillis(this.#loss(30_000));
+  }
+
+  #problem(nowMillis: number): string | null {
+    if (this.#heardAt === null || this.#peer === null) return "nothing was heard";
+    const silence = nowMillis - this.#heardAt;
+    const patience = this.#patienceMillis(this.#loss(30_000));
+    if (silence > patience) {
+      return `no probe for ${Math.round(silence)} ms, ${Math.round(patience)} ms are the limit at ${this.#loss(30_000)} ppm loss`;
+    }
+    const { echo, hears, lossLongPpm } = this.#peer;
+    if (echo.sequence === 0 || echo.instance !== this.#instance) return "the peer has not heard us yet";
+    // What the peer sent while we stood still complains of just that.
+    if (nowMillis < this.#excuseUntil) return null;
+    if (!hears) return "the peer does not hear us";
+    const unheard = echo.heldMicros / 1000;
+    if (unheard > this.#patienceMillis(lossLongPpm) + this.#intervalMillis) {
+      return `the peer has not heard us for ${Math.round(unheard)} ms`;
+    }
+    return null;
+  }
+
+  #hears(nowMillis: number): boolean {
+    return this.#heardAt !== null && nowMillis - this.#heardAt <= this.#patienceMillis(this.#loss(30_000));
+  }
+
+  /** n missing in a row, with room for the delay's own variation. */
+  #patienceMillis(lossPpm: number): number {
+    const silence = Math.min(LONGEST_SILENCE_MILLIS, probesUntilDown(lossPpm) * this.#intervalMillis);
+    const jitterMillis = (this.#roundTrip.jitterMicros ?? 0) / 1000;
+    return silence + Math.min(this.#intervalMillis, 2 + 4 * jitterMillis);
+  }
+
+  #loss(windowMillis: number): number {
+    return this.#arrivals.lossPpm(Math.round(windowMillis / this.#intervalMillis));
+  }
+
+  #fall(reason: string, nowMillis: number): StateChange {
+    this.#wasSilent = !this.#hears(nowMillis);
+    this.#fellBySilence = reason.startsWith("no probe") || reason.startsWith("the peer");
+    this.#holdMillis = this.#holdMillis === 0 ? 1_000 : Math.min(LONGEST_HOLD_MILLIS, this.#holdMillis * 2);
+    return this.#enter("down", reason, nowMillis);
+  }
+
+  #enter(state: LinkState, reason: string, nowMillis: number): StateChange {
+    this.#state = state;
+    this.#since = nowMillis;
+    return { state, reason };
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The routing instance of one mesh at one node: messages and times in, advertisements and wanted routes out. No I/O and
+ * no clock, so that a simulator drives many of these exactly as the real thing does.
+ *
+ * Effects are to be performed in the order in which they come: a repair that cannot loop is installed before anybody is
+ * told; any other one only after the neighbours were told, on the links that the packets will take.
+ */
+import type { KeyObject } from "node:crypto";
+import type { MeshId, RegionId } from "../../model/ids.ts";
+import { Database, type Entry } from "./database.ts";
+import { type Acknowledgement, Flooding } from "./flooding.ts";
+import { decodeLsa, isNewer, type LsaLink, type SignedLsa, verifyLsa } from "./lsa.ts";
+import { Origin } from "./origin.ts";
+import { type Demand, type Route, type RouteChange, RouteTable } from "./routes.ts";
+
+export interface CoreOptions {
+  readonly meshId: MeshId;
+  readonly self: RegionId;
+  readonly key: KeyObject;
+  readonly incarnation: number;
+}
+
+export interface CoreSettings {
+  /** Registered routing keys of the participants: the only origins there are. */
+  readonly participants: ReadonlyMap<RegionId, KeyObject>;
+  readonly demands: readonly Demand[];
+}
+
+export type Effect =
+  | { readonly kind: "send"; readonly tag: string; readonly ageMillis: number; readonly bytes: Buffer }
+  | { readonly kind: "acknowledge"; readonly tag: string; readonly known: Acknowledgement }
+  | { readonly kind: "routes"; readonly routes: readonly Route[]; readonly changes: readonly RouteChange[] }
+  | { readonly kind: "incarnation"; readonly incarnation: number }
+  /** Another process runs with our key, and ran before us. */
+  | { readonly kind: "duplicate" };
+
+export type Refusal = "malformed" | "unknownOrigin" | "badSignature" | "old" | "tooMany" | "otherMesh";
+
+/** New advertisements that one origin may cause, and that one link may bring. */
+const ORIGIN_RATE = { perSecond: 10, burst: 80 };
+const LINK_RATE = { perSecond: 300, burst: 1_000 };
+const CLASH_WINDOW_MILLIS = 30_000;
+const CLASHES = 5;
+
+export class RoutingCore {
+  readonly #options: CoreOptions;
+  readonly #database = new Database();
+  readonly #flooding = new Flooding();
+  readonly #origin: Origin;
+  readonly #table: RouteTable;
+  readonly #links = new Map<string, LsaLink>();
+  readonly #rates = new Map<string, { tokens: number; atMillis: number }>();
+  readonly #refused = new Map<Refusal, number>();
+  #participants: ReadonlyMap<RegionId, KeyObject> = new Map();
+  readonly #startedAt: number;
+  #clashes: number[] = [];
+  #lookAgainMillis: number | null = null;
+
+  constructor(options: CoreOptions, nowMillis: number) {
+    this.#options = options;
+    this.#startedAt = nowMillis;
+    this.#origin = new Origin(options);
+    this.#table = new RouteTable(options.self);
+  }
+
+  get routes(): readonly Route[] {
+    return this.#table.routes;
+  }
+  get database(): Database {
+    return this.#database;
+  }
+  get refused(): ReadonlyMap<Refusal, number> {
+    return this.#refused;
+  }
+
+  configure(settings: CoreSettings, nowMillis: number): readonly Effect[] {
+    this.#participants = settings.participants;
+    this.#database.retain(new Set(settings.participants.keys()));
+    this.#table.setDemands(settings.demands);
+    return this.#turn(nowMillis, true);
+  }
+
+  /** Our links that may be used this instant, with their figures; any other one is down. */
+  setLinks(links: readonly LsaLink[], nowMillis: number): readonly Effect[] {
+    const before = new Set(this.#links.keys());
+    this.#links.clear();
+    for (const link of links.toSorted((a, b) => (a.tag < b.tag ? -1 : 1))) {
+      this.#links.set(link.tag, link);
+      if (!before.delete(link.tag)) this.#flooding.addLink(link.tag, this.#database.entries(), nowMillis);
+    }
+    for (const tag of before) this.#flooding.removeLink(tag);
+    return this.#turn(nowMillis, false);
+  }
+
+  receive(tag: string, bytes: Buffer, ageMillis: number, nowMillis: number): readonly Effect[] {
+    // A neighbour may see the link before we do; what it says is signed, and as good.
+    const lsa = decodeLsa(bytes);
+    if (!lsa) return this.#refuse("malformed");
+    if (lsa.meshId !== this.#options.meshId) return this.#refuse("otherMesh");
+    const key = this.#participants.get(lsa.origin);
+    if (!key) return this.#refuse("unknownOrigin");
+    const known = this.#database.get(lsa);
+    if (known && !isNewer(lsa, known.signed.lsa)) {
+      this.#refuse("old");
+      // Whoever is behind is told; whoever repeats itself is calmed.
+      if (isNewer(known.signed.lsa, lsa) && !known.dead) this.#flooding.tell(tag, lsa, nowMillis);
+      this.#flooding.acknowledged(tag, lsa, this.#database);
+      return [{ kind: "acknowledge", tag, known: known.signed.lsa }, ...this.#flood(nowMillis)];
+    }
+    // Checking a signature costs; and a neighbour that forges must not use up what an honest origin may say.
+    if (!this.#mayStillCome(`link ${tag}`, LINK_RATE, nowMillis)) return this.#refuse("tooMany");
+    if (!verifyLsa(bytes, key)) return this.#refuse("badSignature");
+    if (!this.#mayStillCome(`origin ${lsa.origin}`, ORIGIN_RATE, nowMillis)) return this.#refuse("tooMany");
+    const acknowledge: Effect = { kind: "acknowledge", tag, known: lsa };
+    if (lsa.origin === this.#options.self) return [acknowledge, ...this.#heardOurself(lsa, nowMillis)];
+    this.#database.store({ lsa, bytes }, Math.max(0, ageMillis), nowMillis);
+    this.#flooding.acknowledged(tag, lsa, this.#database);
+    this.#flooding.tellAll(lsa, tag, nowMillis);
+    // Forwarded before recomputation.
+    return [acknowledge, ...this.#flood(nowMillis), ...this.#turn(nowMillis, true)];
+  }
+
+  acknowledged(tag: string, known: Acknowledgement): void {
+    this.#flooding.acknowledged(tag, known, this.#database);
+  }
+
+  /**
+   * Before an orderly end: the others are told that no path leads through here any more, while we still carry what is
+   * on its way.
+   */
+  retire(nowMillis: number): readonly Effect[] {
+    for (const signed of this.#origin.say([], nowMillis)) {
+      this.#database.store(signed, 0, nowMillis);
+      this.#flooding.tellAll(signed.lsa, null, nowMillis);
+    }
+    return this.#flood(nowMillis);
+  }
+
+  /** To be called every so often: repetitions, refreshment, old age, held improvements. */
+  tick(nowMillis: number): readonly Effect[] {
+    const died = this.#database.expire(nowMillis);
+    const look = this.#lookAgainMillis !== null && nowMillis >= this.#lookAgainMillis;
+    return this.#turn(nowMillis, died.length > 0 || look);
+  }
+
+  #heardOurself(lsa: SignedLsa["lsa"], nowMillis: number): readonly Effect[] {
+    this.#origin.jumpPast(lsa);
+    this.#clashes = [...this.#clashes, nowMillis].filter((at) => nowMillis - at < CLASH_WINDOW_MILLIS);
+    const effects: Effect[] = [{ kind: "incarnation", incarnation: this.#origin.incarnation }];
+    const firstClash = this.#clashes[0] ?? nowMillis;
+    const clashing = this.#clashes.length >= CLASHES && nowMillis - firstClash > 1_000;
+    if (clashing && firstClash - this.#startedAt < CLASH_WINDOW_MILLIS) effects.push({ kind: "duplicate" });
+    return [...effects, ...this.#turn(nowMillis, true)];
+  }
+
+  /** Says what has to be said, computes where something changed, and orders the two. */
+  #turn(nowMillis: number, changed: boolean): readonly Effect[] {
+    const said = this.#origin.say([...this.#links.values()], nowMillis);
+    for (const signed of said) {
+      this.#database.store(signed, 0, nowMillis);
+      this.#flooding.tellAll(signed.lsa, null, nowMillis);
+    }
+    if (said.length === 0 && !changed) return this.#flood(nowMillis);
+    const { changes, lookAgainMillis } = this.#table.compute(this.#database, new Set(this.#links.keys()), nowMillis);
+    this.#lookAgainMillis = lookAgainMillis;
+    const routes: readonly Effect[] = [{ kind: "routes", routes: this.#table.routes, changes }];
+    const flood = this.#flood(nowMillis);
+    return changes.every((change) => change.loopFree) ? [...routes, ...flood] : [...flood, ...routes];
+  }
+
+  #flood(nowMillis: number): readonly Effect[] {
+    return this.#flooding.due(this.#database, nowMillis).map(({ tag, entry }) => ({
+      kind: "send",
+      tag,
+      ageMillis: ageOf(entry, nowMillis),
+      bytes: entry.signed.bytes,
+    }));
+  }
+
+  #mayStillCome(what: string, limit: { perSecond: number; burst: number }, nowMillis: number): boolean {
+    const rate = this.#rates.get(what) ?? { tokens: limit.burst, atMillis: nowMillis };
+    const tokens = Math.min(limit.burst, rate.tokens + ((nowMillis - rate.atMillis) * limit.perSecond) / 1000);
+    this.#rates.set(what, { tokens: Math.max(0, tokens - 1), atMillis: nowMillis });
+    return tokens >= 1;
+  }
+
+  #refuse(why: Refusal): readonly Effect[] {
+    this.#refused.set(why, (this.#refused.get(why) ?? 0) + 1);
+    return [];
+  }
+}
+
+/** A little more at every hop, so that nothing goes in circles for ever. */
+function ageOf(entry: Entry, nowMillis: number): number {
+  return Math.min(0xffff_ffff, Math.max(0, Math.round(nowMillis - entry.bornMillis)) + 1);
+}

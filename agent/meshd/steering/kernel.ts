@@ -1,0 +1,84 @@
+/**
+ * The kernel's rules, routes, next-hop objects and our nftables table, brought to what is wanted. What the kernel holds
+ * is read once and then known, as nobody else may change our objects; after any refusal it is read afresh.
+ */
+import { EphemeshError } from "../../model/errors.ts";
+import type { Batch } from "../batch.ts";
+import { command } from "../commands.ts";
+import { NFT_TABLE } from "../marks.ts";
+import { type Changes, changes, type KernelObjects, NO_OBJECTS, readKernelObjects } from "./kernel-objects.ts";
+import { ruleset, type Steering } from "./ruleset.ts";
+
+export class SteeringKernel {
+  readonly #batch: Batch;
+  #known: KernelObjects = NO_OBJECTS;
+  #isKnown = false;
+  #ruleset: string | null = null;
+  #tableStands = true;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(batch: Batch) {
+    this.#batch = batch;
+  }
+
+  /** One change after the other; what is wanted is asked for when its turn comes, so that the newest wish wins. */
+  apply(wanted: () => KernelObjects): Promise<void> {
+    const turn = this.#last.then(() => this.#apply(wanted));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  /** In one transaction of nftables; null takes the table away. */
+  async setRuleset(steering: Steering | null): Promise<void> {
+    const text = steering === null ? "" : ruleset(steering);
+    // Setting it again would begin its counters again.
+    if (text === this.#ruleset && (this.#tableStands || (await tableStands()) === (steering !== null))) return;
+    await command("nft", ["-f", "-"], { input: steering === null ? deleteTable : text });
+    this.#ruleset = text;
+    this.#tableStands = true;
+  }
+
+  /** Something of ours was changed by others: what is known is not true any more. */
+  forget(): void {
+    this.#isKnown = false;
+    this.#tableStands = false;
+  }
+
+  async #apply(wanted: () => KernelObjects): Promise<void> {
+    try {
+      await this.#reach(wanted);
+    } catch (first) {
+      // An interface that went away took its objects along: the second look tells.
+      if (!(first instanceof EphemeshError) || !first.retryable) throw first;
+      this.#isKnown = false;
+      await this.#reach(wanted);
+    }
+  }
+
+  async #reach(wanted: () => KernelObjects): Promise<void> {
+    if (!this.#isKnown) {
+      // Before the look, so that what is forgotten while it is taken stays forgotten.
+      this.#isKnown = true;
+      this.#known = await readKernelObjects();
+    }
+    const goal = wanted();
+    await this.#perform(changes(this.#known, goal));
+    this.#known = goal;
+  }
+
+  async #perform(todo: Changes): Promise<void> {
+    // Marks are worth nothing before the tables are filled, and rules before the marks: tables first.
+    await this.#batch.run(todo.lines);
+    await Promise.all([ipLines("-4", todo.rules4), ipLines("-6", todo.rules6)]);
+  }
+}
+
+async function tableStands(): Promise<boolean> {
+  return (await command("nft", ["list", "tables"])).split("\n").includes(`table inet ${NFT_TABLE}`);
+}
+
+const deleteTable = `table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
+
+export async function ipLines(family: "-4" | "-6", lines: readonly string[]): Promise<void> {
+  if (lines.length > 0) await command("ip", [family, "-batch", "-"], { input: `${lines.join("\n")}\n` });
+}

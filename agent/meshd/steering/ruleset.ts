@@ -1,0 +1,149 @@
+/**
+ * Our nftables table as text, replaced as a whole in one transaction. Stateless: one `ct` rule would switch connection
+ * tracking on for the whole router.
+ *
+ * | chain   | hook                      | what it does |
+ * |---------|---------------------------|--------------|
+ * | guard   | prerouting, before all    | from an ENI come authorised pairs within their leases, and our own link-local talk |
+ * | steer   | prerouting, after mangle  | marks what hosts behind this router send to a participant |
+ * | own     | input                     | of what comes from an ENI, the router itself gets probes and the control channel |
+ * | silence | output                    | the kernel's own multicast is of no use inside a tunnel of two |
+ * | transit | forward                   | what came over the mesh in transit leaves by the mesh; MSS fits the ENI |
+ * | classes | postrouting               | the shaper's class, as packet priority |
+ */
+
+import { CONTROL_PORT, KIND_MASK, MARK_OURS, NFT_TABLE, PROBE_PORT } from "../marks.ts";
+import { buyerClass, PROBE_CLASS } from "../shaping/htb.ts";
+import { hex } from "./outer.ts";
+
+export interface SteeredPair {
+  readonly source: string;
+  readonly destination: string;
+  readonly mark: number;
+}
+
+export interface GuardedLease {
+  readonly device: string;
+  /** Marks of the packets that count against the lease. */
+  readonly marks: readonly number[];
+  readonly slot: number;
+  readonly rateMbps: number;
+}
+
+export interface Steering {
+  readonly devices: readonly string[];
+  /** From our own hosts to others. */
+  readonly outward: readonly SteeredPair[];
+  /** What may come in from the mesh: for our own hosts, or in transit. */
+  readonly arriving: readonly SteeredPair[];
+  readonly leases: readonly GuardedLease[];
+  /** Which buyer a mark belongs to, for the shaper. */
+  readonly marks: readonly { readonly mark: number; readonly slot: number }[];
+}
+
+export const LEASE_COUNTER = /^over_(eph[0-9a-f]{12})_(\d+)$/;
+
+export function ruleset(steering: Steering): string {
+  const { devices, outward, arriving, leases, marks } = steering;
+  return `table inet ${NFT_TABLE}
+delete table inet ${NFT_TABLE}
+table inet ${NFT_TABLE} {
+${set("set", "enis", "ifname", devices.map(quote))}
+${pairMap("outward", outward)}
+${pairMap("arriving", arriving)}
+${set(
+  "map",
+  "leases",
+  "ifname . mark : verdict",
+  leases.flatMap((lease) =>
+    lease.marks.map((mark) => `${quote(lease.device)} . ${hex(mark)} : jump ${leaseChain(lease)}`),
+  ),
+)}
+${set(
+  "map",
+  "priorities",
+  "mark : classid",
+  marks.map(({ mark, slot }) => `${hex(mark)} : ${buyerClass(slot)}`),
+)}
+  counter unauthorised { }
+  counter strayed { }
+  counter toward_router { }
+${leases.map((lease) => `  counter ${counterName(lease)} { }`).join("\n")}
+${leases.map(leaseText).join("\n")}
+  chain guard {
+    type filter hook prerouting priority raw; policy accept;
+    iifname != @enis return
+    ip6 saddr fe80::/10 ip6 daddr fe80::/10 return
+    ip6 daddr ff00::/8 drop
+    meta mark set ip saddr . ip daddr map @arriving4
+    meta mark set ip6 saddr . ip6 daddr map @arriving6
+    iifname . meta mark vmap @leases
+    counter name unauthorised drop
+  }
+  chain steer {
+    type filter hook prerouting priority mangle + 10; policy accept;
+    meta mark != 0 return
+    meta mark set ip saddr . ip daddr map @outward4
+    meta mark set ip6 saddr . ip6 daddr map @outward6
+  }
+  chain own {
+    type filter hook input priority filter - 10; policy accept;
+    iifname != @enis return
+    ip6 saddr fe80::/10 ip6 daddr fe80::/10 jump link_local
+    counter name toward_router drop
+  }
+  chain link_local {
+    udp dport ${PROBE_PORT} udp sport ${PROBE_PORT} accept
+    tcp dport ${CONTROL_PORT} accept
+    tcp sport ${CONTROL_PORT} tcp flags & (syn | ack) != syn accept
+    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
+  }
+  chain silence {
+    type filter hook output priority filter - 10; policy accept;
+    oifname @enis ip6 daddr ff00::/8 drop
+  }
+  chain transit {
+    type filter hook forward priority filter - 10; policy accept;
+    iifname @enis oifname != @enis meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} counter name strayed drop
+    oifname @enis meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} counter name strayed drop
+    oifname @enis tcp flags syn tcp option maxseg size set rt mtu
+  }
+  chain classes {
+    type filter hook postrouting priority mangle; policy accept;
+    oifname != @enis return
+    udp dport ${PROBE_PORT} ip6 daddr fe80::/10 meta priority set ${PROBE_CLASS}
+    meta priority set meta mark map @priorities
+  }
+}
+`;
+}
+
+/** A little above what the other end shapes to, so that only more than the lease is cut. */
+function leaseText(lease: GuardedLease): string {
+  const bytesPerSecond = Math.round((lease.rateMbps * 1_000_000 * 1.01) / 8);
+  const burst = Math.max(65_536, Math.round(bytesPerSecond / 10));
+  return `  chain ${leaseChain(lease)} {
+    limit rate over ${bytesPerSecond} bytes/second burst ${burst} bytes counter name ${counterName(lease)} drop
+    accept
+  }`;
+}
+
+const leaseChain = (lease: GuardedLease): string => `lease_${lease.device}_${lease.slot}`;
+const counterName = (lease: GuardedLease): string => `over_${lease.device}_${lease.slot}`;
+const quote = (device: string): string => `"${device}"`;
+
+function pairMap(name: string, pairs: readonly SteeredPair[]): string {
+  const elements = (sixes: boolean): string[] =>
+    pairs
+      .filter((pair) => pair.source.includes(":") === sixes && pair.destination.includes(":") === sixes)
+      .map((pair) => `${pair.source} . ${pair.destination} : ${hex(pair.mark)}`);
+  return [
+    set("map", `${name}4`, "ipv4_addr . ipv4_addr : mark", elements(false), "flags interval;"),
+    set("map", `${name}6`, "ipv6_addr . ipv6_addr : mark", elements(true), "flags interval;"),
+  ].join("\n");
+}
+
+function set(kind: "set" | "map", name: string, type: string, elements: readonly string[], flags = ""): string {
+  const content = elements.length === 0 ? "" : `\n    elements = { ${elements.join(",\n      ")} }`;
+  return `  ${kind} ${name} {\n    type ${type}; ${flags}${content}\n  }`;
+}

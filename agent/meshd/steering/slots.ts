@@ -1,0 +1,45 @@
+/** Small numbers for marks, classes and next-hop objects: one per buyer and mesh, one per destination within a mesh. */
+import { EphemeshError } from "../../model/errors.ts";
+import type { MeshId, RegionId } from "../../model/ids.ts";
+import { MAX_SLOTS } from "../marks.ts";
+
+const MAX_DESTINATIONS = 1024;
+
+export class Slots {
+  readonly #slots = new Map<string, number>();
+  readonly #destinations = new Map<MeshId, Map<RegionId, number>>();
+
+  /** From 1 up; 0 is left free so that no mark of ours is all zeros behind our byte. */
+  slotOf(mesh: MeshId, buyer: RegionId): number {
+    const key = `${mesh}/${buyer}`;
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known;
+    const slot = lowestFree(new Set(this.#slots.values()), 1, MAX_SLOTS);
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  destinationOf(mesh: MeshId, region: RegionId): number {
+    const ofMesh = this.#destinations.get(mesh) ?? new Map<RegionId, number>();
+    this.#destinations.set(mesh, ofMesh);
+    const known = ofMesh.get(region);
+    if (known !== undefined) return known;
+    const index = lowestFree(new Set(ofMesh.values()), 0, MAX_DESTINATIONS);
+    ofMesh.set(region, index);
+    return index;
+  }
+
+  release(mesh: MeshId): void {
+    this.#destinations.delete(mesh);
+    for (const key of this.#slots.keys()) if (key.startsWith(`${mesh}/`)) this.#slots.delete(key);
+  }
+}
+
+function lowestFree(used: ReadonlySet<number>, first: number, end: number): number {
+  for (let number = first; number < end; number++) if (!used.has(number)) return number;
+  throw new EphemeshError(
+    "TOO_MANY_BUYERS",
+    `More than ${end - first} buyers or destinations at once on one router; nothing was changed.`,
+    "Let this region take part in fewer meshes at a time.",
+  );
+}

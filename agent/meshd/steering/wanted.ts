@@ -1,0 +1,152 @@
+/** From the wanted meshes and the chosen routes to objects of the kernel. Pure. */
+import type { LinkId, MeshId, RegionId } from "../../model/ids.ts";
+import type { LinkSpec, MeshdConfig, MeshPair, MeshSpec } from "../../model/meshd-messages.ts";
+import {
+  deliverMark,
+  MARK_OURS,
+  MARK_OURS_MASK,
+  nextHopId,
+  RULE,
+  steerMark,
+  TABLE_MASK,
+  UNSORTED_CLASS,
+} from "../marks.ts";
+import type { Route } from "../routing/routes.ts";
+import { type KernelObjects, meshRouteText, NO_OBJECTS, nextHopText, refusalText } from "./kernel-objects.ts";
+import { hex, outerRoute, outerRules } from "./outer.ts";
+import { contains } from "./prefix.ts";
+import type { GuardedLease, SteeredPair, Steering } from "./ruleset.ts";
+import type { Slots } from "./slots.ts";
+
+/** A link that has, or shall have, an interface. */
+export interface LiveLink {
+  readonly meshId: MeshId;
+  readonly spec: LinkSpec;
+  readonly device: string;
+  readonly peerAddress: string;
+}
+
+export interface MeshRoutes {
+  readonly spec: MeshSpec;
+  readonly routes: readonly (Route & { readonly link: LinkId | null })[];
+}
+
+export function wantedSteering(meshes: readonly MeshSpec[], links: readonly LiveLink[], slots: Slots): Steering {
+  const outward = new Map<string, SteeredPair>();
+  const arriving = new Map<string, SteeredPair>();
+  const marks = new Map<number, number>();
+  // A pair in two meshes belongs to the lower mesh id, until clearing prices are part of the wanted state.
+  for (const mesh of meshes.toSorted((a, b) => a.meshId - b.meshId)) {
+    const mayCross = new Set(
+      mesh.transit.flatMap(({ buyer, regions }) => (regions.includes(mesh.self) ? [buyer] : [])),
+    );
+    for (const pair of withoutCovered(mesh.pairs)) {
+      const slot = slots.slotOf(mesh.meshId, pair.buyer);
+      const mark = steerMark(slot, UNSORTED_CLASS);
+      const key = `${pair.source} ${pair.destination}`;
+      const steered = { source: pair.source, destination: pair.destination };
+      marks.set(mark, slot);
+      if (pair.sourceRegion === mesh.self) setOnce(outward, key, { ...steered, mark });
+      else if (pair.destinationRegion === mesh.self) setOnce(arriving, key, { ...steered, mark: deliverMark(slot) });
+      else if (mayCross.has(pair.buyer)) setOnce(arriving, key, { ...steered, mark });
+    }
+  }
+  return {
+    devices: links.map((link) => link.device),
+    outward: [...outward.values()],
+    arriving: [...arriving.values()],
+    leases: links.flatMap(({ meshId, spec, device }) =>
+      spec.shares.map((share): GuardedLease => {
+        const slot = slots.slotOf(meshId, share.buyer);
+        return { device, slot, rateMbps: share.rateMbps, marks: [deliverMark(slot), steerMark(slot, UNSORTED_CLASS)] };
+      }),
+    ),
+    marks: [...marks].map(([mark, slot]) => ({ mark, slot })),
+  };
+}
+
+export function wantedObjects(
+  config: Pick<MeshdConfig, "underlays">,
+  meshes: readonly MeshRoutes[],
+  links: readonly LiveLink[],
+  slots: Slots,
+): KernelObjects {
+  if (meshes.length === 0 && links.length === 0) return NO_OBJECTS;
+  const routes = new Set<string>();
+  const nextHops = new Map<number, string>();
+  const tables = new Map<number, number>();
+  for (const { spec } of links) {
+    const index = config.underlays.findIndex((underlay) => underlay.name === spec.underlay);
+    const underlay = config.underlays[index];
+    if (underlay) routes.add(outerRoute(underlay, index, spec.peerEndpoint.address));
+  }
+  const byLink = new Map(links.map((link) => [link.spec.linkId, link]));
+  for (const mesh of meshes) {
+    const { meshId, pairs, self } = mesh.spec;
+    for (const buyer of new Set(pairs.map((pair) => pair.buyer))) {
+      const slot = slots.slotOf(meshId, buyer);
+      const table = steerMark(slot, UNSORTED_CLASS);
+      tables.set(slot, table);
+      if (mesh.spec.fallback === "drop") for (const family of [4, 6] as const) routes.add(refusalText(family, table));
+    }
+    for (const route of mesh.routes) {
+      const link = route.link && byLink.get(route.link);
+      if (!link) continue;
+      const slot = slots.slotOf(meshId, route.buyer);
+      const id = nextHopId(slot, route.trafficClass, slots.destinationOf(meshId, route.destination));
+      nextHops.set(id, nextHopText(link.peerAddress, link.device));
+      for (const prefix of prefixesToward(pairs, route.buyer, route.destination, self)) {
+        routes.add(meshRouteText(prefix, id, steerMark(slot, route.trafficClass)));
+      }
+    }
+  }
+  return {
+    rules4: new Set(rules(config, [...tables.values()], 4)),
+    rules6: new Set(rules(config, [...tables.values()], 6)),
+    routes,
+    nextHops,
+  };
+}
+
+function rules(config: Pick<MeshdConfig, "underlays">, tables: readonly number[], family: 4 | 6): readonly string[] {
+  return [
+    ...outerRules(config.underlays, family),
+    `pref ${RULE.skip} not fwmark ${hex(MARK_OURS)}/${hex(MARK_OURS_MASK)} goto ${RULE.end}`,
+    ...tables.map((table) => `pref ${RULE.steer} fwmark ${hex(table)}/${hex(TABLE_MASK)} lookup ${table}`),
+    `pref ${RULE.end} nop`,
+  ];
+}
+
+function prefixesToward(
+  pairs: readonly MeshPair[],
+  buyer: RegionId,
+  destination: RegionId,
+  self: RegionId,
+): ReadonlySet<string> {
+  return new Set(
+    pairs
+      .filter((pair) => pair.buyer === buyer && pair.destinationRegion === destination && destination !== self)
+      .map((pair) => pair.destination),
+  );
+}
+
+/** Interval maps hold no element inside another: a pair within a wider one of the same regions is already said. */
+function withoutCovered(pairs: readonly MeshPair[]): readonly MeshPair[] {
+  const groups = Map.groupBy(pairs, (pair) => `${pair.sourceRegion}/${pair.destinationRegion}`);
+  return [...groups.values()].flatMap((group) =>
+    group.filter(
+      (pair) =>
+        !group.some(
+          (wider) => wider !== pair && covers(wider, pair) && (!covers(pair, wider) || isFirst(wider, pair, group)),
+        ),
+    ),
+  );
+}
+
+const covers = (a: MeshPair, b: MeshPair): boolean =>
+  contains(a.source, b.source) && contains(a.destination, b.destination);
+const isFirst = (a: MeshPair, b: MeshPair, group: readonly MeshPair[]): boolean => group.indexOf(a) < group.indexOf(b);
+
+function setOnce<T>(map: Map<string, T>, key: string, value: T): void {
+  if (!map.has(key)) map.set(key, value);
+}

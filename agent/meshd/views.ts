@@ -1,0 +1,83 @@
+/** What meshd tells of itself: measurements, counters, and what of ours is in the kernel. */
+import type { Counters, Measurements } from "../model/meshd-messages.ts";
+import { monotonicMillis } from "../model/time.ts";
+import { command } from "./commands.ts";
+import { type Drops, readDevices } from "./counters/device-counters.ts";
+import { foundDevices } from "./eni/found.ts";
+import type { Link } from "./link.ts";
+import { NFT_TABLE } from "./marks.ts";
+import type { Meshd } from "./meshd.ts";
+import { readKernelObjects } from "./steering/kernel-objects.ts";
+
+export function measurementsOf(meshd: Meshd): Measurements {
+  return {
+    meshes: [...meshd.meshes.values()].map((mesh) => ({
+      meshId: mesh.spec.meshId,
+      links: [...meshd.links.values()].filter((link) => link.meshId === mesh.spec.meshId).map(linkMeasurement),
+      routes: mesh.routes.map(({ destination, buyer, path, costMicros, reason }) => ({
+        destination,
+        buyer,
+        path: [...path],
+        costMicros,
+        reason,
+      })),
+      changes: [...mesh.changes],
+    })),
+  };
+}
+
+function linkMeasurement(link: Link): Measurements["meshes"][number]["links"][number] {
+  const { health, spec, device } = link;
+  return {
+    linkId: spec.linkId,
+    attempt: spec.attempt,
+    peer: spec.peer,
+    device,
+    state: health.state,
+    sinceMonotonicMillis: health.sinceMillis,
+    rttMicros: health.rttMicros,
+    baseRttMicros: health.baseRttMicros,
+    jitterMicros: health.jitterMicros,
+    lossForwardPpm: health.lossForwardPpm,
+    lossReversePpm: health.lossReversePpm,
+  };
+}
+
+export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> {
+  const nowMillis = monotonicMillis();
+  const links = [...meshd.links.values()];
+  if (links.length === 0) return { links: [] };
+  const [counts, dropped] = await Promise.all([readDevices(), drops.read(nowMillis)]);
+  return {
+    links: links.map(({ spec, device, epochs }) => {
+      const count = counts.get(device);
+      return {
+        linkId: spec.linkId,
+        attempt: spec.attempt,
+        receivedPackets: count?.receivedPackets ?? 0,
+        receivedBytes: count?.receivedBytes ?? 0,
+        sentPackets: count?.sentPackets ?? 0,
+        sentBytes: count?.sentBytes ?? 0,
+        droppedPackets: (count?.droppedPackets ?? 0) + (dropped.get(device) ?? 0),
+        epochs: [...epochs.over(nowMillis)],
+      };
+    }),
+  };
+}
+
+/** Of ours in this namespace, read afresh. */
+export async function kernelSnapshot() {
+  const [devices, objects, tables] = await Promise.all([
+    foundDevices(),
+    readKernelObjects(),
+    command("nft", ["list", "tables"]),
+  ]);
+  const table = `inet ${NFT_TABLE}`;
+  return {
+    devices: devices.map(({ device }) => device).sort(),
+    rules: objects.rules4.size + objects.rules6.size,
+    routes: objects.routes.size,
+    nextHops: objects.nextHops.size,
+    nftTables: tables.split("\n").some((line) => line === `table ${table}`) ? [table] : [],
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * Errors for the person who reads them: what happened, what was left untouched, what to do next.
+ * Whoever catches one decides by `code` and `retryable`, never by the text.
+ */
+export class EphemeshError extends Error {
+  override readonly name = "EphemeshError";
+  /** Stable, in SCREAMING_SNAKE_CASE, e.g. `RPC_UNREACHABLE`. */
+  readonly code: string;
+  /** What to do next, as a sentence. */
+  readonly remedy: string;
+  /** The same call may succeed later without a change. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, remedy: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.remedy = remedy;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** The one line (or two) that a user sees. */
+export function describeError(error: unknown): string {
+  if (error instanceof EphemeshError) return `${error.message}\n  → ${error.remedy}`;
+  return error instanceof Error ? error.message : String(error);
+}

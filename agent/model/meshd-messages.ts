@@ -1,0 +1,228 @@
+/**
+ * Everything that agent and meshd say to one another, over a unix socket, one JSON object a line:
+ * request `{id, type, body}` → reply `{id, ok: true, body}` or `{id, ok: false, error: {code, message, remedy}}`.
+ * The set is closed, each message is idempotent and names only objects of ours (DESIGN.md, section 4).
+ *
+ * Times named `…MonotonicMillis` are CLOCK_MONOTONIC in milliseconds (`process.hrtime`), which both processes share
+ * and nobody can set: a lease ends without the agent and whatever happens to the wall clock.
+ */
+import { z } from "zod";
+import { hex32, linkId, meshId, regionId } from "./ids.ts";
+
+const key32 = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64");
+const attempt = z.number().int().min(0).max(0xffff);
+const monotonicMillis = z.number().nonnegative();
+const mbps = z.number().int().positive().max(1_000_000);
+/** A prefix in canonical form, IPv4 or IPv6: no host bits, e.g. `10.1.0.0/16`. */
+export const prefix = z.union([z.cidrv4(), z.cidrv6()]);
+const address = z.union([z.ipv4(), z.ipv6()]);
+const port = z.number().int().min(1).max(65535);
+
+/** Makes the keys of one end of a link, or returns those made before for the same (link, attempt). */
+export const prepareLink = z.strictObject({ linkId, attempt, underlay: z.string() });
+export const preparedLink = z.strictObject({
+  /** WireGuard public key of this end. */
+  publicKey: key32,
+  /** ML-KEM-768 encapsulation key of this end (1,184 bytes, base64): the responder encapsulates to the initiator's. */
+  encapsulationKey: z.string().max(1600),
+  /** UDP port of the underlay's range that is reserved for this end. */
+  listenPort: port,
+  /** Largest inner packet that this end's underlay carries: device MTU less 60 (IPv4) or 80 (IPv6). */
+  mtu: z.number().int().min(1280).max(9000),
+});
+
+/**
+ * Completes the preshared key. The initiator gives the ciphertext that it received, the responder the initiator's
+ * encapsulation key and gets the ciphertext to send (the same one again if asked again). Both name the peer's keys.
+ */
+export const completeLink = z.strictObject({
+  linkId,
+  attempt,
+  peerPublicKey: key32,
+  /** Of the peer's endpoint: refused here, before anything is agreed, where it would leave by the standing peering. */
+  peerAddress: address,
+  kem: z.discriminatedUnion("role", [
+    z.strictObject({ role: z.literal("initiator"), ciphertext: z.string().max(1500) }),
+    z.strictObject({ role: z.literal("responder"), encapsulationKey: z.string().max(1600) }),
+  ]),
+});
+export const completedLink = z.strictObject({ ciphertext: z.string().max(1500).optional() });
+
+/** What one buyer may send over a link, each way: on a leased link its lease, on an added link the smaller of its two. */
+export const linkShare = z.strictObject({ buyer: regionId, rateMbps: mbps });
+
+export const linkSpec = z.strictObject({
+  linkId,
+  attempt,
+  peer: regionId,
+  underlay: z.string(),
+  peerEndpoint: z.strictObject({ address, port }),
+  /** Smaller of what both ends said in the handshake. */
+  mtu: z.number().int().min(1280).max(9000),
+  shares: z.array(linkShare).min(1),
+  /** Routes over the link from here on … */
+  startsMonotonicMillis: monotonicMillis,
+  /** … until 2 s before this; the interface goes 5 s after it. Epoch k of the metering is the k-th 10 s after the start. */
+  notAfterMonotonicMillis: monotonicMillis,
+  bounds: z.strictObject({
+    maxRttMicros: z.number().int().positive(),
+    maxLossPpm: z.number().int().min(0).max(1_000_000),
+  }),
+});
+export type LinkSpec = z.infer<typeof linkSpec>;
+
+/** A direction of traffic that the mesh may carry, between registered prefixes of two participants. */
+export const meshPair = z.strictObject({
+  source: prefix,
+  destination: prefix,
+  /** Region that holds the destination prefix. */
+  destinationRegion: regionId,
+  sourceRegion: regionId,
+  /** Region whose leases pay for the flow. */
+  buyer: regionId,
+});
+export type MeshPair = z.infer<typeof meshPair>;
+
+export const meshSpec = z.strictObject({
+  meshId,
+  self: regionId,
+  /** Prefixes and routing keys as registered on chain: nothing of this is ever learned from a peer (INV-9). */
+  participants: z
+    .array(z.strictObject({ regionId, routingKey: hex32, prefixes: z.array(prefix) }))
+    .min(2)
+    .max(512),
+  /** Links of this region, wanted now: what is not here is taken down. */
+  links: z.array(linkSpec).max(512),
+  pairs: z.array(meshPair).max(65_536),
+  /** Regions where each buyer may pass: itself and the sellers of its leases. Every hop is paid for. */
+  transit: z.array(z.strictObject({ buyer: regionId, regions: z.array(regionId) })),
+  fallback: z.enum(["peering", "drop"]),
+});
+export type MeshSpec = z.infer<typeof meshSpec>;
+
+export const applyMesh = z.strictObject({ mesh: meshSpec });
+export const removeMesh = z.strictObject({ meshId });
+export const empty = z.strictObject({});
+
+/** A link's health as measured by probes inside it. `waiting`: no probe has come back yet. */
+export const linkMeasurement = z.strictObject({
+  linkId,
+  attempt,
+  peer: regionId,
+  device: z.string(),
+  state: z.enum(["waiting", "up", "down"]),
+  sinceMonotonicMillis: monotonicMillis,
+  rttMicros: z.number().int().nullable(),
+  baseRttMicros: z.number().int().nullable(),
+  jitterMicros: z.number().int().nullable(),
+  lossForwardPpm: z.number().int().nullable(),
+  lossReversePpm: z.number().int().nullable(),
+});
+export const chosenRoute = z.strictObject({
+  destination: regionId,
+  buyer: regionId,
+  /** Next hop and every region up to the destination, as this node computes it; empty: the peering carries the pair. */
+  path: z.array(regionId),
+  costMicros: z.number().int().nullable(),
+  reason: z.string(),
+});
+export const routeChange = z.strictObject({ atMonotonicMillis: monotonicMillis, what: z.string(), reason: z.string() });
+export const measurements = z.strictObject({
+  meshes: z.array(
+    z.strictObject({
+      meshId,
+      links: z.array(linkMeasurement),
+      routes: z.array(chosenRoute),
+      /** The most recent 100, oldest first. */
+      changes: z.array(routeChange),
+    }),
+  ),
+});
+export type Measurements = z.infer<typeof measurements>;
+
+/** Cumulative since the interface came up; counted on the interface, as inner IP bytes. */
+export const linkCounter = z.strictObject({
+  linkId,
+  attempt,
+  receivedPackets: z.number().int(),
+  receivedBytes: z.number().int(),
+  sentPackets: z.number().int(),
+  sentBytes: z.number().int(),
+  droppedPackets: z.number().int(),
+  /** The metering epochs that are over, at most the last 400: how many probes were due and how many met the bounds. */
+  epochs: z.array(
+    z.strictObject({
+      epoch: z.number().int().min(0),
+      probes: z.number().int(),
+      met: z.number().int(),
+      worstRttMicros: z.number().int(),
+      worstLossPpm: z.number().int(),
+    }),
+  ),
+});
+export const counters = z.strictObject({ links: z.array(linkCounter) });
+export type Counters = z.infer<typeof counters>;
+
+/** What of ours is in the kernel, read afresh; for `status`, `doctor` and the teardown record. */
+export const snapshot = z.strictObject({
+  meshes: z.array(meshId),
+  devices: z.array(z.string()),
+  rules: z.number().int(),
+  routes: z.number().int(),
+  nextHops: z.number().int(),
+  nftTables: z.array(z.string()),
+  /** How the tunnels are made here. */
+  wireguard: z.enum(["kernel", "userspace"]),
+});
+
+export const heartbeat = z.strictObject({ uptimeMillis: z.number(), version: z.string() });
+
+/** Request and reply of each message. */
+export const meshdMessages = {
+  prepareLink: { request: prepareLink, reply: preparedLink },
+  completeLink: { request: completeLink, reply: completedLink },
+  applyMesh: { request: applyMesh, reply: empty },
+  removeMesh: { request: removeMesh, reply: empty },
+  snapshot: { request: empty, reply: snapshot },
+  counters: { request: empty, reply: counters },
+  measurements: { request: empty, reply: measurements },
+  heartbeat: { request: empty, reply: heartbeat },
+} as const;
+export type MeshdMessage = keyof typeof meshdMessages;
+
+export const meshdRequest = z.strictObject({
+  id: z.number().int(),
+  type: z.enum(Object.keys(meshdMessages) as [MeshdMessage, ...MeshdMessage[]]),
+  body: z.unknown(),
+});
+export const meshdReply = z.discriminatedUnion("ok", [
+  z.strictObject({ id: z.number().int(), ok: z.literal(true), body: z.unknown() }),
+  z.strictObject({
+    id: z.number().int(),
+    ok: z.literal(false),
+    error: z.strictObject({ code: z.string(), message: z.string(), remedy: z.string() }),
+  }),
+]);
+
+/** What meshd needs of the configuration; the agent's part of it never reaches meshd. */
+export const meshdConfig = z.strictObject({
+  region: z.string(),
+  routingKeyFile: z.string(),
+  /** Holds the incarnation and nothing secret but it; meshd's own directory. */
+  stateDir: z.string(),
+  socket: z.string(),
+  underlays: z.array(
+    z.strictObject({
+      name: z.string(),
+      device: z.string(),
+      address,
+      gateway: address.optional(),
+      portFirst: port,
+      portLast: port,
+    }),
+  ),
+  /** Devices of the standing peering: never touched, never an underlay. */
+  primaryDevices: z.array(z.string()),
+  probeMillis: z.number().int().min(50).max(1000),
+});
+export type MeshdConfig = z.infer<typeof meshdConfig>;

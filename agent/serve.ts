@@ -1,0 +1,232 @@
+/** The agent process: puts the parts of one region together, starts them, and releases them in reverse. */
+import { mkdirSync, readFileSync } from "node:fs";
+import type { Server } from "node:http";
+import pino from "pino";
+import { type Hex, keccak256, stringToHex } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+import { EventLog } from "./api/event-log.ts";
+import { listenApi } from "./api/server.ts";
+import { capacityAuctionAbi } from "./chain/abi/capacity-auction.ts";
+import { membershipAbi } from "./chain/abi/membership.ts";
+import { checkDeployment, connectChain, type Deployment, loadDeployment } from "./chain/client.ts";
+import { ChainClock } from "./chain/clock.ts";
+import { decodeEvent } from "./chain/decode.ts";
+import { ChainFollower } from "./chain/follower.ts";
+import { readFabrics, readRegions } from "./chain/registry.ts";
+import { Sender } from "./chain/sender.ts";
+import { type Config, loadConfig, meshdSocket, readSecret } from "./config.ts";
+import { ControlClient } from "./control/client.ts";
+import { LatencyTable } from "./control/latency.ts";
+import { listenControl } from "./control/server.ts";
+import { answersOf } from "./coordinator/answers.ts";
+import { Coordinator } from "./coordinator/coordinator.ts";
+import type { ChainConstants, Site } from "./coordinator/site.ts";
+import { Journal } from "./journal/journal.ts";
+import { MeshdClient } from "./meshd-client.ts";
+import { EphemeshError } from "./model/errors.ts";
+import { type RegionId, regionId } from "./model/ids.ts";
+
+/** Runs until the signal. SIGHUP reads the policy again. */
+export async function runAgent(configFile: string, signal: AbortSignal): Promise<void> {
+  let config = loadConfig(configFile);
+  const log = pino({ level: config.log.level, base: { region: config.region } }, pino.destination(2));
+  const key = privateKeyToAccount(agentKey(config));
+  const deployment = loadDeployment(config.chain.deployment);
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  const client = connectChain(config.chain.rpc, deployment);
+  await untilChainAnswers(() => checkDeployment(client, deployment), log, signal);
+
+  const self = await whoAmI(client, deployment, config, key.address);
+  let regions = await readRegions(client, deployment.membership);
+  const journal = Journal.open(`${config.stateDir}/journal.sqlite`);
+  const closers: (() => void | Promise<void>)[] = [() => journal.close()];
+  try {
+    journal.bindIdentity("chain", `${deployment.chainId} ${deployment.auction}`);
+    journal.bindIdentity("region", config.region);
+    const domain = { chainId: deployment.chainId, membership: deployment.membership };
+    const agentKeyOf = (id: RegionId): Hex | null => regions.get(id)?.agentKey ?? null;
+    const meshd = new MeshdClient(meshdSocket(config));
+    closers.push(() => meshd.close());
+    const events = new EventLog();
+    // Monotonic time means something only until the machine starts again.
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const clock = new ChainClock({
+      load: () => journal.fixedTimes(boot),
+      save: (second, millis) => journal.fixTime(boot, second, millis),
+    });
+    const site: Site = {
+      get config() {
+        return config;
+      },
+      self,
+      key,
+      deployment,
+      constants: await readConstants(client, deployment),
+      client,
+      clock,
+      sender: new Sender(client, key, journal),
+      journal,
+      control: new ControlClient(self, domain, key, agentKeyOf),
+      latencies: new LatencyTable(),
+      meshd,
+      log,
+      signal,
+      world: () => coordinator.world,
+      regions: () => regions,
+      counters: () => coordinator.reconciler.counters,
+      dispatch: (message) => {
+        coordinator.dispatch(message);
+        events.add(message);
+      },
+    };
+    const decode = (entry: Parameters<typeof decodeEvent>[0]) =>
+      decodeEvent(entry, {
+        eventOfTransaction: (hash) => journal.transactionByHash(hash)?.purpose.match(/^open:(.+)$/)?.[1] ?? null,
+        fabrics: site.constants.fabrics,
+        blockSeconds: async (number) => Number((await client.getBlock({ blockNumber: number })).timestamp),
+      });
+    const follower = new ChainFollower(client, deployment, journal, clock, config.chain.finalityDepth, decode);
+    const coordinator = new Coordinator(
+      site,
+      follower,
+      async () => {
+        regions = await readRegions(client, deployment.membership);
+      },
+      (message) => events.add(message),
+    );
+
+    const control = await listenControl(hostAndPort(config.control.listen), {
+      self,
+      domain,
+      key,
+      agentKeyOf,
+      handlers: answersOf(site),
+      onRefused: (remote, error) => log.debug({ remote, code: error.code }, error.message),
+    });
+    closers.push(() => close(control));
+    if (config.api) {
+      const api = await listenApi(config.api, site, coordinator, events);
+      closers.push(() => close(api));
+    }
+    const reload = () => {
+      try {
+        config = keepFixed(config, loadConfig(configFile));
+        log.level = config.log.level;
+        log.info("the policy was read again");
+      } catch (error) {
+        log.error(
+          { code: error instanceof EphemeshError ? error.code : undefined },
+          `the old policy stays: ${(error as Error).message}`,
+        );
+      }
+    };
+    process.on("SIGHUP", reload);
+    closers.push(() => void process.off("SIGHUP", reload));
+    void site.sender.resume(signal).catch(() => undefined);
+    log.info({ self, block: coordinator.blockNumber }, `region ${config.region} is up`);
+    await coordinator.run();
+  } finally {
+    for (const release of closers.reverse()) await release();
+  }
+}
+
+/** Policy may change while running; identity, chain, keys, listeners and underlays need a restart. */
+function keepFixed(old: Config, read: Config): Config {
+  return {
+    ...read,
+    region: old.region,
+    chain: old.chain,
+    keys: old.keys,
+    control: old.control,
+    underlays: old.underlays,
+    primary: old.primary,
+    stateDir: old.stateDir,
+    runDir: old.runDir,
+  };
+}
+
+function agentKey(config: Config): Hex {
+  const text = readSecret(config.keys.agent);
+  if (!/^0x[0-9a-f]{64}$/i.test(text))
+    throw new EphemeshError(
+      "KEY_MALFORMED",
+      `${config.keys.agent} does not hold a key.`,
+      "It must hold 0x and 64 hexadecimal digits; `ephemesh config keys` makes one.",
+    );
+  return text as Hex;
+}
+
+/** @throws EphemeshError UNKNOWN_REGION, AGENT_KEY_WRONG */
+export async function whoAmI(
+  client: ReturnType<typeof connectChain>,
+  deployment: Deployment,
+  config: Config,
+  address: Hex,
+): Promise<RegionId> {
+  const contract = { address: deployment.membership, abi: membershipAbi } as const;
+  const id = await client.readContract({
+    ...contract,
+    functionName: "regionByName",
+    args: [keccak256(stringToHex(config.region))],
+  });
+  if (id === 0)
+    throw new EphemeshError(
+      "UNKNOWN_REGION",
+      `The consortium has no region "${config.region}" on this chain. Nothing was signed.`,
+      "Correct `region`, or ask the consortium to admit it.",
+    );
+  const region = await client.readContract({ ...contract, functionName: "region", args: [id] });
+  if (region.agent.toLowerCase() !== address.toLowerCase())
+    throw new EphemeshError(
+      "AGENT_KEY_WRONG",
+      `The key in keys.agent is ${address}; region "${config.region}" is registered with ${region.agent}. Nothing was signed.`,
+      "Use the registered key, or have the treasury call replaceAgent.",
+    );
+  return regionId.parse(id);
+}
+
+async function readConstants(client: ReturnType<typeof connectChain>, deployment: Deployment): Promise<ChainConstants> {
+  const [auction, fabrics] = await Promise.all([
+    client.readContract({ address: deployment.auction, abi: capacityAuctionAbi, functionName: "constants" }),
+    readFabrics(client, deployment.membership),
+  ]);
+  return {
+    clearBlocks: auction.clearBlocks,
+    minBond: auction.minBond,
+    widestCosine: auction.widestCosine,
+    urgentBlocks: auction.urgentBlocks,
+    fabrics,
+  };
+}
+
+async function untilChainAnswers(check: () => Promise<void>, log: pino.Logger, signal: AbortSignal): Promise<void> {
+  for (let wait = 200; ; wait = Math.min(10_000, wait * 2)) {
+    try {
+      return await check();
+    } catch (error) {
+      if (!(error instanceof EphemeshError && error.retryable)) throw error;
+      log.warn({ code: error.code }, error.message);
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(resolve, wait * (0.75 + Math.random() / 2));
+        signal.addEventListener(
+          "abort",
+          () => {
+            clearTimeout(timer);
+            reject(signal.reason);
+          },
+          { once: true },
+        );
+      });
+    }
+  }
+}
+
+export function hostAndPort(listen: string): { host: string; port: number } {
+  const at = listen.lastIndexOf(":");
+  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(listen.slice(at + 1)) };
+}
+
+function close(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}

@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {
+    AuctionConstants,
+    AuctionView,
+    EventKind,
+    ICapacityAuction,
+    Opening,
+    OrderView,
+    Phase,
+    Profile,
+    SealedOrder,
+    Side
+} from "./interfaces/ICapacityAuction.sol";
+import {ILeaseEscrow, IMarketEscrow} from "./interfaces/ILeaseEscrow.sol";
+import {IMembership, Place, Role, Seat} from "./interfaces/IMembership.sol";
+import {IReputation} from "./interfaces/IReputation.sol";
+import {Budgets} from "./libraries/Budgets.sol";
+import {Clearing} from "./libraries/Clearing.sol";
+import {Leases} from "./libraries/Leases.sol";
+import {Order, Orders} from "./libraries/Orders.sol";
+
+contract CapacityAuction is ICapacityAuction {
+    uint256 private constant MOST_ORDERS = 512;
+    uint256 private constant LEAST_SLOTS = 5;
+    uint256 private constant MOST_LOT_MBPS = 2 ** 20 - 1;
+    uint256 private constant LEASE_DELAY = 10 seconds;
+    /// @dev Money locked for a start that never comes would be money lost.
+    uint256 private constant FARTHEST_START = 30 days;
+    int256 private constant UNIT = 1e9;
+
+    /// @dev First slot of an auction's terms: what every step reads.
+    struct Terms {
+        uint32 opener;
+        uint40 openBlock;
+        uint16 phaseBlocks;
+        EventKind kind;
+        uint32 priceCap;
+        uint16 slots;
+        uint24 lotMbps;
+        uint16 leastScore;
+        uint40 openedAt;
+        uint32 latencyBoundMicros;
+    }
+
+    /// @dev Second slot: who may order, and where the leases belong.
+    struct Cell {
+        int32 x;
+        int32 y;
+        int32 z;
+        int32 cosine;
+        uint8 fabric;
+        uint32 attributes;
+        uint40 earliestStart;
+        uint32 mesh;
+        bool openedByAgent;
+    }
+
+    /// @dev Third slot: what happened. `bonds` of all orders ever committed; `ended` 0: running, 1: cleared,
+    /// 2: cancelled. A reveal does not touch it: who is revealed stands in the orders.
+    struct Tally {
+        uint16 orders;
+        uint64 bonds;
+        uint8 ended;
+        uint16 marginalBid;
+        uint16 marginalAsk;
+        uint48 price;
+        uint24 bidFill;
+        uint24 askFill;
+    }
+
+    /// @dev What the orders of an auction say, read once.
+    struct Book {
+        Order[] orders;
+        uint256 revealed;
+        uint256 revealedBonds;
+    }
+
+    uint8 private constant CLEARED = 1;
+    uint8 private constant CANCELLED = 2;
+
+    address public immutable membership;
+    address public immutable escrow;
+    address public immutable reputation;
+    uint16 private immutable urgentBlocks;
+    uint16 private immutable normalBlocks;
+    uint32 private immutable clearBlocks;
+    uint64 private immutable minBond;
+    uint64 private immutable openDeposit;
+    uint16 private immutable leastScore;
+    int32 private immutable widestCosine;
+
+    uint32 public auctionCount;
+    mapping(uint32 auctionId => Terms) private terms;
+    mapping(uint32 auctionId => Cell) private cells;
+    mapping(uint32 auctionId => Tally) private tallies;
+    mapping(uint32 auctionId => Order[MOST_ORDERS]) private books;
+    /// @dev Word w of an auction: bit i, region 64w + i has ordered; bits 64 + 2i and 65 + 2i, organisation 64w + i has
+    /// a bid, an ask. One word for both, so that a commit writes one slot where numbers are small.
+    mapping(uint32 auctionId => mapping(uint256 word => uint256)) private taken;
+
+    constructor(address membership_, address escrow_, AuctionConstants memory constants_) {
+        if (ILeaseEscrow(escrow_).auction() != address(this)) revert EscrowOfOtherAuction(escrow_);
+        requireRange("blocks", constants_.urgentBlocks, 1, type(uint16).max);
+        requireRange("blocks", constants_.normalBlocks, constants_.urgentBlocks, type(uint16).max);
+        requireRange("clear blocks", constants_.clearBlocks, 1, type(uint32).max);
+        requireRange("bond", constants_.minBond, 1, type(uint64).max);
+        requireRange("score", constants_.leastScore, 0, 1000);
+        requireCosine(constants_.widestCosine, UNIT - 1);
+        membership = membership_;
+        urgentBlocks = constants_.urgentBlocks;
+        normalBlocks = constants_.normalBlocks;
+        clearBlocks = constants_.clearBlocks;
+        minBond = constants_.minBond;
+        openDeposit = constants_.openDeposit;
+        leastScore = constants_.leastScore;
+        widestCosine = constants_.widestCosine;
+        escrow = escrow_;
+        reputation = ILeaseEscrow(escrow_).reputation();
+    }
+
+    // Open.
+
+    function open(uint32 regionId, Opening calldata opening) external returns (uint32 auctionId) {
+        (Role role, Seat seat) = standingOf(regionId);
+        requireOnFabric(regionId, seat, opening.fabric);
+        requireCosine(opening.cosine, widestCosine);
+        requireRange("lot Mbit/s", opening.lotMbps, 1, MOST_LOT_MBPS);
+        requireRange("slots", opening.slots, LEAST_SLOTS, type(uint16).max);
+        requireRange("price cap", opening.priceCap, 1, type(uint32).max);
+        requireRange("earliest start", opening.earliestStart, 0, block.timestamp + FARTHEST_START);
+
+        Place memory place = seat.place();
+        auctionId = ++auctionCount;
+        uint32 mesh = meshOf(auctionId, regionId, opening.earlier);
+        uint16 phaseBlocks = opening.profile == Profile.Urgent ? urgentBlocks : normalBlocks;
+        terms[auctionId] = Terms({
+            opener: regionId,
+            openBlock: uint40(block.number),
+            phaseBlocks: phaseBlocks,
+            kind: opening.kind,
+            priceCap: opening.priceCap,
+            slots: opening.slots,
+            lotMbps: opening.lotMbps,
+            leastScore: opening.leastScore ? leastScore : 0,
+            openedAt: uint40(block.timestamp),
+            latencyBoundMicros: opening.latencyBoundMicros
+        });
+        cells[auctionId] = Cell({
+            x: place.x,
+            y: place.y,
+            z: place.z,
+            cosine: opening.cosine,
+            fabric: opening.fabric,
+            attributes: opening.attributes,
+            earliestStart: opening.earliestStart,
+            mesh: mesh,
+            openedByAgent: role == Role.Agent
+        });
+        tallies[auctionId].marginalBid = Clearing.NONE;
+        tallies[auctionId].marginalAsk = Clearing.NONE;
+        emit AuctionOpened(
+            auctionId,
+            mesh,
+            regionId,
+            opening,
+            place,
+            uint40(block.timestamp),
+            phaseBlocks,
+            role == Role.Agent
+        );
+        IMarketEscrow(escrow).takeDeposit(regionId, openDeposit, role == Role.Agent);
+    }
+
+    // Commit.
+
+    function commit(
+        uint32 auctionId,
+        uint32 regionId,
+        Side side,
+        uint64 bond,
+        bytes32 commitment
+    ) external returns (uint16 index) {
+        Terms storage t = terms[auctionId];
+        (uint32 opener, uint256 lastBlock, uint16 least) = (t.opener, t.openBlock + t.phaseBlocks, t.leastScore);
+        if (opener == 0) revert UnknownAuction(auctionId);
+        if (block.number > lastBlock) revert WrongPhase(auctionId, phaseOf(auctionId), Phase.Commit);
+        (Role role, Seat seat) = standingOf(regionId);
+        requireEligible(auctionId, regionId, seat);
+        uint16 score = IReputation(reputation).closingScore(regionId);
+        if (side == Side.Ask && score < least) revert ScoreTooLow(regionId, score, least);
+        if (bond < minBond) revert BondTooSmall(bond, minBond);
+        takeSeat(auctionId, regionId, seat.organisation(), side);
+
+        bool byAgent = role == Role.Agent;
+        index = enter(auctionId, commitment, side, regionId, bond, score, byAgent);
+        emit OrderCommitted(auctionId, regionId, index, side, bond, score, byAgent, commitment);
+        IMarketEscrow(escrow).takeBond(regionId, bond, byAgent);
+    }
+
+    // Reveal.
+
+    function reveal(uint32 auctionId, SealedOrder memory order) external {
+        Terms storage t = terms[auctionId];
+        (uint256 openBlock, uint256 n, uint256 slots) = (t.openBlock, t.phaseBlocks, t.slots);
+        (uint256 cap, uint16 week) = (t.priceCap, Budgets.weekOf(t.openedAt));
+        // An auction that is not open was opened at block 0 for 0 blocks; its phase says that it is unknown.
+        if (block.number <= openBlock + n || block.number > openBlock + 2 * n)
+            revert WrongPhase(auctionId, phaseOf(auctionId), Phase.Reveal);
+        if (order.index >= MOST_ORDERS) revert UnknownOrder(auctionId, order.index);
+        Order stored = books[auctionId][order.index];
+        if (stored.isRevealed()) revert AlreadyRevealed(auctionId, order.index);
+        if (Order.unwrap(stored) == 0) revert UnknownOrder(auctionId, order.index);
+        requireOpening(auctionId, order, stored);
+        requireRange("price", order.price, 1, cap);
+        requireRange("lots", order.lots, 1, Orders.MOST_LOTS);
+        uint256 amount = uint256(order.price) * order.lots * slots;
+        if (5 * uint256(order.bond) < amount) revert BondTooSmall(order.bond, Orders.ceilDiv(amount, 5));
+
+        uint256 bps;
+        uint256 effective;
+        if (order.side == Side.Bid) {
+            bool byAgent = stored.byAgent();
+            (bps, effective) = boosted(order, stored.score(), cap);
+            uint256 need = Orders.budgetNeed(effective, bps) * order.lots * slots;
+            if (!IMarketEscrow(escrow).lockBid(order.regionId, order.bond, amount, byAgent, week, need))
+                (bps, effective) = (0, uint256(order.price) * Orders.SCALE);
+        } else {
+            if (order.boostBps != 0) revert BoostTooHigh(order.boostBps, 0);
+            bps = Orders.handicapOf(stored.score());
+            effective = Orders.askEffective(order.price, bps);
+            IMarketEscrow(escrow).bondAsk(order.regionId, order.bond);
+        }
+        books[auctionId][order.index] = stored.shown(
+            order.side,
+            bps,
+            order.lots,
+            order.price,
+            effective,
+            order.regionId,
+            order.bond
+        );
+        emit OrderRevealed(auctionId, order.regionId, order.index, order.price, order.lots, uint16(bps));
+    }
+
+    function revealMany(uint32 auctionId, SealedOrder[] calldata orders_) external returns (uint256 revealed) {
+        for (uint256 i = 0; i < orders_.length; ++i) {
+            try this.reveal(auctionId, orders_[i]) {
+                ++revealed;
+            } catch (bytes memory reason) {
+                emit RevealSkipped(auctionId, orders_[i].index, reason);
+            }
+        }
+    }
+
+    // Clear, cancel, collect.
+
+    function clear(uint32 auctionId, uint16 bid, uint16 ask) external {
+        Terms memory t = known(auctionId);
+        Tally memory tally = tallies[auctionId];
+        requireNotEnded(auctionId, tally);
+        Book memory book = bookOf(auctionId, tally.orders);
+        Phase found = phase(t, tally, book.revealed == tally.orders);
+        if (found != Phase.Clear) revert WrongPhase(auctionId, found, Phase.Clear);
+        Clearing.Outcome memory outcome = Clearing.check(book.orders, bid, ask);
+        if (!outcome.valid) revert CertificateWrong(auctionId, bid, ask);
+
+        tally.ended = CLEARED;
+        (tally.marginalBid, tally.marginalAsk) = (bid, ask);
+        tally.price = uint48(outcome.price);
+        (tally.bidFill, tally.askFill) = (uint24(outcome.bidFill), uint24(outcome.askFill));
+        tallies[auctionId] = tally;
+        uint64 lostBonds = uint64(tally.bonds - book.revealedBonds);
+        emit AuctionCleared(
+            auctionId,
+            bid,
+            ask,
+            uint32(outcome.lotsTraded),
+            uint64(outcome.price),
+            lostBonds,
+            book.revealed > 0
+        );
+        bytes32 root = outcome.lotsTraded == 0 ? bytes32(0) : grant(auctionId, t, book.orders, outcome);
+        closeAuction(auctionId, t.opener, book.revealed > 0, lostBonds, root);
+    }
+
+    function cancel(uint32 auctionId) external {
+        Terms memory t = known(auctionId);
+        Tally memory tally = tallies[auctionId];
+        requireNotEnded(auctionId, tally);
+        uint256 from = lastReveal(t) + clearBlocks + 1;
+        if (block.number < from) revert CancelTooEarly(auctionId, from);
+        Book memory book = bookOf(auctionId, tally.orders);
+        tally.ended = CANCELLED;
+        tallies[auctionId] = tally;
+        uint64 lostBonds = uint64(tally.bonds - book.revealedBonds);
+        emit AuctionCancelled(auctionId, lostBonds, book.revealed > 0);
+        closeAuction(auctionId, t.opener, book.revealed > 0, lostBonds, 0);
+    }
+
+    function collect(uint32 auctionId, uint16[] calldata indices) external {
+        Terms memory t = known(auctionId);
+        Tally memory tally = tallies[auctionId];
+        if (tally.ended == 0) revert WrongPhase(auctionId, phase(auctionId, t, tally), Phase.Cleared);
+        for (uint256 i = 0; i < indices.length; ++i) collectOne(auctionId, t, tally, indices[i]);
+    }
+
+    function poke() external {}
+
+    // Views.
+
+    function auction(uint32 auctionId) external view returns (AuctionView memory v) {
+        Terms memory t = known(auctionId);
+        Cell memory c = cells[auctionId];
+        Tally memory tally = tallies[auctionId];
+        v.id = auctionId;
+        (v.mesh, v.opener, v.kind, v.fabric) = (c.mesh, t.opener, t.kind, c.fabric);
+        (v.cosine, v.place, v.attributes) = (c.cosine, Place(c.x, c.y, c.z), c.attributes);
+        (v.leastScore, v.latencyBoundMicros) = (t.leastScore, t.latencyBoundMicros);
+        (v.lotMbps, v.slots, v.earliestStart, v.priceCap) = (t.lotMbps, t.slots, c.earliestStart, t.priceCap);
+        (v.openBlock, v.openedAt, v.phaseBlocks) = (t.openBlock, t.openedAt, t.phaseBlocks);
+        v.lastCommitBlock = uint64(lastCommit(t));
+        v.lastRevealBlock = uint64(lastReveal(t));
+        v.cancelFromBlock = uint64(lastReveal(t) + clearBlocks + 1);
+        Book memory book = bookOf(auctionId, tally.orders);
+        v.phase = phase(t, tally, book.revealed == tally.orders);
+        (v.orders, v.revealed) = (tally.orders, uint16(book.revealed));
+        if (tally.ended == 0) v.bondsHeld = uint64(tally.bonds - book.revealedBonds);
+        (v.marginalBid, v.marginalAsk) = (tally.marginalBid, tally.marginalAsk);
+        v.scaledPrice = tally.price;
+        v.price = uint32(Orders.ceilDiv(tally.price, Orders.SCALE));
+        for (uint16 i = 0; i < tally.orders; ++i) {
+            Order order = books[auctionId][i];
+            if (order.isRevealed() && !order.isAsk()) v.lotsTraded += uint32(filled(auctionId, tally, order, i));
+        }
+    }
+
+    function phaseOf(uint32 auctionId) public view returns (Phase) {
+        return phase(auctionId, known(auctionId), tallies[auctionId]);
+    }
+
+    function orders(uint32 auctionId) external view returns (OrderView[] memory views) {
+        known(auctionId);
+        views = new OrderView[](tallies[auctionId].orders);
+        for (uint16 i = 0; i < views.length; ++i) {
+            Order order = books[auctionId][i];
+            OrderView memory v = views[i];
+            v.index = i;
+            v.revealed = order.isRevealed();
+            v.byAgent = order.byAgent();
+            v.score = uint16(order.score());
+            if (!v.revealed) {
+                v.commitment = order.sealOf();
+                continue;
+            }
+            v.collected = order.isCollected();
+            v.side = order.isAsk() ? Side.Ask : Side.Bid;
+            v.regionId = uint32(order.region());
+            v.price = uint32(order.price());
+            v.lots = uint32(order.lots());
+            v.bps = uint16(order.bps());
+            v.effectivePrice = uint64(order.effective());
+            v.bond = uint64(order.bond());
+        }
+    }
+
+    function hasOrdered(uint32 auctionId, uint32 regionId) external view returns (bool) {
+        known(auctionId);
+        return (taken[auctionId][regionId >> 6] >> (regionId & 63)) & 1 == 1;
+    }
+
+    function fillOf(uint32 auctionId, uint16 index) external view returns (uint32 lots) {
+        known(auctionId);
+        Tally memory tally = tallies[auctionId];
+        if (index >= tally.orders) revert UnknownOrder(auctionId, index);
+        Order order = books[auctionId][index];
+        return order.isRevealed() ? uint32(filled(auctionId, tally, order, index)) : 0;
+    }
+
+    function commitmentOf(
+        uint32 auctionId,
+        uint32 regionId,
+        Side side,
+        uint32 price,
+        uint32 lots,
+        uint16 boostBps,
+        bytes32 salt
+    ) public view returns (bytes32) {
+        return Orders.commitment(block.chainid, address(this), auctionId, regionId, side, price, lots, boostBps, salt);
+    }
+
+    function constants() external view returns (AuctionConstants memory) {
+        return
+            AuctionConstants(urgentBlocks, normalBlocks, clearBlocks, minBond, openDeposit, leastScore, widestCosine);
+    }
+
+    // Checks.
+
+    function known(uint32 auctionId) private view returns (Terms memory t) {
+        t = terms[auctionId];
+        if (t.opener == 0) revert UnknownAuction(auctionId);
+    }
+
+    function lastCommit(Terms memory t) private pure returns (uint256) {
+        return uint256(t.openBlock) + t.phaseBlocks;
+    }
+
+    function lastReveal(Terms memory t) private pure returns (uint256) {
+        return uint256(t.openBlock) + 2 * uint256(t.phaseBlocks);
+    }
+
+    function phase(uint32 auctionId, Terms memory t, Tally memory tally) private view returns (Phase) {
+        return phase(t, tally, bookOf(auctionId, tally.orders).revealed == tally.orders);
+    }
+
+    function phase(Terms memory t, Tally memory tally, bool allRevealed) private view returns (Phase) {
+        if (tally.ended != 0) return tally.ended == CLEARED ? Phase.Cleared : Phase.Cancelled;
+        if (block.number <= lastCommit(t)) return Phase.Commit;
+        return allRevealed || block.number > lastReveal(t) ? Phase.Clear : Phase.Reveal;
+    }
+
+    function requireNotEnded(uint32 auctionId, Tally memory tally) private pure {
+        if (tally.ended == CLEARED) revert AlreadyCleared(auctionId);
+        if (tally.ended == CANCELLED) revert AlreadyCancelled(auctionId);
+    }
+
+    function standingOf(uint32 regionId) private view returns (Role role, Seat seat) {
+        (role, seat) = IMembership(membership).standingOf(regionId, msg.sender);
+        if (role == Role.None) revert NotAuthorised(regionId, msg.sender);
+        if (!seat.isActive()) revert NotActive(regionId);
+    }
+
+    function requireOnFabric(uint32 regionId, Seat seat, uint8 fabric) private pure {
+        if (fabric >= 64 || (seat.fabrics() >> fabric) & 1 == 0) revert NotOnFabric(regionId, fabric);
+    }
+
+    function requireEligible(uint32 auctionId, uint32 regionId, Seat seat) private view {
+        Cell storage cell = cells[auctionId];
+        (int256 x, int256 y, int256 z, int32 least) = (cell.x, cell.y, cell.z, cell.cosine);
+        (uint8 fabric, uint32 missing) = (cell.fabric, cell.attributes & ~seat.attributes());
+        requireOnFabric(regionId, seat, fabric);
+        int256 cosine = seat.cosineTo(x, y, z);
+        if (cosine < int256(least) * UNIT) revert NotInCell(regionId, cosine / UNIT, least);
+        if (missing != 0) revert AttributesMissing(regionId, missing);
+    }
+
+    /// @dev One order of a region; one side of an organisation, which could else cash out its priority.
+    function takeSeat(uint32 auctionId, uint32 regionId, uint32 organisation, Side side) private {
+        mapping(uint256 => uint256) storage words = taken[auctionId];
+        uint256 word = words[regionId >> 6];
+        uint256 regionBit = 1 << (regionId & 63);
+        if (word & regionBit != 0) revert AlreadyOrdered(auctionId, regionId);
+        word |= regionBit;
+        if (organisation >> 6 != regionId >> 6) {
+            words[regionId >> 6] = word;
+            word = words[organisation >> 6];
+        }
+        uint256 shift = 64 + 2 * (organisation & 63);
+        uint256 own = side == Side.Bid ? 1 : 2;
+        if ((word >> shift) & (3 - own) != 0) revert OtherSide(auctionId, organisation);
+        words[organisation >> 6] = word | (own << shift);
+    }
+
+    function requireOpening(uint32 auctionId, SealedOrder memory order, Order stored) private view {
+        bytes32 commitment = commitmentOf(
+            auctionId,
+            order.regionId,
+            order.side,
+            order.price,
+            order.lots,
+            order.boostBps,
+            order.salt
+        );
+        bytes32 sealed_ = Orders.seal(commitment, order.side, order.regionId, order.bond, order.index);
+        if (!stored.matches(sealed_)) revert WrongOpening(auctionId, order.index);
+    }
+
+    function requireRange(string memory what, uint256 value, uint256 least, uint256 most) private pure {
+        if (value < least || value > most) revert OutOfRange(what, int256(value), int256(least), int256(most));
+    }
+
+    function requireCosine(int256 value, int256 most) private pure {
+        if (value < -UNIT || value > most) revert OutOfRange("cosine", value, -UNIT, most);
+    }
+
+    // Effects.
+
+    function meshOf(uint32 auctionId, uint32 regionId, uint32 earlier) private view returns (uint32) {
+        if (earlier == 0) return auctionId;
+        if (terms[earlier].opener != regionId) revert NotOpenersAuction(earlier, regionId);
+        return cells[earlier].mesh;
+    }
+
+    function enter(
+        uint32 auctionId,
+        bytes32 commitment,
+        Side side,
+        uint32 regionId,
+        uint64 bond,
+        uint16 score,
+        bool byAgent
+    ) private returns (uint16 index) {
+        Tally storage tally = tallies[auctionId];
+        uint64 bonds = tally.bonds;
+        index = tally.orders;
+        if (index == MOST_ORDERS) revert BookFull(auctionId);
+        (tally.orders, tally.bonds) = (index + 1, bonds + bond);
+        bytes32 sealed_ = Orders.seal(commitment, side, regionId, bond, index);
+        books[auctionId][index] = Orders.committed(sealed_, score, byAgent);
+    }
+
+    /// @return boost in basis points. @return effective E.
+    function boosted(
+        SealedOrder memory order,
+        uint256 score,
+        uint256 cap
+    ) private pure returns (uint256 boost, uint256 effective) {
+        boost = order.boostBps;
+        uint256 most = Orders.mostBoost(score);
+        if (boost > most) revert BoostTooHigh(boost, most);
+        effective = Orders.bidEffective(order.price, boost, cap);
+    }
+
+    function bookOf(uint32 auctionId, uint256 count) private view returns (Book memory book) {
+        Order[MOST_ORDERS] storage stored = books[auctionId];
+        Order[] memory list = new Order[](count);
+        (uint256 revealed, uint256 bonds) = (0, 0);
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                Order order;
+                // The slots follow one another; count is not above their number.
+                assembly ("memory-safe") {
+                    order := sload(add(stored.slot, i))
+                    mstore(add(add(list, 0x20), shl(5, i)), order)
+                }
+                if (!order.isRevealed()) continue;
+                ++revealed;
+                bonds += order.bond();
+            }
+        }
+        (book.orders, book.revealed, book.revealedBonds) = (list, revealed, bonds);
+    }
+
+    function grant(
+        uint32 auctionId,
+        Terms memory t,
+        Order[] memory book,
+        Clearing.Outcome memory outcome
+    ) private returns (bytes32 root) {
+        Cell storage cell = cells[auctionId];
+        uint256 soonest = block.timestamp + LEASE_DELAY;
+        uint40 start = uint40(soonest > cell.earliestStart ? soonest : cell.earliestStart);
+        uint32 price = uint32(Orders.ceilDiv(outcome.price, Orders.SCALE));
+        uint16 week = Budgets.weekOf(t.openedAt);
+        uint256[] memory words = Clearing.leases(book, outcome);
+        root = Leases.rootOf(words, Leases.packTerms(start, t.slots, t.lotMbps, price, week));
+        emit LeasesGranted(auctionId, cell.mesh, root, start, t.slots, t.lotMbps, price, week, words);
+    }
+
+    function closeAuction(uint32 auctionId, uint32 opener, bool depositBack, uint64 lostBonds, bytes32 root) private {
+        bool byAgent = cells[auctionId].openedByAgent;
+        IMarketEscrow(escrow).closeAuction(auctionId, opener, byAgent, openDeposit, depositBack, lostBonds, root);
+    }
+
+    function filled(uint32 auctionId, Tally memory tally, Order order, uint256 index) private view returns (uint256) {
+        uint256 marginal = order.isAsk() ? tally.marginalAsk : tally.marginalBid;
+        if (tally.ended != CLEARED || marginal == Clearing.NONE) return 0;
+        Order last = books[auctionId][marginal];
+        return
+            order.isAsk()
+                ? Clearing.fillOf(order, index, last.askRank(marginal), tally.askFill)
+                : Clearing.fillOf(order, index, last.bidRank(marginal), tally.bidFill);
+    }
+
+    function collectOne(uint32 auctionId, Terms memory t, Tally memory tally, uint16 index) private {
+        if (index >= tally.orders) revert UnknownOrder(auctionId, index);
+        Order order = books[auctionId][index];
+        if (!order.isRevealed()) revert NotRevealed(auctionId, index);
+        if (order.isCollected()) revert AlreadyCollected(auctionId, index);
+        books[auctionId][index] = order.collected();
+        uint256 fill = filled(auctionId, tally, order, index);
+        uint32 regionId = uint32(order.region());
+        uint256 released;
+        uint256 budgetBack = 0;
+        if (order.isAsk()) {
+            released = order.bond() - (order.bond() * fill) / order.lots();
+            IMarketEscrow(escrow).releaseAsk(regionId, uint64(released), order.byAgent());
+        } else {
+            uint256 unit = order.buyerUnitUp(tally.price);
+            uint256 subsidy = Orders.ceilDiv(tally.price, Orders.SCALE) - unit;
+            uint256 need = Orders.budgetNeed(order.effective(), order.bps()) * order.lots();
+            released = (order.lots() * order.price() - fill * unit) * t.slots;
+            budgetBack = (need - fill * subsidy) * t.slots;
+            IMarketEscrow(escrow).releaseBid(
+                regionId,
+                uint64(released),
+                order.byAgent(),
+                Budgets.weekOf(t.openedAt),
+                uint64(budgetBack)
+            );
+        }
+        emit OrderCollected(auctionId, regionId, index, uint32(fill), uint64(released), uint64(budgetBack));
+    }
+}

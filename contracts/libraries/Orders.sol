@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Side} from "../interfaces/ICapacityAuction.sol";
+
+/// @notice One order in one storage word, before and after its reveal.
+///
+/// bits from the lowest: revealed 1 · agent 1 · score 10 · collected 1 · side 1 · boost or handicap 12 · lots 20 ·
+/// price 32 · E 46 · region 32 · bond 64. Until the reveal the upper 240 bits hold the sealed order's hash instead.
+/// The price stands beside E because the cap may cut E.
+type Order is uint256;
+
+using Orders for Order global;
+
+library Orders {
+    uint256 internal constant SCALE = 10_000;
+    uint256 internal constant MOST_LOTS = 1_000_000;
+    /// @dev Above every E: "no ask".
+    uint256 internal constant NO_ASK = 2 ** 48 - 1;
+    uint256 private constant REVEALED = 1;
+    uint256 private constant COLLECTED = 1 << 12;
+    uint256 private constant HASH = ~uint256(0xffff);
+
+    bytes32 private constant DOMAIN = keccak256("ephemesh.order.v1");
+
+    // Sealed.
+
+    /// @notice Binds chain, contract, auction and region, so that a copy is worthless (INV-3).
+    function commitment(
+        uint256 chainId,
+        address auction,
+        uint32 auctionId,
+        uint32 regionId,
+        Side side_,
+        uint32 price_,
+        uint32 lots_,
+        uint16 boostBps,
+        bytes32 salt
+    ) internal pure returns (bytes32) {
+        return
+            keccak256(abi.encode(DOMAIN, chainId, auction, auctionId, regionId, side_, price_, lots_, boostBps, salt));
+    }
+
+    function seal(
+        bytes32 commitment_,
+        Side side_,
+        uint32 regionId,
+        uint64 bond_,
+        uint256 index
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(commitment_, side_, regionId, bond_, index)) & bytes32(HASH);
+    }
+
+    function committed(bytes32 sealed_, uint16 score_, bool agent) internal pure returns (Order) {
+        return Order.wrap(uint256(sealed_) | (uint256(score_) << 2) | (agent ? 2 : 0));
+    }
+
+    function matches(Order order, bytes32 sealed_) internal pure returns (bool) {
+        return bytes32(Order.unwrap(order) & HASH) == sealed_;
+    }
+
+    function sealOf(Order order) internal pure returns (bytes32) {
+        return bytes32(Order.unwrap(order) & HASH);
+    }
+
+    // Revealed.
+
+    /// @notice What the reveal makes of a sealed order: score and agent stay as they were committed.
+    function shown(
+        Order sealed_,
+        Side side_,
+        uint256 bps_,
+        uint256 lots_,
+        uint256 price_,
+        uint256 effective_,
+        uint256 region_,
+        uint256 bond_
+    ) internal pure returns (Order) {
+        uint256 word = REVEALED | (Order.unwrap(sealed_) & (2 | (0x3ff << 2))) | (uint256(side_) << 13);
+        word |= (bps_ << 14) | (lots_ << 26) | (price_ << 46) | (effective_ << 78) | (region_ << 124) | (bond_ << 156);
+        return Order.wrap(word);
+    }
+
+    function collected(Order order) internal pure returns (Order) {
+        return Order.wrap(Order.unwrap(order) | COLLECTED);
+    }
+
+    function isRevealed(Order order) internal pure returns (bool) {
+        return Order.unwrap(order) & REVEALED != 0;
+    }
+
+    function isCollected(Order order) internal pure returns (bool) {
+        return Order.unwrap(order) & COLLECTED != 0;
+    }
+
+    function byAgent(Order order) internal pure returns (bool) {
+        return Order.unwrap(order) & 2 != 0;
+    }
+
+    function score(Order order) internal pure returns (uint256) {
+        return (Order.unwrap(order) >> 2) & 0x3ff;
+    }
+
+    function isAsk(Order order) internal pure returns (bool) {
+        return (Order.unwrap(order) >> 13) & 1 == 1;
+    }
+
+    function bps(Order order) internal pure returns (uint256) {
+        return (Order.unwrap(order) >> 14) & 0xfff;
+    }
+
+    function lots(Order order) internal pure returns (uint256) {
+        return (Order.unwrap(order) >> 26) & 0xfffff;
+    }
+
+    function price(Order order) internal pure returns (uint256) {
+        return (Order.unwrap(order) >> 46) & 0xffffffff;
+    }
+
+    function effective(Order order) internal pure returns (uint256) {
+        return (Order.unwrap(order) >> 78) & 0x3fffffffffff;
+    }
+
+    function region(Order order) internal pure returns (uint256) {
+        return (Order.unwrap(order) >> 124) & 0xffffffff;
+    }
+
+    function bond(Order order) internal pure returns (uint256) {
+        return (Order.unwrap(order) >> 156) & 0xffffffffffffffff;
+    }
+
+    // Prices and ranks.
+
+    /// @notice By what a bid is ordered, scaled by 10^4.
+    function bidEffective(uint256 price_, uint256 boost, uint256 cap) internal pure returns (uint256) {
+        uint256 raised = price_ * (SCALE + boost);
+        return raised < cap * SCALE ? raised : cap * SCALE;
+    }
+
+    /// @notice By what an ask is ordered, scaled by 10^4.
+    function askEffective(uint256 price_, uint256 handicap) internal pure returns (uint256) {
+        return price_ * (SCALE + handicap);
+    }
+
+    function handicapOf(uint256 score_) internal pure returns (uint256) {
+        return 1000 - score_;
+    }
+
+    function mostBoost(uint256 score_) internal pure returns (uint256) {
+        return (2500 * score_) / 1000;
+    }
+
+    /// @notice What a boosted bid may cost its budget at most, per lot and slot.
+    function budgetNeed(uint256 effective_, uint256 boost) internal pure returns (uint256) {
+        return boost == 0 ? 0 : ceilDiv(effective_, SCALE) - effective_ / (SCALE + boost);
+    }
+
+    /// @notice u: what a bid pays per lot and slot at the scaled clearing price p.
+    function buyerUnitUp(Order order, uint256 p) internal pure returns (uint256) {
+        unchecked {
+            return ceilDiv(p, SCALE + order.bps());
+        }
+    }
+
+    /// @notice r: what an ask receives per lot and slot at the scaled clearing price p.
+    function sellerUnitDown(Order order, uint256 p) internal pure returns (uint256) {
+        unchecked {
+            return p / (SCALE + order.bps());
+        }
+    }
+
+    /// @notice Larger is better: E, then score, then the earlier commit (511 ^ i = 511 − i below 512).
+    function bidRank(Order order, uint256 index) internal pure returns (uint256) {
+        return (order.effective() << 19) | (order.score() << 9) | (511 ^ index);
+    }
+
+    /// @notice Smaller is better: E, then the higher score, then the earlier commit.
+    function askRank(Order order, uint256 index) internal pure returns (uint256) {
+        return (order.effective() << 19) | ((1023 ^ order.score()) << 9) | index;
+    }
+
+    /// @dev Unchecked: prices and amounts are far below 2^255, and no divisor is 0.
+    function ceilDiv(uint256 a, uint256 b) internal pure returns (uint256) {
+        unchecked {
+            return (a + b - 1) / b;
+        }
+    }
+}

@@ -1,0 +1,319 @@
+/**
+ * Regions in network namespaces: for each a router and a host behind it, a slow and shared standing peering (`up0`),
+ * faster fabrics (`ix0` …), a management LAN with the chain's RPC (`mgmt0`). Nothing of it touches the machine's own
+ * network, and whatever runs inside the namespaces belongs to the lab and ends with it.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, stat } from "node:fs/promises";
+import { EphemeshError } from "../agent/model/errors.ts";
+import { fabricDevice, PEERING_FABRIC } from "./addressing.ts";
+import {
+  type Direction,
+  type FabricDriver,
+  type LinkCounters,
+  type LinkSettings,
+  queueBytes,
+  topologyLink,
+} from "./fabric.ts";
+import { loadKernelModules } from "./kernel-modules.ts";
+import { LabProcess, type SpawnOptions } from "./lab-process.ts";
+import { kernelHasNetem, NetemFabric, startNetem } from "./netem-fabric.ts";
+import { allPlaces, namespaceOf, type Place } from "./place.ts";
+import { attachments, corePlan, deviceLines, hostPlan, type NamespacePlan, routerPlan } from "./plan.ts";
+import { endProcesses, processesInside } from "./processes.ts";
+import { type Command, type RunOptions, run } from "./run.ts";
+import { claimLab, type RunDir, readClaim, removeAbandonedLabs, removeLab, runDir } from "./run-dir.ts";
+import { fabricIndex, membersOf, regionIndex, type Topology } from "./topology.ts";
+import { startWire, WireFabric } from "./wire-fabric.ts";
+
+const ENTER = new URL("./enter", import.meta.url).pathname;
+
+export interface LabOptions {
+  readonly topology: Topology;
+  /** 1 to 12 lower-case letters and digits; a random one where absent. */
+  readonly id?: string;
+  /** The lab stays when this process ends, until `removeLab` or `lab/main.ts down`. */
+  readonly keep?: boolean;
+  /** Absent: netem where the kernel has it, else the wire. */
+  readonly fabrics?: FabricDriver["kind"];
+}
+
+/** Which cables a fault is about: those of one fabric, or of all but the standing peering. */
+export interface FaultScope {
+  readonly fabric?: string;
+}
+
+export class Lab {
+  readonly id: string;
+  readonly topology: Topology;
+  readonly dir: RunDir;
+  readonly #fabrics: FabricDriver;
+
+  /** How the cables are made here. */
+  get fabrics(): FabricDriver["kind"] {
+    return this.#fabrics.kind;
+  }
+
+  private constructor(id: string, topology: Topology, fabrics: FabricDriver) {
+    this.id = id;
+    this.topology = topology;
+    this.dir = runDir(id);
+    this.#fabrics = fabrics;
+  }
+
+  /** Makes a lab, after removing what crashed runs left. If it fails, nothing stays. */
+  static async up(options: LabOptions): Promise<Lab> {
+    if (process.getuid?.() !== 0) {
+      throw new EphemeshError(
+        "LAB_NEEDS_ROOT",
+        "The lab makes network namespaces, which needs root.",
+        "Run it as root.",
+      );
+    }
+    await removeAbandonedLabs();
+    await loadKernelModules();
+    const kernelHas = (await kernelHasNetem()) ? "netem" : "wire";
+    if (options.fabrics === "netem" && kernelHas !== "netem") {
+      throw new EphemeshError(
+        "LAB_NO_NETEM",
+        "This kernel has no netem.",
+        "Leave the choice to the lab: it then uses its own wire.",
+      );
+    }
+    const { topology } = options;
+    const id = options.id ?? randomBytes(4).toString("hex");
+    const dir = await claimLab(id, topology, options.keep !== true);
+    try {
+      const core = corePlan(topology, id);
+      const routers = topology.regions.map((region) => routerPlan(topology, id, region.name));
+      const hosts = topology.regions.map((region) => hostPlan(topology, id, region.name));
+      await makeNamespaces([core, ...routers, ...hosts], dir);
+      await ((options.fabrics ?? kernelHas) === "netem"
+        ? startNetem(topology, id)
+        : startWire(topology, id, dir.wireSocket));
+      await runIpLines(core);
+      await Promise.all(routers.map(runIpLines));
+      await Promise.all(hosts.map(runIpLines));
+      const lab = new Lab(id, topology, await fabricsOf(id, topology));
+      await lab.heal();
+      return lab;
+    } catch (error) {
+      await removeLab(id, 0);
+      throw error;
+    }
+  }
+
+  /** Joins a lab that another process made. */
+  static async attach(id: string): Promise<Lab> {
+    const topology = await readClaim(id);
+    return new Lab(id, topology, await fabricsOf(id, topology));
+  }
+
+  async down(): Promise<void> {
+    await this.#fabrics.close();
+    await removeLab(this.id);
+  }
+
+  // ---- running things
+
+  namespace(place: Place): string {
+    return namespaceOf(this.topology, this.id, place);
+  }
+
+  places(): readonly Place[] {
+    return allPlaces(this.topology);
+  }
+
+  /** Runs a command there to its end and gives what it printed. */
+  async exec(place: Place, command: Command, options: RunOptions = {}): Promise<string> {
+    return run(this.commandAt(place, command), options);
+  }
+
+  /** Starts a process there; it is the lab's, and ends with the lab at the latest. */
+  spawnIn(place: Place, command: Command, options: SpawnOptions = {}): LabProcess {
+    return new LabProcess(this.commandAt(place, command), options);
+  }
+
+  /** The command that runs this one there; the process id stays the same through it. */
+  commandAt(place: Place, command: Command): Command {
+    const namespace = this.namespace(place);
+    return ["unshare", "--mount", ENTER, namespace, this.dir.sockets(namespace), ...command];
+  }
+
+  // ---- faults: out of sight unless said otherwise, both ways unless said otherwise
+
+  /** The cable between two regions is cut somewhere far away: no device says so. */
+  async cut(a: string, b: string, scope: FaultScope = {}): Promise<void> {
+    await this.#changeBothWays(a, b, scope, { cut: true });
+  }
+
+  /** Nothing passes one way, everything the other. */
+  async cutOneWay(from: string, to: string, scope: FaultScope = {}): Promise<void> {
+    await this.#change(from, to, scope, { cut: true });
+  }
+
+  async lose(a: string, b: string, lossPpm: number, scope: FaultScope = {}): Promise<void> {
+    await this.#changeBothWays(a, b, scope, { lossPpm });
+  }
+
+  async loseOneWay(from: string, to: string, lossPpm: number, scope: FaultScope = {}): Promise<void> {
+    await this.#change(from, to, scope, { lossPpm });
+  }
+
+  async delay(a: string, b: string, rttMillis: number, scope: FaultScope = {}): Promise<void> {
+    await this.#changeBothWays(a, b, scope, { delayMicros: rttMillis * 500 });
+  }
+
+  async jitter(a: string, b: string, jitterMicros: number, scope: FaultScope = {}): Promise<void> {
+    await this.#changeBothWays(a, b, scope, { jitterMicros });
+  }
+
+  async limit(a: string, b: string, mbps: number, scope: FaultScope = {}): Promise<void> {
+    const rateKbps = mbps * 1000;
+    await this.#changeBothWays(a, b, scope, { rateKbps, queueBytes: queueBytes(rateKbps, 50) });
+  }
+
+  /** One end sees its device go down; the other end sees nothing. */
+  async setDevice(region: string, device: string, state: "up" | "down"): Promise<void> {
+    const attachment = attachments(this.topology).find((known) => known.region === region && known.device === device);
+    if (!attachment) {
+      throw new EphemeshError(
+        "LAB_UNKNOWN_DEVICE",
+        `${region} has no fabric device ${device}.`,
+        `Use ${fabricDevice(PEERING_FABRIC)}, ix0 …`,
+      );
+    }
+    const lines = state === "down" ? [`link set ${device} down`] : deviceLines(this.topology, attachment);
+    await runIpLines({ namespace: this.namespace(region), ipLines: lines });
+  }
+
+  /** A region dies at once: its processes are killed and its cables are dead, also that of the management LAN. */
+  async killRegion(region: string): Promise<void> {
+    const index = regionIndex(this.topology, region);
+    await runIpLines({ namespace: this.namespace("core"), ipLines: [`link set mgmt${index} down`] });
+    await Promise.all(this.#directionsOf(region).map((direction) => this.#fabrics.setLink(direction, { cut: true })));
+    await endProcesses(await processesInside([this.namespace(region)]), 0);
+  }
+
+  /** Its cables work again; whoever killed it starts its processes again. */
+  async reviveRegion(region: string): Promise<void> {
+    const index = regionIndex(this.topology, region);
+    await Promise.all(this.#directionsOf(region).map((direction) => this.#restore(direction)));
+    await runIpLines({ namespace: this.namespace("core"), ipLines: [`link set mgmt${index} up`] });
+  }
+
+  /** Back to the topology's figures: between two regions on every medium, or everywhere. */
+  async heal(a?: string, b?: string): Promise<void> {
+    const { peering } = this.topology;
+    const rateKbps = peering.sharedMbps * 1000;
+    await this.#fabrics.setShared(peering.name, rateKbps, queueBytes(rateKbps, peering.queueMillis));
+    const between = (direction: Direction) =>
+      a === undefined || b === undefined || sameSet([direction.from, direction.to], [a, b]);
+    await Promise.all(
+      this.#allDirections()
+        .filter(between)
+        .map((direction) => this.#restore(direction)),
+    );
+  }
+
+  readLink(direction: Direction): Promise<LinkSettings> {
+    return this.#fabrics.readLink(direction);
+  }
+
+  /** What a medium carried one way: says, for one, whether traffic took the peering. */
+  readCounters(direction: Direction): Promise<LinkCounters> {
+    return this.#fabrics.readCounters(direction);
+  }
+
+  #restore(direction: Direction): Promise<void> {
+    return this.#fabrics.setLink(direction, topologyLink(this.topology, direction));
+  }
+
+  async #changeBothWays(a: string, b: string, scope: FaultScope, change: Partial<LinkSettings>): Promise<void> {
+    await Promise.all([this.#change(a, b, scope, change), this.#change(b, a, scope, change)]);
+  }
+
+  async #change(from: string, to: string, scope: FaultScope, change: Partial<LinkSettings>): Promise<void> {
+    for (const region of [from, to]) regionIndex(this.topology, region);
+    if (scope.fabric !== undefined) fabricIndex(this.topology, scope.fabric);
+    const directions = this.#allDirections().filter(
+      (direction) =>
+        direction.from === from &&
+        direction.to === to &&
+        (scope.fabric === undefined
+          ? direction.fabric !== this.topology.peering.name
+          : direction.fabric === scope.fabric),
+    );
+    if (directions.length === 0) {
+      throw new EphemeshError(
+        "LAB_NO_SUCH_LINK",
+        `${from} and ${to} do not meet on ${scope.fabric ?? "any fabric"}.`,
+        "Name two different regions that are members of one fabric.",
+      );
+    }
+    await Promise.all(directions.map((direction) => this.#fabrics.setLink(direction, change)));
+  }
+
+  #directionsOf(region: string): readonly Direction[] {
+    return this.#allDirections().filter(({ from, to }) => from === region || to === region);
+  }
+
+  #allDirections(): readonly Direction[] {
+    return [this.topology.peering, ...this.topology.fabrics].flatMap(({ name: fabric }) => {
+      const members = membersOf(this.topology, fabric);
+      return members.flatMap((from) => members.filter((to) => to !== from).map((to) => ({ fabric, from, to })));
+    });
+  }
+}
+
+/** Runs with a lab that is gone afterwards, whatever happens; Ctrl-C aborts the signal that the body gets. */
+export async function withLab<T>(options: LabOptions, body: (lab: Lab, signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interrupted = new AbortController();
+  const interrupt = (signal: NodeJS.Signals) =>
+    interrupted.abort(
+      new EphemeshError("INTERRUPTED", `Interrupted by ${signal}.`, "Nothing of the lab is left; run it again."),
+    );
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  try {
+    const lab = await Lab.up(options);
+    try {
+      interrupted.signal.throwIfAborted();
+      const aborted = new Promise<never>((_, reject) =>
+        interrupted.signal.addEventListener("abort", () => reject(interrupted.signal.reason)),
+      );
+      return await Promise.race([body(lab, interrupted.signal), aborted]);
+    } finally {
+      await lab.down();
+    }
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt);
+  }
+}
+
+/** Whoever joins a lab finds what its maker chose: the wire is there by its socket. */
+async function fabricsOf(id: string, topology: Topology): Promise<FabricDriver> {
+  const dir = runDir(id);
+  const wire = await stat(dir.wireSocket).catch(() => undefined);
+  return wire ? WireFabric.connect(topology, dir.wireSocket) : new NetemFabric(topology, id, `${dir.path}/links`);
+}
+
+async function makeNamespaces(plans: readonly NamespacePlan[], dir: RunDir): Promise<void> {
+  // Where the private socket directories are bound to, see `enter`.
+  await mkdir("/run/wireguard", { recursive: true, mode: 0o700 });
+  await run(["ip", "-batch", "-"], { input: plans.map((plan) => `netns add ${plan.namespace}\n`).join("") });
+  await Promise.all(
+    plans.map(async (plan) => {
+      await mkdir(dir.sockets(plan.namespace), { recursive: true, mode: 0o700 });
+      await run(["ip", "netns", "exec", plan.namespace, "sysctl", "-q", "-w", ...plan.sysctls]);
+    }),
+  );
+}
+
+async function runIpLines(plan: Pick<NamespacePlan, "namespace" | "ipLines">): Promise<void> {
+  await run(["ip", "-netns", plan.namespace, "-batch", "-"], { input: `${plan.ipLines.join("\n")}\n` });
+}
+
+function sameSet(left: readonly [string, string], right: readonly [string, string]): boolean {
+  return (left[0] === right[0] && left[1] === right[1]) || (left[0] === right[1] && left[1] === right[0]);
+}

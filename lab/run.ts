@@ -1,0 +1,38 @@
+/** The one way in which the lab runs commands to their end: argument arrays, a time limit, the output in the error. */
+import { ExecaError, execa } from "execa";
+import { EphemeshError } from "../agent/model/errors.ts";
+
+export type Command = readonly [string, ...string[]];
+export interface RunOptions {
+  readonly input?: string;
+  readonly timeoutMillis?: number;
+  readonly signal?: AbortSignal;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** What the command printed, without the last line end. */
+export async function run(command: Command, options: RunOptions = {}): Promise<string> {
+  const [file, ...args] = command;
+  try {
+    const result = await execa(file, args, {
+      input: options.input ?? "",
+      timeout: options.timeoutMillis ?? 30_000,
+      ...(options.signal && { cancelSignal: options.signal }),
+      ...(options.env && { env: options.env }),
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+    });
+    return result.stdout;
+  } catch (cause) {
+    if (!(cause instanceof ExecaError)) throw cause;
+    const missing = cause.code === "ENOENT";
+    throw new EphemeshError(
+      missing ? "TOOL_MISSING" : "COMMAND_FAILED",
+      `${cause.shortMessage}${cause.stderr ? `\n${cause.stderr}` : ""}`,
+      missing
+        ? "Run `scripts/bootstrap lab`, which installs what the lab needs."
+        : "See the command's own message above.",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,205 @@
+/** One region of a lab at work: its configuration and keys on disk, `ephemesh up` in its router, a door to its API. */
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { stringify } from "yaml";
+import { EphemeshError } from "../agent/model/errors.ts";
+import { fabricAddress, fabricDevice } from "./addressing.ts";
+import { CONTROL_PORT, type LabRegion } from "./consortium.ts";
+import type { Lab } from "./lab.ts";
+import type { LabProcess } from "./lab-process.ts";
+import { openDoor } from "./relay.ts";
+import { membersOf } from "./topology.ts";
+
+const MAIN = new URL("../agent/main.ts", import.meta.url).pathname;
+const API_PORT = 7358;
+
+export interface SiteOptions {
+  readonly lab: Lab;
+  readonly region: LabRegion;
+  readonly rpcUrl: string;
+  readonly deploymentDirectory: string;
+  /** Merged over the lab's own policy. */
+  readonly policy?: Readonly<Record<string, unknown>>;
+}
+
+export class LabSite {
+  readonly name: string;
+  readonly configFile: string;
+  readonly stateDir: string;
+  readonly logFile: string;
+  readonly #lab: Lab;
+  readonly #token: string;
+  #process: LabProcess | undefined;
+  #api: string | undefined;
+
+  private constructor(lab: Lab, name: string, folder: string, token: string) {
+    this.#lab = lab;
+    this.name = name;
+    this.configFile = `${folder}/ephemesh.yaml`;
+    this.stateDir = `${folder}/state`;
+    this.logFile = `${lab.dir.logs}/${name}.log`;
+    this.#token = token;
+  }
+
+  /** Writes keys and configuration; starts nothing. */
+  static async prepare({ lab, region, rpcUrl, deploymentDirectory, policy = {} }: SiteOptions): Promise<LabSite> {
+    const folder = `${lab.dir.path}/sites/${region.name}`;
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    const token = randomBytes(24).toString("hex");
+    const site = new LabSite(lab, region.name, folder, token);
+    const secrets = { "agent.key": region.agentKey, "routing.key": region.routingKeyPem, "api.token": token };
+    for (const [name, secret] of Object.entries(secrets)) {
+      await writeFile(`${folder}/${name}`, `${secret.trim()}\n`, { mode: 0o600 });
+      await chmod(`${folder}/${name}`, 0o600);
+    }
+    await writeFile(
+      site.configFile,
+      stringify({ ...configOf(lab, region, rpcUrl, deploymentDirectory, folder), ...policy }),
+    );
+    return site;
+  }
+
+  /** Starts `ephemesh up` and resolves when the agent answers that it is ready. */
+  async start(): Promise<void> {
+    this.#process = this.#lab.spawnIn(this.name, [process.execPath, MAIN, "up", "--config", this.configFile], {
+      logFile: this.logFile,
+    });
+    const ended = this.#process.exited.then(({ exitCode, signal }) => {
+      throw new EphemeshError("LAB_SITE_ENDED", `${this.name} ended (${signal ?? exitCode}).`, `See ${this.logFile}.`);
+    });
+    ended.catch(() => undefined);
+    await Promise.race([ended, this.#untilReady()]);
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process?.signal(name);
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop(15_000);
+  }
+
+  /** Reads or, with a body, changes something through the API. */
+  async ask<T>(path: string, body?: unknown): Promise<T> {
+    const response = await fetch(`${await this.#apiUrl()}${path}`, {
+      ...(body === undefined
+        ? {}
+        : {
+            method: "POST",
+            body: JSON.stringify(body),
+            headers: { "content-type": "application/json", authorization: `Bearer ${this.#token}` },
+          }),
+      signal: AbortSignal.timeout(10_000),
+    });
+    const answer = (await response.json()) as T & { code?: string; message?: string; remedy?: string };
+    if (!response.ok)
+      throw new EphemeshError(
+        answer.code ?? "REFUSED",
+        answer.message ?? `HTTP ${response.status}`,
+        answer.remedy ?? "",
+      );
+    return answer;
+  }
+
+  /** Resolves with the first value that passes; the agent's event stream says when to look again. */
+  async until<T>(read: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
+    const response = await fetch(`${await this.#apiUrl()}/v1/stream`, { signal });
+    const reader = response.body!.getReader();
+    try {
+      for (;;) {
+        const found = await read();
+        if (found !== undefined) return found;
+        await Promise.race([reader.read(), tick(signal)]);
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+  }
+
+  /** Runs the command line as an operator would. */
+  run(args: readonly string[]): Promise<string> {
+    return this.#lab.exec(this.name, [process.execPath, MAIN, ...args, "--config", this.configFile]);
+  }
+
+  async #apiUrl(): Promise<string> {
+    if (!this.#api) {
+      const door = await openDoor(
+        (inner) => this.#lab.commandAt(this.name, inner),
+        { host: "127.0.0.1", port: API_PORT },
+        { host: "127.0.0.1", port: 0 },
+      );
+      this.#api = `http://127.0.0.1:${door.port}`;
+    }
+    return this.#api;
+  }
+
+  async #untilReady(): Promise<void> {
+    const url = await this.#apiUrl();
+    for (;;) {
+      const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2000) }).then(
+        (r) => r.ok,
+        () => false,
+      );
+      if (ready) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Links come up by probes, which no event announces: look at least this often. */
+function tick(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, 100);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+  });
+}
+
+function configOf(lab: Lab, region: LabRegion, rpcUrl: string, deploymentDirectory: string, folder: string) {
+  const { topology } = lab;
+  return {
+    region: region.name,
+    stateDir: `${folder}/state`,
+    runDir: `${folder}/run`,
+    chain: { rpc: [rpcUrl], deployment: deploymentDirectory },
+    keys: { agent: `${folder}/agent.key`, routing: `${folder}/routing.key` },
+    control: { listen: `0.0.0.0:${CONTROL_PORT}` },
+    underlays: topology.fabrics.flatMap((fabric, i) => {
+      if (!membersOf(topology, fabric.name).includes(region.name)) return [];
+      const { ipv4 } = fabricAddress(i + 1, region.id);
+      return [
+        {
+          name: fabric.name,
+          fabric: fabric.name,
+          device: fabricDevice(i + 1),
+          address: ipv4,
+          endpoint: ipv4,
+          ports: "51820-51919",
+          spareMbps: 400,
+        },
+      ];
+    }),
+    primary: [{ name: topology.peering.name, device: fabricDevice(0), capacityMbps: topology.peering.sharedMbps }],
+    sell: { floorPrice: 1000 + 150 * region.id, reserveMbps: 50, perAuctionMbps: 80 },
+    buy: {
+      disaster: { maxPrice: 9000, boost: 0, maxMbps: 600, budgetPerDay: 200_000_000 },
+      rollout: { maxPrice: 4000, boost: 0, maxMbps: 400, budgetPerDay: 200_000_000 },
+      surge: { maxPrice: 3000, boost: 0, maxMbps: 300, budgetPerDay: 200_000_000 },
+    },
+    accept: { radius: { rttMillis: 120 }, require: ["postQuantum"] },
+    triggers: [{ on: "webhook", path: "/v1/triggers/rollout", event: "rollout" }],
+    routing: { probeMillis: 100, fallback: "peering" },
+    api: { listen: `127.0.0.1:${API_PORT}`, tokenFile: `${folder}/api.token` },
+    log: { level: "info" },
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * Writes what the product needs of the compiler's output, so that neither agent nor console needs Hardhat:
+ * `agent/chain/abi/*.ts`, each ABI `as const` for viem, and
+ * `deployments/creation-code.json`, by which a deployment is made. Run after `npx hardhat build`; `--check` changes nothing and
+ * fails if a file is not what the build says.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+interface AbiEntry {
+  readonly type: string;
+  readonly name?: string;
+  readonly inputs?: readonly { readonly type: string }[];
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = `${root}agent/chain/abi`;
+
+/** File in `agent/chain/abi` → what its ABI is read from: the contract, and whose errors its calls can give besides. */
+const sources: Record<string, { readonly contract: string; readonly errorsOf?: readonly string[] }> = {
+  membership: { contract: "Membership", errorsOf: ["Intervals", "AccessManager"] },
+  "capacity-auction": { contract: "CapacityAuction", errorsOf: ["LeaseEscrow", "Membership"] },
+  "lease-escrow": { contract: "LeaseEscrow", errorsOf: ["Membership", "SettlementToken"] },
+  reputation: { contract: "Reputation" },
+  "settlement-token": { contract: "SettlementToken" },
+  "access-manager": { contract: "AccessManager" },
+};
+
+/** Contracts that a deployment creates, by what the build made of them. */
+const created = ["SettlementToken", "AccessManager", "Membership", "LeaseEscrow", "CapacityAuction"] as const;
+
+const check = process.argv.includes("--check");
+const stale: string[] = [];
+for (const [file, { contract, errorsOf = [] }] of Object.entries(sources)) {
+  const abi = abiOf(contract).filter((entry) => entry.type !== "constructor");
+  for (const other of errorsOf)
+    for (const entry of abiOf(other)) if (entry.type === "error" && !has(abi, entry)) abi.push(entry);
+  const path = `${folder}/${file}.ts`;
+  write(
+    path,
+    formatted(
+      path,
+      `// Generated from the build by scripts/generate-abi.ts.\nexport const ${camel(file)}Abi = ${JSON.stringify(abi, withoutInternalTypes)} as const;\n`,
+    ),
+  );
+}
+const creationCode = Object.fromEntries(created.map((contract) => [contract, artifactOf(contract).bytecode]));
+write(`${root}deployments/creation-code.json`, `${JSON.stringify(creationCode, null, 2)}\n`);
+
+console.log(
+  stale.length === 0
+    ? "ABIs and creation code are as built."
+    : `${check ? "Not as built" : "Written"}: ${stale.join(", ")}`,
+);
+if (check && stale.length > 0) process.exitCode = 1;
+
+function write(path: string, text: string): void {
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  stale.push(path.slice(root.length));
+  if (!check) writeFileSync(path, text);
+}
+
+function abiOf(contract: string): AbiEntry[] {
+  return artifactOf(contract).abi;
+}
+
+function artifactOf(contract: string): { readonly abi: AbiEntry[]; readonly bytecode: string } {
+  return JSON.parse(readFileSync(artifactPath(contract), "utf8"));
+}
+
+function artifactPath(contract: string): string {
+  const found = [
+    `contracts/${contract}.sol`,
+    `contracts/interfaces/I${contract}.sol/I${contract}.json`,
+    `contracts/libraries/${contract}.sol`,
+    `contracts/demo/${contract}.sol`,
+    `@openzeppelin/contracts/access/manager/${contract}.sol`,
+  ]
+    .map((source) => `${root}artifacts/${source}${source.endsWith(".json") ? "" : `/${contract}.json`}`)
+    .find(existsSync);
+  if (!found) throw new Error(`No artifact of ${contract}; run npx hardhat build first.`);
+  return found;
+}
+
+/** As Biome would have it, so that a formatted file equals a generated one. */
+function formatted(path: string, text: string): string {
+  return execFileSync(`${root}node_modules/.bin/biome`, ["format", `--stdin-file-path=${path}`], {
+    input: text,
+    encoding: "utf8",
+    cwd: root,
+  });
+}
+
+function has(abi: readonly AbiEntry[], entry: AbiEntry): boolean {
+  const signature = (e: AbiEntry) => `${e.type} ${e.name}(${(e.inputs ?? []).map((i) => i.type).join(",")})`;
+  return abi.some((e) => signature(e) === signature(entry));
+}
+
+function withoutInternalTypes(key: string, value: unknown): unknown {
+  return key === "internalType" ? undefined : value;
+}
+
+function camel(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+/** STYLE.md: main → coordinator → drivers → pure → model. Higher may import lower, and the same only within one part. */
+const LAYERS: Readonly<Record<string, number>> = {
+  ...layer(5, ["main.ts", "up.ts", "serve.ts", "cli"]),
+  ...layer(4, ["api"]),
+  ...layer(3, ["coordinator"]),
+  ...layer(2, ["chain", "control", "journal", "meshd-client.ts", "meshd"]),
+  ...layer(1, ["auction", "lease", "reputation", "scan", "topology", "trigger", "config.ts"]),
+  ...layer(0, ["model"]),
+};
+
+/** Types alone, erased before anything runs: the follower and its decoder speak the reducer's messages. */
+const MESSAGE_TYPES = ["coordinator/messages.ts", "coordinator/mesh.ts"];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+describe("architecture", () => {
+  const imports = importsUnder(join(ROOT, "agent"));
+
+  it("every part of the agent has its layer", () => {
+    const parts = new Set(imports.flatMap(({ from, to }) => [partOf(from), partOf(to)]));
+    assert.deepEqual(
+      [...parts].filter((part) => LAYERS[part] === undefined),
+      [],
+    );
+  });
+
+  it("imports point one way: main → coordinator → drivers → pure → model", () => {
+    const upward = imports.filter(
+      ({ from, to, typeOnly }) =>
+        LAYERS[partOf(from)]! < LAYERS[partOf(to)]! && !(typeOnly && MESSAGE_TYPES.includes(to)),
+    );
+    assert.deepEqual(upward, []);
+  });
+
+  it("the pure parts import no driver of the outside: no socket, file, process or clock", () => {
+    const pure = ["auction", "lease", "reputation", "scan", "topology", "trigger", "model"];
+    const outside =
+      /from "node:(fs|net|http|https|dgram|child_process|sqlite|tls|timers)[^"]*"|\b(Date\.now|performance\.now)\(/;
+    const offending = sourcesUnder(join(ROOT, "agent"))
+      .map((file) => relative(join(ROOT, "agent"), file))
+      .filter((file) => pure.includes(partOf(file)) && file !== "model/time.ts")
+      .filter((file) => outside.test(readFileSync(join(ROOT, "agent", file), "utf8")));
+    assert.deepEqual(offending, []);
+  });
+
+  it("meshd shares with the agent only what is in model/", () => {
+    const shared = imports.filter(
+      ({ from, to }) => partOf(from) === "meshd" && !["meshd", "model"].includes(partOf(to)),
+    );
+    assert.deepEqual(shared, []);
+    // Only who starts it or cleans up after it knows meshd's own code.
+    const users = imports.filter(({ from, to }) => partOf(to) === "meshd" && partOf(from) !== "meshd");
+    assert.deepEqual(
+      users.filter(({ from }) => LAYERS[partOf(from)] !== LAYERS["main.ts"]),
+      [],
+    );
+  });
+
+  it("the agent knows neither the lab nor the tests", () => {
+    assert.deepEqual(
+      imports.filter(({ to }) => to.startsWith("..")),
+      [],
+    );
+  });
+
+  it("contracts: CapacityAuction → LeaseEscrow → Reputation; nothing points back", () => {
+    const order = ["CapacityAuction", "LeaseEscrow", "Reputation", "Membership"];
+    for (const [i, contract] of order.entries()) {
+      const source = readFileSync(join(ROOT, `contracts/${contract}.sol`), "utf8");
+      const used = [...source.matchAll(/from "\.\/(?:interfaces\/I)?(\w+)\.sol"/g)].map(([, name]) => name!);
+      const back = order.slice(0, i).filter((higher) => used.includes(higher));
+      assert.deepEqual(back, [], `${contract} points back`);
+    }
+  });
+});
+
+function layer(height: number, parts: readonly string[]): Record<string, number> {
+  return Object.fromEntries(parts.map((part) => [part, height]));
+}
+
+function partOf(file: string): string {
+  return file.split("/")[0] ?? file;
+}
+
+function sourcesUnder(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => join(folder, file));
+}
+
+function importsUnder(folder: string): Import[] {
+  return sourcesUnder(folder).flatMap((file) => {
+    const source = readFileSync(file, "utf8");
+    const statements = [...source.matchAll(/(import|export)( type)?\s[^;]*?from "(\.[^"]+)"|import\("(\.[^"]+)"\)/g)];
+    return statements.map(([, , typeOnly, fixed, dynamic]) => ({
+      from: relative(folder, file),
+      to: relative(folder, resolve(dirname(file), fixed ?? dynamic ?? "")),
+      typeOnly: typeOnly !== undefined,
+    }));
+  });
+}

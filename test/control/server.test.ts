@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { zeroHash } from "viem";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { ControlClient } from "../../agent/control/client.ts";
+import { type Envelope, LIFETIME_SECONDS, PROTOCOL_VERSION, seal } from "../../agent/control/envelope.ts";
+import { type ControlHandler, listenControl } from "../../agent/control/server.ts";
+import { EphemeshError } from "../../agent/model/errors.ts";
+import { type RegionId, regionId } from "../../agent/model/ids.ts";
+
+const us = regionId.parse(1);
+const them = regionId.parse(2);
+const ourKey = privateKeyToAccount(generatePrivateKey());
+const theirKey = privateKeyToAccount(generatePrivateKey());
+const domain = { chainId: 7357, membership: `0x${"11".repeat(20)}` } as const;
+const agentKeyOf = (id: RegionId) => (id === us ? ourKey.address : id === them ? theirKey.address : null);
+
+describe("control channel (loopback)", function () {
+  this.timeout(20_000);
+  let server: Server;
+  let url: string;
+  let handled: number;
+
+  beforeEach(async () => {
+    handled = 0;
+    const echo: ControlHandler = async (from, subject, body) => {
+      handled += 1;
+      return { from, subject, body };
+    };
+    const refuses: ControlHandler = async () => {
+      throw new EphemeshError("LINK_UNKNOWN", "There is no such link.", "Offer it later.");
+    };
+    server = await listenControl(
+      { host: "127.0.0.1", port: 0 },
+      { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses }, onRefused: () => undefined },
+    );
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const client = () => new ControlClient(them, domain, theirKey, agentKeyOf);
+  const peer = () => ({ id: us, controlUrls: [url] });
+  const failsWith = (code: string) => (error: unknown) => error instanceof EphemeshError && error.code === code;
+
+  async function message(change: Partial<Envelope> = {}): Promise<Envelope> {
+    return seal(
+      {
+        version: PROTOCOL_VERSION,
+        from: them,
+        to: us,
+        subject: zeroHash,
+        kind: "echo",
+        nonce: `0x${"ab".repeat(16)}`,
+        expiresAtSeconds: Math.floor(Date.now() / 1000) + LIFETIME_SECONDS,
+        body: "{}",
+        ...change,
+      },
+      domain,
+      theirKey,
+    );
+  }
+
+  async function post(body: string): Promise<{ status: number; code: string | undefined }> {
+    const response = await fetch(`${url}/v1/control`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+    });
+    return { status: response.status, code: ((await response.json()) as { code?: string }).code };
+  }
+
+  it("answers what was asked, with the sender and the subject as they were signed", async () => {
+    const subject = `0x${"77".repeat(32)}` as const;
+    assert.deepEqual(await client().ask(peer(), "echo", { a: 1 }, { subject }), {
+      from: them,
+      subject,
+      body: { a: 1 },
+    });
+  });
+
+  it("a handler's refusal comes back by its code, and a kind that is not known too", async () => {
+    await assert.rejects(client().ask(peer(), "refuses", {}), failsWith("LINK_UNKNOWN"));
+    await assert.rejects(client().ask(peer(), "made-up", {}), failsWith("CONTROL_UNKNOWN_KIND"));
+  });
+
+  it("a replayed message is refused, and handled once", async () => {
+    const raw = JSON.stringify(await message());
+    assert.equal((await post(raw)).status, 200);
+    assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_REPLAY" });
+    assert.equal(handled, 1);
+  });
+
+  it("a giant body is refused, and so is what is not JSON; nothing is handled", async () => {
+    assert.deepEqual(await post(JSON.stringify({ body: "x".repeat(200_000) })), {
+      status: 400,
+      code: "CONTROL_MALFORMED",
+    });
+    assert.deepEqual(await post("{"), { status: 400, code: "CONTROL_MALFORMED" });
+    assert.equal(handled, 0);
+  });
+
+  it("a body that never comes holds a connection for a bounded time, and nobody else up", async () => {
+    const slow = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    slow.write(
+      "POST /v1/control HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{",
+    );
+    slow.on("error", () => undefined).resume();
+    const ended = once(slow, "close");
+    assert.ok(await client().ask(peer(), "echo", {}));
+    assert.ok(server.requestTimeout <= 5000 && server.headersTimeout <= 3000);
+    slow.destroy();
+    await ended;
+  });
+
+  it("a flood is dropped before any signature is looked at, and does not end the server", async () => {
+    const wave = () => Promise.all(Array.from({ length: 100 }, () => post('{"not":"an envelope"}')));
+    const answers: Awaited<ReturnType<typeof wave>> = [];
+    // More than may come at once, however fast this machine is: until the bucket is empty.
+    while (answers.length < 5000 && answers.every(({ status }) => status !== 429)) answers.push(...(await wave()));
+    const dropped = answers.filter(({ status }) => status === 429);
+    assert.ok(dropped.length > 0, `none of ${answers.length} was dropped`);
+    assert.ok(dropped.every(({ code }) => code === "CONTROL_FLOOD"));
+  });
+
+  describe("an answer that is not the peer's", () => {
+    let liar: Server;
+    let reply: (request: Envelope) => Promise<Envelope | string>;
+
+    beforeEach(async () => {
+      liar = createServer((request, response) => {
+        const chunks: Buffer[] = [];
+        request.on("data", (chunk: Buffer) => chunks.push(chunk));
+        request.on("end", async () => {
+          const answer = await reply(JSON.parse(Buffer.concat(chunks).toString()) as Envelope);
+          response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
+        });
+      }).listen(0, "127.0.0.1");
+      await once(liar, "listening");
+    });
+
+    afterEach(() => {
+      liar.closeAllConnections();
+      liar.close();
+    });
+
+    const ask = () => {
+      const controlUrls = [`http://127.0.0.1:${(liar.address() as AddressInfo).port}`];
+      return client().ask({ id: us, controlUrls }, "echo", {});
+    };
+    const answered = (request: Envelope, change: Partial<Envelope>, key = ourKey) =>
+      seal(
+        {
+          version: PROTOCOL_VERSION,
+          from: us,
+          to: them,
+          subject: request.subject,
+          kind: "echo-reply",
+          nonce: request.nonce,
+          expiresAtSeconds: request.expiresAtSeconds,
+          body: JSON.stringify({ body: {} }),
+          ...change,
+        },
+        domain,
+        key,
+      );
+
+    it("signed by a stranger", async () => {
+      reply = (request) => answered(request, {}, privateKeyToAccount(generatePrivateKey()));
+      await assert.rejects(ask(), failsWith("CONTROL_SIGNATURE"));
+    });
+
+    it("to another question", async () => {
+      reply = (request) => answered(request, { nonce: `0x${"00".repeat(16)}` });
+      await assert.rejects(ask(), failsWith("CONTROL_WRONG_REPLY"));
+      reply = (request) => answered(request, { kind: "teardown-reply" });
+      await assert.rejects(ask(), failsWith("CONTROL_WRONG_REPLY"));
+    });
+
+    it("endless", async () => {
+      reply = async () => "x".repeat(200_000);
+      await assert.rejects(ask(), failsWith("CONTROL_MALFORMED"));
+    });
+  });
+
+  it("a peer that does not answer is an outage that may pass, not a refusal", async () => {
+    const free = createServer().listen(0, "127.0.0.1");
+    await once(free, "listening");
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    await once(free, "close");
+    await assert.rejects(
+      client().ask({ id: us, controlUrls: [`http://127.0.0.1:${port}`] }, "echo", {}),
+      (error) => error instanceof EphemeshError && error.code === "PEER_UNREACHABLE" && error.retryable,
+    );
+    // Its next URL is tried, and kept.
+    const twoWays = { id: us, controlUrls: [`http://127.0.0.1:${port}`, url] };
+    assert.ok(await client().ask(twoWays, "echo", {}));
+  });
+});

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Journal } from "../../agent/journal/journal.ts";
+
+const fresh = () => join(mkdtempSync(join(tmpdir(), "ephemesh-")), "journal.sqlite");
+
+describe("journal", () => {
+  it("gives back what was appended, in order, with exact amounts, after it was closed", () => {
+    const file = fresh();
+    const journal = Journal.open(file);
+    journal.append({ type: "A", bond: 2n ** 63n });
+    journal.append({ type: "B" });
+    journal.close();
+    assert.deepEqual(
+      Journal.open(file)
+        .messages()
+        .map((m) => m.body),
+      [{ type: "A", bond: 2n ** 63n }, { type: "B" }],
+    );
+  });
+
+  it("is readable by its owner alone: it holds salts", () => {
+    const file = fresh();
+    Journal.open(file).close();
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+  });
+
+  it("a reorganisation takes back the messages of the lost blocks and the cursor, and nothing of our own", () => {
+    const journal = Journal.open(fresh());
+    journal.appendBlocks([{ block: 5, body: "five" }], [{ blockNumber: 5, blockHash: "0x5" }]);
+    journal.append("ours");
+    journal.appendBlocks([{ block: 7, body: "seven" }], [{ blockNumber: 7, blockHash: "0x7" }]);
+    journal.rewindTo(6);
+    assert.deepEqual(
+      journal.messages().map((m) => m.body),
+      ["five", "ours"],
+    );
+    assert.deepEqual(journal.cursor(), { blockNumber: 5, blockHash: "0x5" });
+  });
+
+  it("refuses to be used for another region or deployment", () => {
+    const journal = Journal.open(fresh());
+    journal.bindIdentity("region", "eu-central-1");
+    journal.bindIdentity("region", "eu-central-1");
+    assert.throws(() => journal.bindIdentity("region", "us-east-1"), { code: "JOURNAL_FOREIGN" });
+  });
+
+  it("says what it is when it cannot be opened", () =>
+    assert.throws(() => Journal.open("/proc/no/journal.sqlite"), { code: "JOURNAL_UNUSABLE" }));
+
+  it("INV-12: whatever was acknowledged before a SIGKILL is there afterwards", async function () {
+    this.timeout(30_000);
+    const file = fresh();
+    const writer = `import { Journal } from ${JSON.stringify(new URL("../../agent/journal/journal.ts", import.meta.url).href)};
+      const journal = Journal.open(process.argv[1]); for (let i = 0; ; i++) { journal.append({ i }); console.log(i); }`;
+    let acknowledged = -1;
+    for (let round = 0; round < 3; round++) {
+      const child = spawn(
+        process.execPath,
+        ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", writer, file],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
+      const lines = createInterface({ input: child.stdout });
+      let inRound = 0;
+      for await (const line of lines) {
+        acknowledged = Number(line);
+        if (++inRound === 40) child.kill("SIGKILL");
+      }
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      const journal = Journal.open(file);
+      const rows = journal.messages().map((m) => (m.body as { i: number }).i);
+      journal.close();
+      assert.ok(rows.lastIndexOf(acknowledged) >= 0, `row ${acknowledged} of round ${round} is missing`);
+      assert.deepEqual(
+        rows.slice(rows.lastIndexOf(0)),
+        Array.from({ length: rows.length - rows.lastIndexOf(0) }, (_, i) => i),
+      );
+    }
+  });
+});

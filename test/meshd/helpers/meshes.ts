@@ -1,0 +1,123 @@
+/** What two agents would do: handshake of a link between two nodes, and the wanted state of a mesh. */
+import { createHash } from "node:crypto";
+import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
+import type { LinkSpec, MeshPair, MeshSpec } from "../../../agent/model/meshd-messages.ts";
+import { monotonicMillis } from "../../../agent/model/time.ts";
+import type { Node, TestNetwork } from "./network.ts";
+
+export interface TestLink {
+  readonly a: number;
+  readonly b: number;
+  readonly id: LinkId;
+  readonly attempt: number;
+  readonly buyers: readonly number[];
+  readonly rateMbps: number;
+  readonly ends: ReadonlyMap<number, { readonly port: number; readonly mtu: number }>;
+}
+
+export const linkIdOf = (name: string): LinkId => `0x${createHash("sha256").update(name).digest("hex")}` as LinkId;
+export const region = (index: number): RegionId => index as RegionId;
+
+export async function agree(
+  network: TestNetwork,
+  a: number,
+  b: number,
+  options: {
+    readonly buyers: readonly number[];
+    readonly rateMbps?: number;
+    readonly attempt?: number;
+    readonly name?: string;
+  },
+): Promise<TestLink> {
+  const id = linkIdOf(options.name ?? `${network.name} ${a}-${b}`);
+  const attempt = options.attempt ?? 0;
+  const name = { linkId: id, attempt };
+  const [ofA, ofB] = await Promise.all(
+    [a, b].map((index) => network.client(index).ask("prepareLink", { ...name, underlay: "ix" })),
+  );
+  if (!ofA || !ofB) throw new Error("unreachable");
+  const { ciphertext } = await network.client(b).ask("completeLink", {
+    ...name,
+    peerPublicKey: ofA.publicKey,
+    peerAddress: network.node(a).underlayAddress,
+    kem: { role: "responder", encapsulationKey: ofA.encapsulationKey },
+  });
+  await network.client(a).ask("completeLink", {
+    ...name,
+    peerPublicKey: ofB.publicKey,
+    peerAddress: network.node(b).underlayAddress,
+    kem: { role: "initiator", ciphertext: ciphertext ?? "" },
+  });
+  const ends = new Map([
+    [a, { port: ofA.listenPort, mtu: ofA.mtu }],
+    [b, { port: ofB.listenPort, mtu: ofB.mtu }],
+  ]);
+  return { a, b, id, attempt, buyers: options.buyers, rateMbps: options.rateMbps ?? 100, ends };
+}
+
+export interface MeshPlan {
+  readonly meshId?: number;
+  readonly links: readonly TestLink[];
+  /** Per buyer: where it may pass. */
+  readonly transit: ReadonlyMap<number, readonly number[]>;
+  readonly flows: readonly { readonly from: number; readonly to: number; readonly buyer: number }[];
+  readonly startsMillis?: number;
+  readonly lastsMillis?: number;
+  readonly fallback?: "peering" | "drop";
+}
+
+export function meshSpecOf(network: TestNetwork, self: number, plan: MeshPlan): MeshSpec {
+  const startsMonotonicMillis = plan.startsMillis ?? monotonicMillis();
+  const notAfterMonotonicMillis = startsMonotonicMillis + (plan.lastsMillis ?? 600_000);
+  return {
+    meshId: (plan.meshId ?? 1) as MeshId,
+    self: region(self),
+    participants: network.nodes.map((node) => ({
+      regionId: region(node.index),
+      routingKey: node.routingKey,
+      prefixes: [...node.prefixes],
+    })),
+    links: plan.links
+      .filter((link) => link.a === self || link.b === self)
+      .map((link): LinkSpec => {
+        const peer = link.a === self ? link.b : link.a;
+        return {
+          linkId: link.id,
+          attempt: link.attempt,
+          peer: region(peer),
+          underlay: "ix",
+          peerEndpoint: { address: network.node(peer).underlayAddress, port: link.ends.get(peer)?.port ?? 0 },
+          mtu: Math.min(...[...link.ends.values()].map((end) => end.mtu)),
+          shares: link.buyers.map((buyer) => ({ buyer: region(buyer), rateMbps: link.rateMbps })),
+          startsMonotonicMillis,
+          notAfterMonotonicMillis,
+          bounds: { maxRttMicros: 50_000, maxLossPpm: 10_000 },
+        };
+      }),
+    pairs: plan.flows.flatMap(({ from, to, buyer }) => pairsOf(network.node(from), network.node(to), buyer)),
+    transit: [...plan.transit].map(([buyer, regions]) => ({ buyer: region(buyer), regions: regions.map(region) })),
+    fallback: plan.fallback ?? "peering",
+  };
+}
+
+function pairsOf(from: Node, to: Node, buyer: number): MeshPair[] {
+  return [0, 1].map((family) => ({
+    source: from.prefixes[family] ?? "",
+    destination: to.prefixes[family] ?? "",
+    sourceRegion: region(from.index),
+    destinationRegion: region(to.index),
+    buyer: region(buyer),
+  }));
+}
+
+/** Both directions between every two of the given nodes, paid by `buyer`. */
+export function bothWays(buyer: number, others: readonly number[]): MeshPlan["flows"] {
+  return others.flatMap((other) => [
+    { from: buyer, to: other, buyer },
+    { from: other, to: buyer, buyer },
+  ]);
+}
+
+export async function applyEverywhere(network: TestNetwork, plan: MeshPlan, at: readonly number[]): Promise<void> {
+  await Promise.all(at.map((self) => network.client(self).ask("applyMesh", { mesh: meshSpecOf(network, self, plan) })));
+}

@@ -1,0 +1,109 @@
+import { strict as assert } from "node:assert";
+import { setTimeout as delay } from "node:timers/promises";
+import { monotonicMillis } from "../../agent/model/time.ts";
+import { until } from "./helpers/client.ts";
+import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshes.ts";
+import { inside, run, TestNetwork } from "./helpers/network.ts";
+import { Stream } from "./helpers/stream.ts";
+
+const ALL = [1, 2, 3];
+
+describe("meshd: others change what is ours, or send what they must not", function () {
+  this.timeout(60_000);
+  let network: TestNetwork;
+  const device = async (index: number, peer: number): Promise<string> => {
+    const { meshes } = await network.client(index).ask("measurements", {});
+    return meshes[0]?.links.find((link) => link.peer === peer)?.device ?? "";
+  };
+  const allUp = (): Promise<unknown> =>
+    Promise.all(
+      ALL.map((index) =>
+        until(
+          () => network.client(index).ask("measurements", {}),
+          ({ meshes }) =>
+            meshes[0]?.links.every((link) => link.state === "up") === true &&
+            meshes[0].routes.every((route) => route.path.length === 1),
+          10_000,
+        ),
+      ),
+    );
+
+  before(async () => {
+    network = await TestNetwork.up(3);
+    for (const index of ALL) await network.start(index);
+    const links = [
+      await agree(network, 1, 2, { buyers: [1] }),
+      await agree(network, 1, 3, { buyers: [1] }),
+      await agree(network, 2, 3, { buyers: [1] }),
+    ];
+    const plan: MeshPlan = { links, transit: new Map([[1, ALL]]), flows: bothWays(1, [2, 3]) };
+    await applyEverywhere(network, plan, ALL);
+    await allUp();
+  });
+  after(async () => network?.down());
+
+  it("an interface that is deleted by hand is left within 150 ms, and made again", async () => {
+    for (const index of ALL) await network.losePeering(index);
+    const stream = await Stream.between(
+      network.node(1).host,
+      network.node(2).host,
+      network.node(2).hostAddress.ipv6,
+      10,
+    );
+    const victim = await device(1, 2);
+    await delay(300);
+    const at = monotonicMillis();
+    await inside(network.node(1).router, [`link del ${victim}`]);
+    await until(
+      () => network.client(1).ask("measurements", {}),
+      ({ meshes }) => meshes[0]?.routes.some((route) => route.destination === 2 && route.path.length === 2) === true,
+    );
+    await delay(300);
+    const gap = stream.longestGapMillis(at);
+    stream.stop();
+    assert.ok(gap < 150, `${gap} ms`);
+    for (const index of ALL) await network.heal(index);
+    await allUp();
+  });
+
+  it("rules and next-hop objects of ours that somebody deleted come back", async () => {
+    const before = await network.client(1).ask("snapshot", {});
+    const [hop] = JSON.parse(await run(network.node(1).router, "ip", ["-j", "nexthop", "show"])) as { id: number }[];
+    await inside(network.node(1).router, [`nexthop del id ${hop?.id}`, "rule del pref 6930"]);
+    const after = await until(
+      () => network.client(1).ask("snapshot", {}),
+      (snapshot) => snapshot.rules === before.rules && snapshot.nextHops === before.nextHops,
+    );
+    assert.equal(after.routes, before.routes);
+  });
+
+  it("INV-9: a packet from the mesh with a source that the pair does not have goes nowhere", async () => {
+    const out = await device(1, 2);
+    const { router } = network.node(1);
+    // As a lying region 1: its router itself sends with an address of region 3, straight into the tunnel to 2.
+    await inside(router, [
+      "address add 10.3.0.66/32 dev lo",
+      `route add 10.2.0.0/16 dev ${out} table 99`,
+      "rule add pref 10 from 10.3.0.66 lookup 99",
+    ]);
+    const refused = async (): Promise<number> =>
+      dropped(await run(network.node(2).router, "nft", ["list", "counters"]), "unauthorised");
+    const before = await refused();
+    await assert.rejects(
+      run(router, "ping", ["-c", "5", "-i", "0.01", "-W", "0.2", "-q", "-I", "10.3.0.66", "10.2.0.10"]),
+    );
+    assert.equal(await refused(), before + 5);
+    await inside(router, ["rule del pref 10", "route flush table 99", "address del 10.3.0.66/32 dev lo"]);
+  });
+
+  it("nothing from the mesh reaches the router itself", async () => {
+    const ping = run(network.node(1).host, "ping", ["-c", "3", "-i", "0.01", "-W", "0.3", "-q", "10.2.0.1"]);
+    await assert.rejects(ping);
+    const counters = await run(network.node(2).router, "nft", ["list", "counters"]);
+    assert.equal(dropped(counters, "toward_router"), 3);
+  });
+
+  function dropped(counters: string, name: string): number {
+    return Number(new RegExp(`counter ${name} \\{\\s*packets (\\d+)`).exec(counters)?.[1]);
+  }
+});

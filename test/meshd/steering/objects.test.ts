@@ -1,0 +1,194 @@
+import { strict as assert } from "node:assert";
+import fc from "fast-check";
+import {
+  deliverMark,
+  deviceName,
+  isOurNextHopId,
+  linkLocalAddress,
+  nextHopId,
+  outerMark,
+  steerMark,
+} from "../../../agent/meshd/marks.ts";
+import { parseEvent } from "../../../agent/meshd/monitor.ts";
+import { changes, type KernelObjects } from "../../../agent/meshd/steering/kernel-objects.ts";
+import { contains, isCanonical, overlap } from "../../../agent/meshd/steering/prefix.ts";
+import { ruleset, type Steering } from "../../../agent/meshd/steering/ruleset.ts";
+import { Slots } from "../../../agent/meshd/steering/slots.ts";
+import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
+
+const texts = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 5 });
+const hops = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.constantFrom("via x dev p", "via y dev q")), {
+  selector: ([id]) => id,
+  maxLength: 6,
+});
+const objects = fc.record({ rules4: texts, rules6: texts, hops }).map(
+  ({ rules4, rules6, hops: list }): KernelObjects => ({
+    rules4: new Set(rules4.map((text) => `pref ${text}`)),
+    rules6: new Set(rules6.map((text) => `pref ${text}`)),
+    routes: new Set(list.map(([id]) => `10.${id}.0.0/16 nhid ${id} table 7`)),
+    nextHops: new Map(list),
+  }),
+);
+
+/** What the kernel does with the lines: deleting a next hop takes its routes along. */
+function perform(found: KernelObjects, lines: readonly string[]): KernelObjects {
+  const state = {
+    rules4: new Set(found.rules4),
+    rules6: new Set(found.rules6),
+    routes: new Set(found.routes),
+    nextHops: new Map(found.nextHops),
+  };
+  for (const line of lines) {
+    const hop = /^nexthop (add|replace) id (\d+) (.*) protocol 69$/.exec(line);
+    const goneHop = /^nexthop del id (\d+)$/.exec(line);
+    const route = /^route (add|del) (.*) protocol 69$/.exec(line);
+    if (hop) {
+      assert.equal(state.nextHops.has(Number(hop[2])), hop[1] === "replace", `${line}: only what is ours is replaced`);
+      state.nextHops.set(Number(hop[2]), hop[3] ?? "");
+    } else if (goneHop) {
+      assert.ok(state.nextHops.delete(Number(goneHop[1])));
+      for (const text of state.routes) if (text.includes(`nhid ${goneHop[1]} `)) state.routes.delete(text);
+    } else if (route) {
+      const [, what, text = ""] = route;
+      const id = Number(/nhid (\d+) /.exec(text)?.[1]);
+      assert.ok(what === "del" || state.nextHops.has(id), `${line}: a route needs its next hop first`);
+      if (what === "add") state.routes.add(text);
+      else assert.ok(state.routes.delete(text), line);
+    } else assert.fail(line);
+  }
+  return state;
+}
+
+describe("kernel objects: wanted against found", () => {
+  it("the difference makes what is wanted of whatever is found, and nothing of the same", () => {
+    fc.assert(
+      fc.property(objects, objects, (found, wanted) => {
+        const todo = changes(found, wanted);
+        const after = perform(found, todo.lines);
+        assert.deepEqual([...after.routes].sort(), [...wanted.routes].sort());
+        assert.deepEqual(new Map([...after.nextHops].sort()), new Map([...wanted.nextHops].sort()));
+        const none = changes(wanted, wanted);
+        assert.deepEqual([none.lines, none.rules4, none.rules6], [[], [], []]);
+      }),
+    );
+  });
+
+  it("a turned route is one operation of the kernel", () => {
+    const hop = (via: string): KernelObjects => ({
+      rules4: new Set(),
+      rules6: new Set(),
+      routes: new Set(["10.2.0.0/16 nhid 5 table 7", "fd01:2::/32 nhid 5 table 7"]),
+      nextHops: new Map([[5, via]]),
+    });
+    assert.deepEqual(changes(hop("via a dev x"), hop("via b dev y")).lines, [
+      "nexthop replace id 5 via b dev y protocol 69",
+    ]);
+  });
+
+  it("a jump's target is there before the jump, and leaves after it", () => {
+    const none = {
+      rules4: new Set<string>(),
+      rules6: new Set<string>(),
+      routes: new Set<string>(),
+      nextHops: new Map(),
+    };
+    const all = { ...none, rules4: new Set(["pref 6910 not fwmark 1/2 goto 6990", "pref 6990 nop"]) };
+    assert.match(changes(none, all).rules4[0] ?? "", /6990 nop/);
+    assert.match(changes(all, none).rules4[0] ?? "", /goto 6990/);
+  });
+});
+
+describe("marks", () => {
+  it("no two slots, classes, kinds or destinations share a mark or an id, and all are ours", () => {
+    const seen = new Set<number>();
+    for (const slot of [0, 1, 2, 4095]) {
+      for (const mark of [
+        steerMark(slot, "critical"),
+        steerMark(slot, "interactive"),
+        steerMark(slot, "bulk"),
+        deliverMark(slot),
+        outerMark(slot),
+      ]) {
+        assert.equal(mark >>> 24, 0x65);
+        assert.ok(!seen.has(mark));
+        seen.add(mark);
+      }
+    }
+    const ids = [0, 1, 4095].flatMap((slot) =>
+      [0, 1, 1023].flatMap((to) => [nextHopId(slot, "critical", to), nextHopId(slot, "bulk", to)]),
+    );
+    assert.equal(new Set(ids).size, ids.length);
+    assert.ok(ids.every(isOurNextHopId));
+  });
+
+  it("both ends of a link have names of their own and addresses that both compute", () => {
+    const link = `0x${"ab".repeat(32)}` as LinkId;
+    const [a, b] = [1 as RegionId, 2 as RegionId];
+    assert.match(deviceName(link, 0, a), /^eph[0-9a-f]{12}$/);
+    assert.equal(new Set([deviceName(link, 0, a), deviceName(link, 0, b), deviceName(link, 1, a)]).size, 3);
+    assert.match(linkLocalAddress(link, a), /^fe80::[1-9a-f][0-9a-f]{0,3}(:[1-9a-f][0-9a-f]{0,3}){3}$/);
+    assert.notEqual(linkLocalAddress(link, a), linkLocalAddress(link, b));
+  });
+
+  it("slots are given out lowest first, kept, and free again after their mesh", () => {
+    const slots = new Slots();
+    const [one, two] = [1 as MeshId, 2 as MeshId];
+    assert.equal(slots.slotOf(one, 7 as RegionId), 1);
+    assert.equal(slots.slotOf(two, 7 as RegionId), 2);
+    assert.equal(slots.slotOf(one, 7 as RegionId), 1);
+    slots.release(one);
+    assert.equal(slots.slotOf(two, 9 as RegionId), 1);
+  });
+});
+
+describe("prefixes", () => {
+  it("containment, overlap and canonical form", () => {
+    assert.ok(contains("10.0.0.0/8", "10.2.0.0/16") && !contains("10.2.0.0/16", "10.0.0.0/8"));
+    assert.ok(overlap("fd00::/8", "fd01:2::/32") && !overlap("10.0.0.0/16", "fd01::/32"));
+    assert.ok(isCanonical("10.2.0.0/16") && isCanonical("fd65:7068:1::/48"));
+    assert.ok(!isCanonical("10.2.0.1/16") && !isCanonical("fd01:0002::/32"));
+  });
+});
+
+describe("what the kernel says of its changes", () => {
+  it("is heard where it is about ours, and only then", () => {
+    assert.deepEqual(parseEvent("5: eph0123456789ab: <POINTOPOINT,NOARP> mtu 1440 qdisc htb state DOWN"), {
+      kind: "interfaceGone",
+      device: "eph0123456789ab",
+      what: "down",
+    });
+    assert.deepEqual(parseEvent("Deleted 5: eph0123456789ab: <POINTOPOINT,NOARP> mtu 1440"), {
+      kind: "interfaceGone",
+      device: "eph0123456789ab",
+      what: "deleted",
+    });
+    assert.equal(parseEvent("5: eph0123456789ab: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1440"), null);
+    assert.equal(parseEvent("Deleted 5: eth0: <BROADCAST> mtu 1500"), null);
+    assert.equal(
+      parseEvent("Deleted 6930: from all fwmark 0x65000140/0xffffffc0 lookup 1694499136 proto 69")?.kind,
+      "objectGone",
+    );
+    assert.equal(parseEvent("Deleted 100: from all lookup 100 proto static"), null);
+  });
+});
+
+describe("ruleset", () => {
+  const steering: Steering = {
+    devices: ["eph0123456789ab"],
+    outward: [{ source: "10.1.0.0/16", destination: "10.2.0.0/16", mark: steerMark(1, "interactive") }],
+    arriving: [{ source: "fd01:2::/32", destination: "fd01:1::/32", mark: deliverMark(1) }],
+    leases: [{ device: "eph0123456789ab", marks: [deliverMark(1)], slot: 1, rateMbps: 100 }],
+    marks: [{ mark: steerMark(1, "interactive"), slot: 1 }],
+  };
+
+  it("never tracks connections, translates addresses or logs packets", () => {
+    assert.doesNotMatch(ruleset(steering), /\b(ct|nat|masquerade|notrack|log)\b/);
+  });
+
+  it("replaces the table as a whole, each family's pairs in its own map", () => {
+    const text = ruleset(steering);
+    assert.match(text, /^table inet ephemesh\ndelete table inet ephemesh\n/);
+    assert.match(text, /map outward4 \{[^}]*10\.1\.0\.0\/16 \. 10\.2\.0\.0\/16 : 0x65000140/);
+    assert.match(text, /map arriving6 \{[^}]*fd01:2::\/32 \. fd01:1::\/32 : 0x65e00100/);
+  });
+});

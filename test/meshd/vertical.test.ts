@@ -1,0 +1,51 @@
+import { strict as assert } from "node:assert";
+import { until } from "./helpers/client.ts";
+import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshes.ts";
+import { differences, fullSnapshot, run, TestNetwork } from "./helpers/network.ts";
+
+describe("meshd: two regions and one lease, on real interfaces", function () {
+  this.timeout(60_000);
+  let network: TestNetwork;
+  let untouched: readonly string[];
+
+  before(async () => {
+    network = await TestNetwork.up(2);
+    untouched = await snapshots();
+    await network.start(1);
+    await network.start(2);
+  });
+  after(async () => network?.down());
+
+  const snapshots = (): Promise<string[]> => Promise.all(network.nodes.map((node) => fullSnapshot(node.router)));
+
+  it("hosts reach one another over the ENI, in both families", async () => {
+    const link = await agree(network, 1, 2, { buyers: [1] });
+    const plan: MeshPlan = { links: [link], transit: new Map([[1, [1, 2]]]), flows: bothWays(1, [2]) };
+    await applyEverywhere(network, plan, [1, 2]);
+    for (const index of [1, 2])
+      await until(
+        () => network.client(index).ask("measurements", {}),
+        (all) => all.meshes[0]?.routes[0]?.path.length === 1,
+      );
+    const sentBefore = (await network.client(1).ask("counters", {})).links[0]?.sentPackets ?? 0;
+    for (const family of ["ipv4", "ipv6"] as const) {
+      await run(network.node(1).host, "ping", [
+        "-c",
+        "20",
+        "-i",
+        "0.01",
+        "-W",
+        "1",
+        "-q",
+        network.node(2).hostAddress[family],
+      ]);
+    }
+    const { links } = await network.client(1).ask("counters", {});
+    assert.ok((links[0]?.sentPackets ?? 0) - sentBefore >= 40);
+  });
+
+  it("INV-10: after removeMesh both routers are byte for byte what they were", async () => {
+    for (const index of [1, 2]) await network.client(index).ask("removeMesh", { meshId: 1 as never });
+    assert.deepEqual(differences(untouched, await snapshots()), []);
+  });
+});

@@ -1,0 +1,79 @@
+/** Files of the form `{receipts, commitments, leases}`: hashes that are signed, sealed or proved. */
+import type { Hex } from "viem";
+import { commitmentOf, type OrderToSeal, SIDES } from "../../agent/auction/commitment.ts";
+import {
+  type GrantTerms,
+  leaseIdOf,
+  leaseLeaf,
+  leaseProof,
+  leaseRoot,
+  packLease,
+  unpackLease,
+} from "../../agent/auction/leases.ts";
+import { type Receipt, receiptHash } from "../../agent/lease/receipt.ts";
+import { compareFigures } from "./figures.ts";
+import type { Call } from "./harness.ts";
+
+export interface SigningFile {
+  readonly receipts: readonly {
+    readonly chainId: number;
+    readonly escrow: Hex;
+    readonly receipt: Receipt;
+    readonly digest: Hex;
+  }[];
+  readonly commitments: readonly { readonly order: OrderToSeal; readonly commitment: Hex }[];
+  readonly grants: readonly {
+    readonly auctionId: number;
+    readonly terms: GrantTerms;
+    readonly words: readonly string[];
+    readonly root: Hex;
+    readonly leases: readonly { readonly id: Hex; readonly leaf: Hex; readonly proof: readonly Hex[] }[];
+  }[];
+}
+
+export function isSigningFile(file: unknown): file is SigningFile {
+  const { receipts, commitments, grants } = (file ?? {}) as Partial<SigningFile>;
+  return [receipts, commitments, grants].every((list) => Array.isArray(list) && list.length > 0);
+}
+
+export function signingInTypeScript(file: SigningFile): number {
+  let count = 0;
+  for (const [i, { chainId, escrow, receipt, digest }] of file.receipts.entries())
+    count += compareFigures(digest, receiptHash(chainId, escrow, receipt), `TypeScript: receipt ${i}`);
+  for (const [i, { order, commitment }] of file.commitments.entries())
+    count += compareFigures(commitment, commitmentOf(order), `TypeScript: commitment ${i}`);
+  for (const { auctionId, terms, words: texts, root, leases } of file.grants) {
+    const words = texts.map(BigInt);
+    count += compareFigures(root, leaseRoot(words, terms), `TypeScript: root of auction ${auctionId}`);
+    const found = words.map((word, i) => ({
+      id: leaseIdOf(auctionId, i),
+      leaf: leaseLeaf(i, terms, packLease(unpackLease(auctionId, i, word, terms))),
+      proof: leaseProof(words, terms, i),
+    }));
+    count += compareFigures(leases, found, `TypeScript: leases of auction ${auctionId}`);
+  }
+  return count;
+}
+
+export async function signingInSolidity(file: SigningFile, call: Call): Promise<number> {
+  let count = 0;
+  for (const [i, { chainId, escrow, receipt, digest }] of file.receipts.entries())
+    count += compareFigures(digest, await call("receiptDigest", [chainId, escrow, receipt]), `Solidity: receipt ${i}`);
+  for (const [i, { order, commitment }] of file.commitments.entries()) {
+    const { chainId, auction, auctionId, regionId, side, price, lots, boostBps, salt } = order;
+    const args = [chainId, auction, auctionId, regionId, SIDES.indexOf(side), price, lots, boostBps, salt];
+    count += compareFigures(commitment, await call("commitment", args), `Solidity: commitment ${i}`);
+  }
+  for (const { auctionId, terms, words, root, leases } of file.grants) {
+    const { startSeconds, slots, lotMbps, price, week } = terms;
+    const found = await call("leaseRoot", [words.map(BigInt), startSeconds, slots, lotMbps, price, week]);
+    count += compareFigures(root, found, `Solidity: root of auction ${auctionId}`);
+    for (const [i, { id, leaf }] of leases.entries()) {
+      const answer = await call<readonly [Hex, Hex, boolean]>("leaseLeaf", [
+        unpackLease(auctionId, i, BigInt(words[i]!), terms),
+      ]);
+      count += compareFigures([id, leaf, "true"], answer, `Solidity: lease ${i} of auction ${auctionId}`);
+    }
+  }
+  return count;
+}
