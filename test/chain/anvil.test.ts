@@ -155,7 +155,14 @@ describe("chain drivers against a real node", function () {
     const asMessage = async (log: Log): Promise<ChainMessage | null> =>
       ({ type: "AuctionCancelled", auctionId: log.transactionHash }) as unknown as ChainMessage;
     const followerOf = (journal: Journal, finalityDepth = 0) =>
-      new ChainFollower(client, deployment, journal, new ChainClock(), finalityDepth, asMessage);
+      new ChainFollower(
+        client,
+        deployment,
+        journal,
+        new ChainClock({ load: () => new Map(), save: () => undefined }),
+        finalityDepth,
+        asMessage,
+      );
     const count = (journal: Journal) => journal.messages().length;
 
     it("reads every event once, also over a restart, and nothing where the head has not moved", async () => {
