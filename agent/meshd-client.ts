@@ -49,7 +49,11 @@ export class MeshdClient {
   #connect(): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.#path);
+      let isLost = false;
       const lost = (cause?: Error) => {
+        // Told twice, by the error and by the end: by then the next connection may have requests of its own.
+        if (isLost) return;
+        isLost = true;
         this.#socket = null;
         const error = unreachable(cause?.message ?? "the connection ended");
         for (const id of [...this.#waiting.keys()]) this.#fail(id, error);

@@ -106,7 +106,7 @@ export class Coordinator {
     while (!signal.aborted) {
       this.#pollChain();
       if (this.#site.clock.isSet) {
-        void this.#reconciler.reconcile(this.#activeMeshes());
+        void this.#reconciler.reconcile(this.#activeMeshes(), monotonicMillis());
         for (const mesh of this.#world.meshes.values()) this.#advance(mesh);
       }
       await this.#untilWoken(this.#activeMeshes().length > 0 ? TICK_MILLIS : POLL_IDLE_MILLIS);

@@ -12,8 +12,10 @@ import { chainNow, type Site } from "./site.ts";
 const MEASURE_MILLIS = 250;
 const MEASURE_CALM_MILLIS = 1000;
 
+export type ReconcilerSite = Pick<Site, "self" | "config" | "clock" | "regions" | "meshd" | "log">;
+
 export class MeshReconciler {
-  readonly #site: Site;
+  readonly #site: ReconcilerSite;
   /** What meshd was told last, as text; forgotten when meshd starts anew. */
   readonly #applied = new Map<MeshId, string>();
   #links: ReadonlyMap<LinkId, LinkState> = new Map();
@@ -21,10 +23,12 @@ export class MeshReconciler {
   #counters = new Map<string, Counters["links"][number]>();
   #nextMeasureMillis = 0;
   #startedAtMillis = Number.NaN;
-  #failing = "";
+  #pausedUntilMillis = 0;
+  /** What failed last time, and was said then. */
+  #failing: ReadonlySet<string> = new Set();
   #running = false;
 
-  constructor(site: Site) {
+  constructor(site: ReconcilerSite) {
     this.#site = site;
   }
 
@@ -45,34 +49,37 @@ export class MeshReconciler {
   }
 
   /** One run at a time: a call while one runs is as good as the next tick's. */
-  async reconcile(meshes: readonly Mesh[]): Promise<void> {
+  async reconcile(meshes: readonly Mesh[], nowMillis: number): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    await this.#reconcile(meshes).finally(() => {
+    await this.#reconcile(meshes, nowMillis).finally(() => {
       this.#running = false;
     });
   }
 
-  async #reconcile(meshes: readonly Mesh[]): Promise<void> {
+  async #reconcile(meshes: readonly Mesh[], nowMillis: number): Promise<void> {
     for (const mesh of meshes) if (mesh.id !== null && mesh.dissolved) this.#applied.delete(mesh.id);
     const specs = meshes.flatMap((mesh) => this.#wanted(mesh) ?? []);
     if (specs.length === 0 && this.#applied.size === 0) return;
-    try {
-      if (monotonicMillis() >= this.#nextMeasureMillis) await this.#measure();
-      for (const spec of specs) {
-        const text = JSON.stringify(spec);
-        if (this.#applied.get(spec.meshId) === text) continue;
+    if (nowMillis < this.#pausedUntilMillis) return;
+    const failed = new Set<string>();
+    const attempt = (work: () => Promise<void>) => work().catch((error: unknown) => void failed.add(describe(error)));
+    // Measured first, whatever failed before: what a link that does not come up needs is decided by it.
+    if (nowMillis >= this.#nextMeasureMillis) await attempt(() => this.#measure());
+    for (const spec of specs) {
+      const text = JSON.stringify(spec);
+      if (this.#applied.get(spec.meshId) === text) continue;
+      await attempt(async () => {
         await this.#site.meshd.ask("applyMesh", { mesh: spec });
         this.#applied.set(spec.meshId, text);
         this.#nextMeasureMillis = 0;
-      }
-      this.#failing = "";
-    } catch (error) {
-      const said = error instanceof EphemeshError ? `${error.code} ${error.message}` : String(error);
-      if (said !== this.#failing)
-        this.#site.log.warn({ code: error instanceof EphemeshError ? error.code : "UNEXPECTED" }, `meshd: ${said}`);
-      this.#failing = said;
-      this.#nextMeasureMillis = monotonicMillis() + MEASURE_MILLIS;
+      });
+    }
+    for (const said of failed) if (!this.#failing.has(said)) this.#site.log.warn(`meshd: ${said}`);
+    this.#failing = failed;
+    if (failed.size > 0) {
+      this.#nextMeasureMillis = 0;
+      this.#pausedUntilMillis = nowMillis + MEASURE_MILLIS;
     }
   }
 
@@ -120,4 +127,8 @@ export class MeshReconciler {
     const calm = [...this.#links.values()].every(({ state }) => state === "up");
     this.#nextMeasureMillis = now + (calm ? MEASURE_CALM_MILLIS : MEASURE_MILLIS);
   }
+}
+
+function describe(error: unknown): string {
+  return error instanceof EphemeshError ? `${error.code} ${error.message}` : String(error);
 }

@@ -49,7 +49,7 @@ export interface ChainConstants {
   readonly fabrics: readonly string[];
 }
 
-export function chainNow(site: Site): number {
+export function chainNow(site: Pick<Site, "clock">): number {
   return site.clock.nowSeconds(monotonicMillis());
 }
 

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import pino from "pino";
+import { leaseIdOf } from "../../agent/auction/leases.ts";
+import { ChainClock } from "../../agent/chain/clock.ts";
+import { emptyMesh, type Mesh } from "../../agent/coordinator/mesh.ts";
+import { MeshReconciler, type ReconcilerSite } from "../../agent/coordinator/mesh-reconciler.ts";
+import { auctionId, type LeaseId, type LinkId, meshId, regionId } from "../../agent/model/ids.ts";
+import { monotonicMillis } from "../../agent/model/time.ts";
+
+const [self, peer] = [regionId.parse(1), regionId.parse(2)];
+
+/** A mesh with one agreed link whose lease runs. */
+function running(id: number): Mesh {
+  const lease = leaseIdOf(auctionId.parse(id), 0) as LeaseId;
+  const nowSeconds = Math.floor(monotonicMillis() / 1000);
+  const terms = { id: auctionId.parse(id), mesh: meshId.parse(id), fabric: "ix", latencyBoundMicros: 50_000 };
+  return {
+    ...emptyMesh(`mesh-${id}`),
+    id: meshId.parse(id),
+    auctions: [
+      {
+        terms: terms as Mesh["auctions"][number]["terms"],
+        orders: [],
+        order: null,
+        outcome: null,
+        grant: null,
+        leases: [
+          {
+            id: lease,
+            index: 0,
+            seller: peer,
+            buyer: self,
+            lots: 1,
+            mbps: 10,
+            startSeconds: nowSeconds,
+            endSeconds: nowSeconds + 3600,
+          },
+        ],
+      },
+    ],
+    links: new Map([
+      [
+        lease as string as LinkId,
+        {
+          linkId: lease as string as LinkId,
+          attempt: 0,
+          peer,
+          underlay: "ix",
+          peerEndpoint: { address: "192.0.2.1", port: 51820 },
+          mtu: 1420,
+          transcript: "0x00",
+        },
+      ],
+    ]),
+  };
+}
+
+/** What a reconciler asks of a meshd that refuses one mesh. */
+function site(refused: number, asked: string[]): ReconcilerSite {
+  const clock = new ChainClock({ load: () => new Map(), save: () => undefined });
+  clock.observe(0, 0);
+  const region = (id: number) => ({ id: regionId.parse(id), routingKey: `0x${"0".repeat(64)}`, prefixes: [] });
+  return {
+    self,
+    clock,
+    config: { routing: { fallback: "peering" } },
+    regions: () => new Map([self, peer].map((id) => [id, region(id)])),
+    log: pino({ level: "silent" }),
+    meshd: {
+      ask: async (type: string, body: { mesh?: { meshId: number } }) => {
+        asked.push(body.mesh ? `${type} ${body.mesh.meshId}` : type);
+        if (body.mesh?.meshId === refused) throw new Error("LINK_NOT_PREPARED");
+        return type === "measurements" ? { meshes: [] } : type === "counters" ? { links: [] } : { uptimeMillis: 1e9 };
+      },
+    },
+  } as unknown as ReconcilerSite;
+}
+
+describe("what meshd is told", () => {
+  it("a mesh that meshd refuses is measured all the same: a restart of meshd that lost the keys is seen and mended", async () => {
+    const asked: string[] = [];
+    const reconciler = new MeshReconciler(site(1, asked));
+    // As often as the coordinator's tick, for a second.
+    for (let millis = 0; millis < 1000; millis += 100) await reconciler.reconcile([running(1)], 1000 + millis);
+    assert.ok(asked.filter((type) => type === "measurements").length >= 3, asked.join(", "));
+    assert.ok(asked.filter((type) => type === "applyMesh 1").length <= 4, "and it is not asked at every tick");
+  });
+
+  it("a mesh that meshd refuses keeps no other from being applied", async () => {
+    const asked: string[] = [];
+    const reconciler = new MeshReconciler(site(1, asked));
+    await reconciler.reconcile([running(1), running(2)], 1000);
+    assert.ok(asked.includes("applyMesh 2"), asked.join(", "));
+    assert.deepEqual([reconciler.isApplied(running(1)), reconciler.isApplied(running(2))], [false, true]);
+  });
+
+  it("what is applied is not applied again", async () => {
+    const asked: string[] = [];
+    const reconciler = new MeshReconciler(site(0, asked));
+    const mesh = running(1);
+    for (let millis = 0; millis < 500; millis += 100) await reconciler.reconcile([mesh], 1000 + millis);
+    assert.equal(asked.filter((type) => type === "applyMesh 1").length, 1);
+  });
+});
