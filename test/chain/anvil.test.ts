@@ -11,9 +11,11 @@ import { checkDeployment, connectChain, type Deployment, loadDeployment } from "
 import { ChainClock } from "../../agent/chain/clock.ts";
 import { ChainFollower } from "../../agent/chain/follower.ts";
 import { type Call, Sender } from "../../agent/chain/sender.ts";
+import type { Config } from "../../agent/config.ts";
 import type { ChainMessage } from "../../agent/coordinator/messages.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
+import { whoAmI } from "../../agent/serve.ts";
 import { ChainNode } from "../../lab/chain-node.ts";
 import { foundConsortium } from "../../lab/consortium.ts";
 import { uniformTopology } from "../../lab/topology.ts";
@@ -28,12 +30,14 @@ describe("chain drivers against a real node", function () {
   let deployment: Deployment;
   let client: PublicClient;
   let treasury: ReturnType<typeof privateKeyToAccount>;
+  let regions: Awaited<ReturnType<typeof foundConsortium>>["regions"];
+  const agentOf = (index: number) => privateKeyToAccount(regions[index]!.agentKey).address;
   const folder = mkdtempSync(join(tmpdir(), "ephemesh-chain-"));
   const freshJournal = () => Journal.open(join(mkdtempSync(join(tmpdir(), "ephemesh-")), "journal.sqlite"));
 
   before(async () => {
     node = await ChainNode.start();
-    const { regions } = await foundConsortium(uniformTopology({ regions: 2, rttMillis: 1 }), node.rpcUrl, folder);
+    ({ regions } = await foundConsortium(uniformTopology({ regions: 2, rttMillis: 1 }), node.rpcUrl, folder));
     deployment = loadDeployment(folder);
     client = connectChain([node.rpcUrl], deployment);
     treasury = privateKeyToAccount(regions[0]!.treasuryKey);
@@ -147,6 +151,24 @@ describe("chain drivers against a real node", function () {
         (error) => failsWith("RPC_UNREACHABLE")(error) && (error as EphemeshError).retryable,
       );
       assert.equal(journal.transaction("purpose"), null);
+    });
+  });
+
+  describe("who this agent is", () => {
+    const configOf = (region: string) => ({ region }) as Config;
+
+    it("a region that the consortium does not have is named, and nothing is signed", () =>
+      assert.rejects(whoAmI(client, deployment, configOf("atlantis"), treasury.address), (error) => {
+        assert.ok(failsWith("UNKNOWN_REGION")(error) && /atlantis/.test((error as Error).message));
+        return true;
+      }));
+
+    it("a key that is not the region's says which one is", async () => {
+      assert.equal(await whoAmI(client, deployment, configOf(regions[0]!.name), agentOf(0)), regions[0]!.id);
+      await assert.rejects(whoAmI(client, deployment, configOf(regions[0]!.name), agentOf(1)), (error) => {
+        assert.ok(failsWith("AGENT_KEY_WRONG")(error) && (error as Error).message.includes(agentOf(0)));
+        return true;
+      });
     });
   });
 
