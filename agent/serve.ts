@@ -20,6 +20,7 @@ import { LatencyTable } from "./control/latency.ts";
 import { listenControl } from "./control/server.ts";
 import { answersOf } from "./coordinator/answers.ts";
 import { Coordinator } from "./coordinator/coordinator.ts";
+import { eventOfPurpose } from "./coordinator/handlers/auction.ts";
 import type { ChainConstants, Site } from "./coordinator/site.ts";
 import { Journal } from "./journal/journal.ts";
 import { MeshdClient } from "./meshd-client.ts";
@@ -81,7 +82,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     };
     const decode = (entry: Parameters<typeof decodeEvent>[0]) =>
       decodeEvent(entry, {
-        eventOfTransaction: (hash) => journal.transactionByHash(hash)?.purpose.match(/^open:(.+)$/)?.[1] ?? null,
+        eventOfTransaction: (hash) => eventOfPurpose(journal.transactionByHash(hash)?.purpose),
         fabrics: site.constants.fabrics,
         blockSeconds: async (number) => Number((await client.getBlock({ blockNumber: number })).timestamp),
       });
