@@ -21,6 +21,7 @@ import { listenControl } from "./control/server.ts";
 import { answersOf } from "./coordinator/answers.ts";
 import { Coordinator } from "./coordinator/coordinator.ts";
 import { eventOfPurpose } from "./coordinator/handlers/auction.ts";
+import { relayTransaction } from "./coordinator/handlers/relay.ts";
 import type { ChainConstants, Site } from "./coordinator/site.ts";
 import { Journal } from "./journal/journal.ts";
 import { MeshdClient } from "./meshd-client.ts";
@@ -65,7 +66,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       constants: await readConstants(client, deployment),
       client,
       clock,
-      sender: new Sender(client, key, journal),
+      sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
       journal,
       control: new ControlClient(self, domain, key, agentKeyOf),
       latencies: new LatencyTable(),

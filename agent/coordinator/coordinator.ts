@@ -203,6 +203,9 @@ export class Coordinator {
       .catch((error: unknown) => {
         if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
           this.#site.log.warn({ err: error }, "the chain cannot be reached; leases that run are kept up");
+        return this.#site.sender.handOver().catch((failure: unknown) => {
+          this.#site.log.debug(describeError(failure));
+        });
       })
       .finally(() => {
         const calm = this.#activeMeshes().length > 0 ? POLL_ACTIVE_MILLIS : POLL_IDLE_MILLIS;

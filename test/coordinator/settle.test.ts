@@ -26,6 +26,7 @@ import { makeHistory } from "../../lab/history.ts";
 import { uniformTopology } from "../../lab/topology.ts";
 
 const DAY = 86_400;
+const noRelay = () => Promise.reject(new Error("nobody is asked"));
 const TERM_EPOCHS = 360;
 
 /** Leases on a real chain that ran to their end; each side acts by its own agent. */
@@ -89,7 +90,7 @@ describe("settlement by two agents that did not sign a last receipt", function (
       client,
       clock,
       journal,
-      sender: new Sender(client, key, journal),
+      sender: new Sender(client, key, journal, noRelay),
       log: pino({ level: "silent" }),
       signal: new AbortController().signal,
       counters: () => new Map([[of.id, { epochs }]]),
