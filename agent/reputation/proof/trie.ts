@@ -25,7 +25,7 @@ export function lookUp(root: Hex, key: Uint8Array, nodes: TrieNodes): Uint8Array
   let node = resolve(Buffer.from(root.slice(2), "hex"), nodes, at);
   for (;;) {
     if (node.length === 17) {
-      if (at === path.length) return valueOf(node[16]!);
+      if (at === path.length) return storedValue(node[16]!);
       const child = node[path[at++]!]!;
       if (child instanceof Uint8Array && child.length === 0) return null;
       node = resolve(child, nodes, at);
@@ -34,7 +34,7 @@ export function lookUp(root: Hex, key: Uint8Array, nodes: TrieNodes): Uint8Array
     const { leaf, nibbles } = decodePath(bytesOf(node[0]));
     if (!nibbles.every((nibble, i) => path[at + i] === nibble)) return null;
     at += nibbles.length;
-    if (leaf) return at === path.length ? valueOf(node[1]!) : null;
+    if (leaf) return at === path.length ? storedValue(node[1]!) : null;
     node = resolve(node[1]!, nodes, at);
   }
 }
@@ -87,7 +87,7 @@ function resolve(reference: Rlp, nodes: TrieNodes, depth: number): readonly Rlp[
   return items;
 }
 
-function valueOf(item: Rlp): Uint8Array | null {
+function storedValue(item: Rlp): Uint8Array | null {
   const bytes = bytesOf(item);
   return bytes.length === 0 ? null : bytes;
 }
