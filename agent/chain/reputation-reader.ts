@@ -10,8 +10,8 @@ import { array, headerRlp, hexText, object, receiptRlp } from "./wire-blocks.ts"
 
 const LOG_RANGE = 2_000;
 const HEADERS_AT_ONCE = 100;
-/** Blocks may be full of settlements: half a megabyte each. */
-const RECEIPTS_AT_ONCE = 8;
+/** Receipts are as long as the gas that they cost: of so much at once, half a megabyte. */
+const GAS_AT_ONCE = 5_000_000n;
 const SLOTS_AT_ONCE = 500;
 
 export interface ReaderOptions {
@@ -79,10 +79,8 @@ export class ReputationReader {
       const answers = await this.#rpc.batch(
         numbers.map((number) => ({ method: "eth_getBlockByNumber", params: [toHex(number), false] })),
       );
-      for (const group of grouped(
-        answers.map((answer) => this.#headerOf(answer)),
-        ({ header }) => this.#holds(header),
-      ))
+      const headers = answers.map((answer) => this.#headerOf(answer));
+      for (const group of grouped(headers, ({ header }) => (this.#holds(header) ? decodeHeader(header).gasUsed : 0n)))
         yield await this.#withReceipts(group);
     }
   }
@@ -161,16 +159,16 @@ async function* ranges(first: number, last: number): AsyncGenerator<number[]> {
     yield Array.from({ length: Math.min(HEADERS_AT_ONCE, last - from + 1) }, (_, i) => from + i);
 }
 
-/** In order, with at most RECEIPTS_AT_ONCE in a group for which `counts` is true. */
-function* grouped<T>(items: readonly T[], counts: (item: T) => boolean): Generator<T[]> {
+/** In order; a group ends with the item that brings it to GAS_AT_ONCE. */
+function* grouped<T>(items: readonly T[], gasOf: (item: T) => bigint): Generator<T[]> {
   let group: T[] = [];
-  let counted = 0;
+  let gas = 0n;
   for (const item of items) {
     group.push(item);
-    if (counts(item)) counted++;
-    if (counted < RECEIPTS_AT_ONCE) continue;
+    gas += gasOf(item);
+    if (gas < GAS_AT_ONCE) continue;
     yield group;
-    [group, counted] = [[], 0];
+    [group, gas] = [[], 0n];
   }
   if (group.length > 0) yield group;
 }

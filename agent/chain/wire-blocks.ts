@@ -1,5 +1,5 @@
 /** Blocks and receipts from a node's JSON into the RLP that hashes are made of. Nothing is checked here but the shape. */
-import { encodeRlp, encodeScalar, type Rlp } from "../reputation/proof/rlp.ts";
+import { encodeRlp, encodeScalar, type RlpSource } from "../reputation/proof/rlp.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -31,21 +31,21 @@ const HEADER: readonly (readonly [name: string, kind: "bytes" | "number"])[] = [
 /** @throws Error where a field is missing or no hexadecimal. */
 export function headerRlp(block: Json): Uint8Array {
   const present = HEADER.filter(([name]) => block[name] !== undefined && block[name] !== null);
-  return encodeRlp(present.map(([name, kind]) => (kind === "bytes" ? bytes(block, name) : number(block, name))));
+  return encodeRlp(present.map(([name, kind]) => (kind === "bytes" ? text(block[name], name) : number(block, name))));
 }
 
 /** As the receipts trie holds it. @throws Error where a field is missing or no hexadecimal. */
 export function receiptRlp(receipt: Json): Uint8Array {
   const list = encodeRlp([
-    receipt.status === undefined || receipt.status === null ? bytes(receipt, "root") : number(receipt, "status"),
+    receipt.status === undefined || receipt.status === null ? text(receipt.root, "root") : number(receipt, "status"),
     number(receipt, "cumulativeGasUsed"),
-    bytes(receipt, "logsBloom"),
-    array(receipt.logs, "logs").map((log): Rlp => {
-      const fields = object(log, "a log");
+    text(receipt.logsBloom, "logsBloom"),
+    array(receipt.logs, "logs").map((log): RlpSource => {
+      const { address, topics, data } = object(log, "a log");
       return [
-        bytes(fields, "address"),
-        array(fields.topics, "topics").map((topic) => bytes({ topic }, "topic")),
-        bytes(fields, "data"),
+        text(address, "address"),
+        array(topics, "topics").map((topic) => text(topic, "a topic")),
+        text(data, "data"),
       ];
     }),
   ]);
@@ -69,15 +69,14 @@ export function hexText(fields: Json, name: string): `0x${string}` {
   return text as `0x${string}`;
 }
 
-function bytes(fields: Json, name: string): Uint8Array {
-  const text = hexText(fields, name);
-  const decoded = Buffer.from(text.slice(2), "hex");
-  if (decoded.length * 2 !== text.length - 2) throw new Error(`${name} has half a byte`);
-  return decoded;
+/** Whether it is hexadecimal, the encoder tells. */
+function text(value: unknown, what: string): string {
+  if (typeof value !== "string") throw new Error(`${what} is no text`);
+  return value;
 }
 
 function number(fields: Json, name: string): Uint8Array {
-  const text = hexText(fields, name);
-  if (text.length < 3) throw new Error(`${name} is no number`);
-  return encodeScalar(BigInt(text));
+  const digits = hexText(fields, name);
+  if (digits.length < 3) throw new Error(`${name} is no number`);
+  return encodeScalar(BigInt(digits));
 }

@@ -4,11 +4,12 @@
  * nodes lead to it from the header's state root; and the rule, applied to the events, must give that state bit for bit.
  * Pure: who brings the statements, a node or a file, makes no difference.
  */
-import { type Hex, keccak256 } from "viem";
+import type { Hex } from "viem";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Deviation } from "./deviation.ts";
 import { auditEventOf } from "./proof/events.ts";
 import { decodeHeader, type Header, headerHash, mayHoldLogsOf } from "./proof/header.ts";
+import { keccakHex } from "./proof/keccak.ts";
 import { logsOf } from "./proof/receipts.ts";
 import { type Seals, sealObjection, sealsOf, type ValidatorSet } from "./proof/seals.ts";
 import { listRoot } from "./proof/trie.ts";
@@ -77,7 +78,7 @@ export class Audit {
     try {
       if (said.kind === "anchor") await this.#takeAnchor(said);
       else if (said.kind === "block") await this.#takeBlock(said);
-      else if (said.kind === "nodes") for (const node of said.nodes) this.stored.nodes.set(keccak256(node), node);
+      else if (said.kind === "nodes") for (const node of said.nodes) this.stored.nodes.set(keccakHex(node), node);
       else this.#ended = true;
     } catch (cause) {
       this.malformed(said.kind === "block" ? `block ${said.hash}` : `the ${said.kind}`, cause);

@@ -1,7 +1,8 @@
 /** What the contracts hold under a state root, by trie nodes that nobody vouches for, against what the events give. */
-import { type Hex, keccak256, toHex } from "viem";
+import { type Hex, hexToBytes, toHex } from "viem";
 import type { Deviation } from "./deviation.ts";
 import { creditText } from "./deviation.ts";
+import { keccak } from "./proof/keccak.ts";
 import { bytesOf, decodeRlp, decodeScalar, listOf } from "./proof/rlp.ts";
 import { creditOf, regionCountOf, shortStringOf, slots } from "./proof/storage.ts";
 import { lookUp } from "./proof/trie.ts";
@@ -110,12 +111,12 @@ export class ProvenState {
   }
 
   #read(stateRoot: Hex, address: Hex, slot: Hex): bigint {
-    const value = lookUp(this.#storageRoot(stateRoot, address), keccak256(slot, "bytes"), this.nodes);
+    const value = lookUp(this.#storageRoot(stateRoot, address), keccak(hexToBytes(slot)), this.nodes);
     return value === null ? 0n : decodeScalar(decodeRlp(value));
   }
 
   #storageRoot(stateRoot: Hex, address: Hex): Hex {
-    const account = lookUp(stateRoot, keccak256(address, "bytes"), this.nodes);
+    const account = lookUp(stateRoot, keccak(hexToBytes(address)), this.nodes);
     if (account === null) throw new Error(`there is no contract at ${address}`);
     const [, , storageRoot] = listOf(decodeRlp(account), 4);
     return toHex(bytesOf(storageRoot));

@@ -1,5 +1,6 @@
 /** A block's header as its RLP list, up to Cancun and Prague (EIP-1559, 4895, 4844, 4788, 7685). */
-import { type Hex, keccak256, toHex } from "viem";
+import { type Hex, hexToBytes, toHex } from "viem";
+import { keccak, keccakHex } from "./keccak.ts";
 import { hashedExtra, isQbft } from "./qbft.ts";
 import { bytesOf, decodeRlp, decodeScalar, encodeRlp, listOf, type Rlp } from "./rlp.ts";
 
@@ -10,6 +11,7 @@ export interface Header {
   readonly logsBloom: Uint8Array;
   readonly difficulty: bigint;
   readonly number: number;
+  readonly gasUsed: bigint;
   /** Unix second. */
   readonly timestamp: number;
   readonly extraData: Uint8Array;
@@ -40,6 +42,7 @@ export function decodeHeader(rlp: Uint8Array): Header {
     logsBloom: bytesOf(fields[6]),
     difficulty: decodeScalar(fields[7]),
     number: Number(decodeScalar(fields[8])),
+    gasUsed: decodeScalar(fields[10]),
     timestamp: Number(decodeScalar(fields[11])),
     extraData: bytesOf(fields[EXTRA_DATA]),
     mixHash: hash(13),
@@ -54,12 +57,12 @@ export function headerHash(header: Header): Hex {
 
 /** The header's hash with other extra data: what validators sign. */
 export function hashWithExtra({ fields }: Header, extraData: Uint8Array): Hex {
-  return keccak256(encodeRlp(fields.map((field, i) => (i === EXTRA_DATA ? extraData : field))));
+  return keccakHex(encodeRlp(fields.map((field, i) => (i === EXTRA_DATA ? extraData : field))));
 }
 
 /** EIP bloom filter: false means that no log of this address is in the block. */
 export function mayHoldLogsOf({ logsBloom }: Header, address: Hex): boolean {
-  const hash = keccak256(address, "bytes");
+  const hash = keccak(hexToBytes(address));
   return [0, 2, 4].every((i) => {
     const bit = ((hash[i]! << 8) | hash[i + 1]!) & 2047;
     return ((logsBloom[255 - (bit >> 3)]! >> (bit & 7)) & 1) === 1;

@@ -4,6 +4,9 @@
  */
 export type Rlp = Uint8Array | readonly Rlp[];
 
+/** What is encoded: bytes may also stand as a node writes them, "0x…", and are then never made one by one. */
+export type RlpSource = Uint8Array | string | readonly RlpSource[];
+
 /** @throws Error where the bytes are not one canonical value and nothing else. */
 export function decodeRlp(bytes: Uint8Array): Rlp {
   const [value, end] = decodeAt(bytes, 0, bytes.length);
@@ -11,7 +14,8 @@ export function decodeRlp(bytes: Uint8Array): Rlp {
   return value;
 }
 
-export function encodeRlp(value: Rlp): Uint8Array {
+/** @throws Error where a text is no hexadecimal. */
+export function encodeRlp(value: RlpSource): Uint8Array {
   const out = Buffer.allocUnsafe(sizeOf(value));
   write(value, out, 0);
   return out;
@@ -76,24 +80,49 @@ function decodeAt(bytes: Uint8Array, at: number, end: number): [Rlp, number] {
   return [items, stop];
 }
 
-function sizeOf(value: Rlp): number {
-  if (value instanceof Uint8Array)
-    return value.length === 1 && value[0]! < 0x80 ? 1 : headSize(value.length) + value.length;
+function sizeOf(value: RlpSource): number {
+  if (typeof value === "string") return bytesSize(lengthOf(value), firstOf(value));
+  if (value instanceof Uint8Array) return bytesSize(value.length, value[0]);
   const payload = payloadOf(value);
   return headSize(payload) + payload;
 }
 
-function payloadOf(items: readonly Rlp[]): number {
-  return items.reduce((sum, item) => sum + sizeOf(item), 0);
+function payloadOf(items: readonly RlpSource[]): number {
+  return items.reduce<number>((sum, item) => sum + sizeOf(item), 0);
+}
+
+function bytesSize(length: number, first: number | undefined): number {
+  return standsAlone(length, first) ? 1 : headSize(length) + length;
+}
+
+/** A single small byte is its own encoding. */
+function standsAlone(length: number, first: number | undefined): boolean {
+  return length === 1 && first !== undefined && first < 0x80;
+}
+
+function lengthOf(text: string): number {
+  if (!text.startsWith("0x") || text.length % 2 === 1) raise(`"${text.slice(0, 70)}" is no hexadecimal`);
+  return text.length / 2 - 1;
+}
+
+function firstOf(text: string): number | undefined {
+  return text.length === 4 ? Number(text) : undefined;
 }
 
 function headSize(length: number): number {
-  return length < 56 ? 1 : 1 + encodeScalar(length).length;
+  return length < 56 ? 1 : 1 + Math.ceil((32 - Math.clz32(length)) / 8);
 }
 
-function write(value: Rlp, out: Uint8Array, at: number): number {
+function write(value: RlpSource, out: Buffer, at: number): number {
+  if (typeof value === "string") {
+    const length = lengthOf(value);
+    const start = standsAlone(length, firstOf(value)) ? at : writeHead(0x80, length, out, at);
+    // Node stops at the first digit that is none.
+    if (out.write(value.slice(2), start, "hex") !== length) raise(`"${value.slice(0, 70)}" is no hexadecimal`);
+    return start + length;
+  }
   if (value instanceof Uint8Array) {
-    const start = value.length === 1 && value[0]! < 0x80 ? at : writeHead(0x80, value.length, out, at);
+    const start = standsAlone(value.length, value[0]) ? at : writeHead(0x80, value.length, out, at);
     out.set(value, start);
     return start + value.length;
   }

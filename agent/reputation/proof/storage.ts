@@ -1,6 +1,7 @@
 /** Slots of what is proved, from the compiler's layout, and what their words say. */
-import { concat, type Hex, keccak256, pad, toHex } from "viem";
+import { type Hex, toHex } from "viem";
 import type { Credit } from "../rule.ts";
+import { keccakHex } from "./keccak.ts";
 import { storageLayout } from "./layout.ts";
 
 const { Reputation, Membership } = storageLayout;
@@ -42,10 +43,11 @@ function field(value: bigint, offset: number, bits: number): bigint {
   return BigInt.asUintN(bits, value >> BigInt(8 * offset));
 }
 
+/** Of a mapping's value: the hash of its key and the mapping's own slot. */
 function mappingSlot(key: number, slot: Hex): Hex {
-  return keccak256(concat([word(key), slot]));
+  return keccakHex(Buffer.from(word(key).slice(2) + slot.slice(2), "hex"));
 }
 
 function word(value: number): Hex {
-  return pad(toHex(value), { size: 32 });
+  return toHex(value, { size: 32 });
 }

@@ -2,7 +2,8 @@
  * Merkle Patricia tries (yellow paper, appendix D): a value looked up below a root in nodes that nobody vouches for, and
  * the root of a list. Nodes are found by their own hash: one that was altered is one that is missing.
  */
-import { type Hex, keccak256, toHex } from "viem";
+import { type Hex, toHex } from "viem";
+import { keccak, keccakHex } from "./keccak.ts";
 import { bytesOf, decodeRlp, encodeRlp, encodeScalar, listOf, type Rlp } from "./rlp.ts";
 
 export type TrieNodes = ReadonlyMap<Hex, Uint8Array>;
@@ -45,7 +46,7 @@ export function listRoot(items: readonly Uint8Array[]): Hex {
   const entries = items
     .map((value, i) => ({ path: nibblesOf(encodeRlp(encodeScalar(i))), value }))
     .sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
-  return keccak256(encodeRlp(build(entries, 0)));
+  return keccakHex(encodeRlp(build(entries, 0)));
 }
 
 interface Entry {
@@ -71,7 +72,7 @@ function build(entries: readonly Entry[], depth: number): Rlp {
 /** A node of less than 32 bytes stands in its parent itself. */
 function reference(node: Rlp): Rlp {
   const encoded = encodeRlp(node);
-  return encoded.length < 32 ? node : keccak256(encoded, "bytes");
+  return encoded.length < 32 ? node : keccak(encoded);
 }
 
 function resolve(reference: Rlp, nodes: TrieNodes, depth: number): readonly Rlp[] {
