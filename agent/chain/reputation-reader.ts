@@ -1,6 +1,6 @@
 /** Brings the audit what it asks for from one RPC node. Nothing of it is believed here: the audit checks every word. */
 import { type Hex, pad, toHex } from "viem";
-import type { AuditTerms } from "../reputation/audit.ts";
+import type { Audit, AuditTerms } from "../reputation/audit.ts";
 import { decodeHeader, mayHoldLogsOf } from "../reputation/proof/header.ts";
 import { eventTopics } from "../reputation/proof/layout.ts";
 import type { Anchor, Block, Statement } from "../reputation/statement.ts";
@@ -20,10 +20,17 @@ export interface ReaderOptions {
   readonly onProgress: (block: number, of: number) => void;
 }
 
+/** The last block that an earlier audit verified. */
+interface Link {
+  readonly block: number;
+}
+
 export class ReputationReader {
   readonly #rpc: JsonRpc;
   readonly #terms: AuditTerms;
   readonly #options: ReaderOptions;
+  /** Nodes of one root that were brought already. */
+  readonly #given = new Set<string>();
 
   constructor(rpc: JsonRpc, terms: AuditTerms, options: ReaderOptions) {
     this.#rpc = rpc;
@@ -31,8 +38,18 @@ export class ReputationReader {
     this.#options = options;
   }
 
+  /** All that an audit up to a block needs, in its order; each is to be taken before the next is asked for. */
+  async *statements(audit: Audit, upTo: number | "latest", after: Link | null): AsyncGenerator<Statement> {
+    const anchor = await this.#anchor(upTo);
+    yield anchor;
+    if (after && !anchor.everyBlock) yield await this.#block(after.block);
+    yield* this.#blocks(anchor, after ? after.block + 1 : this.#terms.fromBlock);
+    for (let wanted = audit.wanted(); wanted.length > 0; wanted = audit.wanted()) yield* this.#nodes(anchor, wanted);
+    yield { kind: "end" };
+  }
+
   /** The header of a block, on which the audit hangs everything. */
-  async anchor(block: number | "latest"): Promise<Anchor> {
+  async #anchor(block: number | "latest"): Promise<Anchor> {
     const tag = block === "latest" ? block : toHex(block);
     const [chainId, answer] = await this.#rpc.batch([
       { method: "eth_chainId", params: [] },
@@ -47,7 +64,7 @@ export class ReputationReader {
   }
 
   /** From `first` to the anchor, in order. */
-  async *blocks(anchor: Anchor, first: number): AsyncGenerator<Block> {
+  async *#blocks(anchor: Anchor, first: number): AsyncGenerator<Block> {
     const last = decodeHeader(anchor.header).number;
     for await (const group of readAhead(this.#groups(first, last))) {
       yield* group;
@@ -56,20 +73,19 @@ export class ReputationReader {
   }
 
   /** One block without its receipts. */
-  async block(number: number): Promise<Block> {
+  async #block(number: number): Promise<Block> {
     const answer = await this.#rpc.call("eth_getBlockByNumber", toHex(number), false);
     return { kind: "block", ...this.#headerOf(answer), receipts: null };
   }
 
   /** The trie nodes that lead from the anchor's state root to the slots. */
-  async *nodes(anchor: Anchor, wanted: readonly Wanted[]): AsyncGenerator<Statement> {
+  async *#nodes(anchor: Anchor, wanted: readonly Wanted[]): AsyncGenerator<Statement> {
     const block = toHex(decodeHeader(anchor.header).number);
-    const given = new Set<string>();
     for (const { address, slots } of wanted)
       for (let at = 0; at === 0 || at < slots.length; at += SLOTS_AT_ONCE) {
         const answer = await this.#rpc.call("eth_getProof", address, slots.slice(at, at + SLOTS_AT_ONCE), block);
-        const fresh = this.#read("a proof", () => nodesOf(answer)).filter((node) => !given.has(node));
-        for (const node of fresh) given.add(node);
+        const fresh = this.#read("a proof", () => nodesOf(answer)).filter((node) => !this.#given.has(node));
+        for (const node of fresh) this.#given.add(node);
         yield { kind: "nodes", nodes: [...new Set(fresh)].map((node) => Buffer.from(node.slice(2), "hex")) };
       }
   }

@@ -9,7 +9,6 @@ import { EphemeshError } from "../model/errors.ts";
 import { Audit, type AuditTerms } from "../reputation/audit.ts";
 import { type Checkpoint, checkpointText, parseCheckpoint } from "../reputation/checkpoint.ts";
 import { type AuditReport, auditReport } from "../reputation/report.ts";
-import type { Statement } from "../reputation/statement.ts";
 import { BundleWriter, readBundle } from "./bundle.ts";
 import { printAudit } from "./print-audit.ts";
 import { printJson } from "./table.ts";
@@ -66,18 +65,10 @@ async function readNode(audit: Audit, rpc: JsonRpc, resumed: Checkpoint | null, 
       : () => undefined,
   });
   const bundle = options.bundle ? new BundleWriter(options.bundle) : null;
-  const take = async (said: Statement): Promise<void> => {
+  for await (const said of reader.statements(audit, options.block ?? "latest", resumed)) {
     await audit.take(said);
     await bundle?.add(said);
-  };
-  const anchor = await reader.anchor(options.block ?? "latest");
-  await take(anchor);
-  const first = resumed ? resumed.block + 1 : audit.terms.fromBlock;
-  if (resumed && !anchor.everyBlock) await take(await reader.block(resumed.block));
-  for await (const block of reader.blocks(anchor, first)) await take(block);
-  for (let wanted = audit.wanted(); wanted.length > 0; wanted = audit.wanted())
-    for await (const nodes of reader.nodes(anchor, wanted)) await take(nodes);
-  await take({ kind: "end" });
+  }
   await bundle?.close();
 }
 

@@ -44,14 +44,14 @@ export class ProvenState {
         { address: reputation, slots: [] },
       ];
     if (this.#asked > (region === null ? 2 : 1)) return [];
-    const regions = this.#regions(stateRoot, of);
+    const regions = this.regions(stateRoot, of);
     return [
       { address: membership, slots: regions.map(slots.regionName) },
       { address: reputation, slots: storedOf(of, regions).map(({ slot }) => slot) },
     ];
   }
 
-  /** All regions of the register, or the one that is asked for. */
+  /** All regions of the register, or the one that is asked for; none where that is not proved. */
   regions(stateRoot: Hex, of: Expected): number[] {
     try {
       return this.#regions(stateRoot, of);
@@ -60,13 +60,9 @@ export class ProvenState {
     }
   }
 
-  /** Null where it is long, or was not proved. */
+  /** Null where it is too long to stand in one slot, or there is none. @throws Error where it is not proved. */
   nameOf(stateRoot: Hex, membership: Hex, region: number): string | null {
-    try {
-      return shortStringOf(this.#read(stateRoot, membership, slots.regionName(region))) || null;
-    } catch {
-      return null;
-    }
+    return shortStringOf(this.#read(stateRoot, membership, slots.regionName(region))) || null;
   }
 
   credit(stateRoot: Hex, reputation: Hex, region: number): Credit {
@@ -86,6 +82,8 @@ export class ProvenState {
     const { reputation } = of.terms;
     if (prove("the contract's account", () => this.#storageRoot(stateRoot, reputation)) === null) return found;
     const regions = prove("the number of regions", () => this.#regions(stateRoot, of));
+    for (const region of regions ?? [])
+      prove(`the name of region ${region}`, () => this.nameOf(stateRoot, of.terms.membership, region));
     for (const { what, slot, expected } of regions ? storedOf(of, regions) : []) {
       const value = prove(what, () => this.#read(stateRoot, reputation, slot));
       if (value === null) continue;
