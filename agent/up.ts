@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import pino, { type Logger } from "pino";
 import { type Config, loadConfig, readSecret } from "./config.ts";
@@ -22,6 +23,7 @@ const LONGEST_PAUSE_MILLIS = 10_000;
 /** A child that lived this long is no loop of crashes: it is missed by an auction's windows, so it starts again at once. */
 const STEADY_MILLIS = 3_000;
 const STOP_MILLIS = 8_000;
+const MESHD_NICE = -10;
 
 interface Owner {
   readonly uid: number;
@@ -44,7 +46,7 @@ export async function runUp(configFile: string, signal: AbortSignal): Promise<vo
 
   const refusal = Promise.withResolvers<never>();
   refusal.promise.catch(() => undefined);
-  const meshd = new Supervised("meshd", () => spawn(...daemon("meshd", configFile, null)), log, {
+  const meshd = new Supervised("meshd", () => hurried(spawn(...daemon("meshd", configFile, null))), log, {
     onRefused: refusal.reject,
     onDeath: () => removeSteering(),
   });
@@ -153,6 +155,16 @@ function daemon(
     ["--pdeathsig=TERM", "--no-new-privs", `--inh-caps=-all${keeps}`, `--bounding-set=-all${keeps}`, ...user, ...run],
     stdio,
   ];
+}
+
+/** Probes that wait for the processor look like a link that got worse; the tunnels' processes inherit it. */
+function hurried(child: ChildProcess): ChildProcess {
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, MESHD_NICE);
+  } catch {
+    // A container may forbid it; meshd works all the same.
+  }
+  return child;
 }
 
 /** Makes the directories, owned as each process needs them, and refuses a second `up` for the same region. */

@@ -70,7 +70,8 @@ export async function runDemo(lab: Lab, options: DemoOptions, signal: AbortSigna
   tell(await hub.run(["leases"]));
   tell(await hub.run(["mesh"]));
 
-  const transfer = await transferWithCut(lab, hub, options, stream, tell, signal);
+  await Promise.all(sites.map((site) => site.until(() => everyLinkUp(site), signal)));
+  const transfer = await transferWithCut(lab, hub, options, stream, signal);
   const silent = await silentLoss(lab, hub, options, stream, tell, signal);
   await stream.stop();
   await options.beforeEnd?.({ lab, node, sites });
@@ -290,7 +291,6 @@ async function transferWithCut(
   hub: LabSite,
   { hub: from, receiver: to, file, tell }: DemoOptions,
   stream: Stream,
-  _: DemoOptions["tell"],
   signal: AbortSignal,
 ) {
   const { size } = await stat(file);
@@ -342,6 +342,16 @@ async function silentLoss(
 
 async function directAgain(hub: LabSite, to: string, signal: AbortSignal): Promise<void> {
   await hub.until(async () => ((await routeTo(hub, to))?.pathNames.length === 1 ? true : undefined), signal);
+}
+
+/** The added links come after the leases': only with them does the cable that is cut have an alternate. */
+async function everyLinkUp(site: LabSite): Promise<true | undefined> {
+  const standing = (await meshesOf(site)).every(({ phase, topology, links }) => {
+    if (phase !== "running") return true;
+    const added = topology?.added.filter(({ a, b }) => a === site.name || b === site.name).length;
+    return added !== undefined && links.length > added && links.every(({ state }) => state === "up");
+  });
+  return standing || undefined;
 }
 
 async function routeTo(hub: LabSite, to: string) {

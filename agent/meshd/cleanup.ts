@@ -3,7 +3,7 @@
  * dead-man's switch, for `ephemesh cleanup`. Runs in the network namespace that it is to clean.
  */
 import { command } from "./commands.ts";
-import { foundDevices } from "./eni/found.ts";
+import { ourDevices } from "./eni/found.ts";
 import { removeStaleSockets, removeTunnel } from "./eni/tunnel-device.ts";
 import { NFT_TABLE, PROTOCOL, RULE } from "./marks.ts";
 import { type KernelObjects, readKernelObjects } from "./steering/kernel-objects.ts";
@@ -37,7 +37,7 @@ export async function removeEverythingOfOurs(): Promise<Removed> {
   await Promise.all([deleteRules("-4", objects.rules4), deleteRules("-6", objects.rules6)]);
   await deleteNextHops(objects);
   await deleteRoutes();
-  const devices = (await foundDevices()).map(({ device }) => device);
+  const devices = await ourDevices();
   for (const device of devices) await removeTunnel(device);
   const nftTables = await deleteTable();
   return {

@@ -184,7 +184,7 @@ export class Meshd {
       }
     });
     await guarding;
-    await this.interfaces.remove(gone.map((link) => link.device));
+    await this.interfaces.remove(gone.map((link) => link.device).filter((device) => found.get(device)?.isOurs ?? true));
     const waiting = await this.#removeOrphans(found, gone, nowMillis);
     await this.#guard(live, waiting.length === 0);
     this.#awaitBoundary(nowMillis);
@@ -238,9 +238,10 @@ export class Meshd {
     nowMillis: number,
   ): Promise<readonly string[]> {
     const known = new Set([...this.#links.keys(), ...gone.map((link) => link.device)]);
-    const orphans = [...found.keys()].filter((device) => !known.has(device));
-    if (nowMillis - this.#startedAt < ADOPTION_MILLIS) return orphans;
-    await this.interfaces.removeOrphans(orphans);
+    const orphans = [...found.values()].filter(({ device, isOurs }) => isOurs && !known.has(device));
+    const devices = orphans.map(({ device }) => device);
+    if (nowMillis - this.#startedAt < ADOPTION_MILLIS) return devices;
+    await this.interfaces.removeOrphans(devices);
     return [];
   }
 

@@ -3,7 +3,7 @@ import type { Counters, Measurements } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { command } from "./commands.ts";
 import { type Drops, readDevices } from "./counters/device-counters.ts";
-import { foundDevices } from "./eni/found.ts";
+import { ourDevices } from "./eni/found.ts";
 import type { Link } from "./link.ts";
 import { NFT_TABLE } from "./marks.ts";
 import type { Meshd } from "./meshd.ts";
@@ -68,13 +68,13 @@ export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> 
 /** Of ours in this namespace, read afresh. */
 export async function kernelSnapshot() {
   const [devices, objects, tables] = await Promise.all([
-    foundDevices(),
+    ourDevices(),
     readKernelObjects(),
     command("nft", ["list", "tables"]),
   ]);
   const table = `inet ${NFT_TABLE}`;
   return {
-    devices: devices.map(({ device }) => device).sort(),
+    devices: [...devices].sort(),
     rules: objects.rules4.size + objects.rules6.size,
     routes: objects.routes.size,
     nextHops: objects.nextHops.size,

@@ -11,13 +11,16 @@ import { checkDeployment, connectChain, type Deployment, loadDeployment } from "
 import { ChainClock } from "../../agent/chain/clock.ts";
 import { ChainFollower } from "../../agent/chain/follower.ts";
 import { type Call, Sender } from "../../agent/chain/sender.ts";
+import type { Config } from "../../agent/config.ts";
 import type { ChainMessage } from "../../agent/coordinator/messages.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
+import { whoAmI } from "../../agent/serve.ts";
 import { ChainNode } from "../../lab/chain-node.ts";
 import { foundConsortium } from "../../lab/consortium.ts";
 import { uniformTopology } from "../../lab/topology.ts";
 
+const noRelay = () => Promise.reject(new Error("nobody is asked"));
 const failsWith = (code: string) => (error: unknown) =>
   error instanceof EphemeshError && error.code === code && error.remedy !== "";
 
@@ -28,12 +31,14 @@ describe("chain drivers against a real node", function () {
   let deployment: Deployment;
   let client: PublicClient;
   let treasury: ReturnType<typeof privateKeyToAccount>;
+  let regions: Awaited<ReturnType<typeof foundConsortium>>["regions"];
+  const agentOf = (index: number) => privateKeyToAccount(regions[index]!.agentKey).address;
   const folder = mkdtempSync(join(tmpdir(), "ephemesh-chain-"));
   const freshJournal = () => Journal.open(join(mkdtempSync(join(tmpdir(), "ephemesh-")), "journal.sqlite"));
 
   before(async () => {
     node = await ChainNode.start();
-    const { regions } = await foundConsortium(uniformTopology({ regions: 2, rttMillis: 1 }), node.rpcUrl, folder);
+    ({ regions } = await foundConsortium(uniformTopology({ regions: 2, rttMillis: 1 }), node.rpcUrl, folder));
     deployment = loadDeployment(folder);
     client = connectChain([node.rpcUrl], deployment);
     treasury = privateKeyToAccount(regions[0]!.treasuryKey);
@@ -76,7 +81,7 @@ describe("chain drivers against a real node", function () {
 
   describe("sender", () => {
     it("INV-12: a purpose that was served is not served again", async () => {
-      const sender = new Sender(client, treasury, freshJournal());
+      const sender = new Sender(client, treasury, freshJournal(), noRelay);
       const before = await nonce();
       await sender.send("purpose", approve(1n), never);
       await sender.send("purpose", approve(2n), never);
@@ -92,18 +97,18 @@ describe("chain drivers against a real node", function () {
             : Reflect.get(target, name, receiver),
       });
       const before = await nonce();
-      await assert.rejects(new Sender(offline, treasury, journal).send("purpose", approve(3n), never));
+      await assert.rejects(new Sender(offline, treasury, journal, noRelay).send("purpose", approve(3n), never));
       const signed = journal.transaction("purpose");
       assert.deepEqual([signed?.status, await nonce()], ["signed", before]);
 
-      await new Sender(client, treasury, journal).send("purpose", approve(3n), never);
-      await new Sender(client, treasury, journal).resume(never);
+      await new Sender(client, treasury, journal, noRelay).send("purpose", approve(3n), never);
+      await new Sender(client, treasury, journal, noRelay).resume(never);
       const mined = journal.transaction("purpose");
       assert.deepEqual([mined?.raw, mined?.status, await nonce()], [signed?.raw, "mined", before + 1]);
     });
 
     it("several purposes at once take a nonce each", async () => {
-      const sender = new Sender(client, treasury, freshJournal());
+      const sender = new Sender(client, treasury, freshJournal(), noRelay);
       const before = await nonce();
       await Promise.all(Array.from({ length: 8 }, (_, i) => sender.send(`p${i}`, approve(BigInt(i)), never)));
       assert.equal(await nonce(), before + 8);
@@ -111,7 +116,7 @@ describe("chain drivers against a real node", function () {
 
     it("a nonce that another transaction took: what is still needed is done anew", async () => {
       const journal = freshJournal();
-      const sender = new Sender(client, treasury, journal);
+      const sender = new Sender(client, treasury, journal, noRelay);
       await sender.send("first", approve(1n), never);
       const mined = journal.transaction("first")!;
       journal.saveTransaction({
@@ -132,7 +137,7 @@ describe("chain drivers against a real node", function () {
       const before = await client.getTransactionCount({ address: stranger.address });
       const call: Call = { address: deployment.membership, abi: membershipAbi, functionName: "addFabric", args: ["x"] };
       await assert.rejects(
-        new Sender(client, stranger, journal).send("fabric", call, never),
+        new Sender(client, stranger, journal, noRelay).send("fabric", call, never),
         failsWith("CONTRACT_REFUSED"),
       );
       assert.equal(journal.transaction("fabric"), null);
@@ -143,10 +148,28 @@ describe("chain drivers against a real node", function () {
       const journal = freshJournal();
       const dead = connectChain(["http://127.0.0.1:1"], deployment);
       await assert.rejects(
-        new Sender(dead, treasury, journal).send("purpose", approve(1n), never),
+        new Sender(dead, treasury, journal, noRelay).send("purpose", approve(1n), never),
         (error) => failsWith("RPC_UNREACHABLE")(error) && (error as EphemeshError).retryable,
       );
       assert.equal(journal.transaction("purpose"), null);
+    });
+  });
+
+  describe("who this agent is", () => {
+    const configOf = (region: string) => ({ region }) as Config;
+
+    it("a region that the consortium does not have is named, and nothing is signed", () =>
+      assert.rejects(whoAmI(client, deployment, configOf("atlantis"), treasury.address), (error) => {
+        assert.ok(failsWith("UNKNOWN_REGION")(error) && /atlantis/.test((error as Error).message));
+        return true;
+      }));
+
+    it("a key that is not the region's says which one is", async () => {
+      assert.equal(await whoAmI(client, deployment, configOf(regions[0]!.name), agentOf(0)), regions[0]!.id);
+      await assert.rejects(whoAmI(client, deployment, configOf(regions[0]!.name), agentOf(1)), (error) => {
+        assert.ok(failsWith("AGENT_KEY_WRONG")(error) && (error as Error).message.includes(agentOf(0)));
+        return true;
+      });
     });
   });
 
@@ -181,7 +204,7 @@ describe("chain drivers against a real node", function () {
       const follower = followerOf(journal);
       await follower.advance();
       const before = count(journal);
-      await new Sender(client, treasury, freshJournal()).send("allowance", allowance(5n), never);
+      await new Sender(client, treasury, freshJournal(), noRelay).send("allowance", allowance(5n), never);
       await follower.advance();
       assert.ok(count(journal) > before);
 

@@ -5,6 +5,7 @@ import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { execa } from "execa";
 import { Journal } from "../../agent/journal/journal.ts";
 
 const fresh = () => join(mkdtempSync(join(tmpdir(), "ephemesh-")), "journal.sqlite");
@@ -52,6 +53,43 @@ describe("journal", () => {
 
   it("says what it is when it cannot be opened", () =>
     assert.throws(() => Journal.open("/proc/no/journal.sqlite"), { code: "JOURNAL_UNUSABLE" }));
+
+  it("INV-12: on a full disk a write is refused by name, what was acknowledged stays, and it goes on once there is space", async function () {
+    this.timeout(30_000);
+    const folder = mkdtempSync(join(tmpdir(), "ephemesh-full-"));
+    const writer = `import { rmSync, writeFileSync } from "node:fs";
+      import { Journal } from ${JSON.stringify(new URL("../../agent/journal/journal.ts", import.meta.url).href)};
+      const folder = process.argv[1];
+      const journal = Journal.open(folder + "/journal.sqlite");
+      const ballast = folder + "/ballast";
+      writeFileSync(ballast, Buffer.alloc(128 * 1024));
+      let written = 0, code = null;
+      while (code === null && written < 10_000) {
+        try { journal.append({ i: written, salt: "x".repeat(1000) }); written++; } catch (error) { code = error.code; }
+      }
+      const kept = journal.messages().length;
+      rmSync(ballast);
+      journal.append({ i: written });
+      console.log(JSON.stringify({ code, written, kept, after: journal.messages().length }));`;
+    // A disk of 1 MB that nobody else sees.
+    const { stdout } = await execa("unshare", [
+      ...(process.getuid?.() === 0 ? ["--mount"] : ["--map-root-user", "--mount"]),
+      "sh",
+      "-c",
+      'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"',
+      folder,
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      "--input-type=module",
+      "-e",
+      writer,
+      folder,
+    ]);
+    const { code, written, kept, after } = JSON.parse(stdout);
+    assert.equal(code, "JOURNAL_DISK_FULL");
+    assert.ok(written > 0);
+    assert.deepEqual([kept, after], [written, written + 1]);
+  });
 
   it("INV-12: whatever was acknowledged before a SIGKILL is there afterwards", async function () {
     this.timeout(30_000);

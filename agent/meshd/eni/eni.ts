@@ -28,13 +28,17 @@ export interface EniTools {
   readonly guarded: Promise<unknown>;
 }
 
-/** Brings it up from whatever is there. On a failure nothing half-made stays. */
+/**
+ * Brings it up from whatever is there. On a failure nothing half-made stays.
+ * @throws EphemeshError INTERFACE_NAME_TAKEN, LINK_NOT_PREPARED, and what the kernel refuses
+ */
 export async function bringUpEni(
   wanted: WantedEni,
   found: FoundTunnel | undefined,
   tools: EniTools,
 ): Promise<"made" | "adopted"> {
   const { device } = wanted;
+  if (found && !found.isOurs) throw nameTaken(device);
   const runs = found?.peerPublicKey && (!wanted.config || found.peerPublicKey === wanted.config.peerPublicKey);
   try {
     if (found && !runs) await removeTunnel(device);
@@ -49,6 +53,15 @@ export async function bringUpEni(
     if (!runs) await removeTunnel(device).catch(() => {});
     throw error;
   }
+}
+
+function nameTaken(device: string): EphemeshError {
+  return new EphemeshError(
+    "INTERFACE_NAME_TAKEN",
+    `Interface ${device} is there already and is no tunnel of ours. It was left as it is, and the link was not made.`,
+    "Rename or delete that interface; meshd tries again by itself.",
+    { retryable: true },
+  );
 }
 
 /** What a standing shaper needs to become what is wanted. */

@@ -5,27 +5,53 @@ import { DEVICE_PATTERN } from "../marks.ts";
 import type { WireguardKind } from "./tunnel-device.ts";
 import { runningPeers } from "./wireguard.ts";
 
-export interface FoundTunnel {
+export interface FoundDevice {
   readonly device: string;
   readonly up: boolean;
-  /** Base64; null: not configured yet, or its process is dead. */
+  /** False: it has a name of ours but is no tunnel; somebody else's, and never touched. */
+  readonly isOurs: boolean;
+}
+
+export interface FoundTunnel extends FoundDevice {
+  /** Base64; null: not configured yet, its process is dead, or it is not ours. */
   readonly peerPublicKey: string | null;
 }
 
-const links = z.array(z.object({ ifname: z.string().optional(), flags: z.array(z.string()).optional() }));
+const links = z.array(
+  z.object({
+    ifname: z.string().optional(),
+    flags: z.array(z.string()).optional(),
+    linkinfo: z
+      .object({ info_kind: z.string().optional(), info_data: z.object({ persist: z.boolean().optional() }).optional() })
+      .optional(),
+  }),
+);
 
-export async function foundDevices(): Promise<readonly { readonly device: string; readonly up: boolean }[]> {
-  const found = links.parse(await commandJson("ip", ["-j", "link", "show"]));
-  return found.flatMap(({ ifname, flags }) =>
-    ifname !== undefined && DEVICE_PATTERN.test(ifname) ? [{ device: ifname, up: flags?.includes("UP") === true }] : [],
-  );
+/** Tunnels of ours, and nobody else's interface. */
+export async function ourDevices(): Promise<readonly string[]> {
+  return (await foundDevices()).filter(({ isOurs }) => isOurs).map(({ device }) => device);
 }
 
 export async function foundTunnels(kind: WireguardKind): Promise<ReadonlyMap<string, FoundTunnel>> {
   const devices = await foundDevices();
   const peers = await runningPeers(
-    devices.map(({ device }) => device),
+    devices.filter(({ isOurs }) => isOurs).map(({ device }) => device),
     kind,
   );
-  return new Map(devices.map(({ device, up }) => [device, { device, up, peerPublicKey: peers.get(device) ?? null }]));
+  return new Map(devices.map((found) => [found.device, { ...found, peerPublicKey: peers.get(found.device) ?? null }]));
+}
+
+/** All that have a name of ours. */
+async function foundDevices(): Promise<readonly FoundDevice[]> {
+  const found = links.parse(await commandJson("ip", ["-j", "-d", "link", "show"]));
+  return found.flatMap(({ ifname, flags, linkinfo }) =>
+    ifname !== undefined && DEVICE_PATTERN.test(ifname)
+      ? [{ device: ifname, up: flags?.includes("UP") === true, isOurs: isTunnel(linkinfo) }]
+      : [],
+  );
+}
+
+/** The kernel's WireGuard, or a TUN device that lives no longer than the process behind it. */
+function isTunnel(info: z.infer<typeof links>[number]["linkinfo"]): boolean {
+  return info?.info_kind === "wireguard" || (info?.info_kind === "tun" && info.info_data?.persist !== true);
 }

@@ -1,0 +1,95 @@
+import { strict as assert } from "node:assert";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { deviceName } from "../../agent/meshd/marks.ts";
+import { until } from "./helpers/client.ts";
+import { agree, bothWays, meshSpecOf, region } from "./helpers/meshes.ts";
+import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
+
+const MESHD = new URL("./helpers/meshd-process.ts", import.meta.url).pathname;
+
+/** By its path: the process that it starts must not find it by PATH. */
+const IP = ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"].find(existsSync) ?? "ip";
+
+describe("meshd: a machine that is not as it should be", function () {
+  this.timeout(60_000);
+  let network: TestNetwork;
+  let untouched: readonly string[];
+
+  const snapshots = async (): Promise<readonly string[]> => [await fullSnapshot(network.node(1).router)];
+
+  before(async () => {
+    network = await TestNetwork.up(2);
+    untouched = await snapshots();
+  });
+  after(async () => network?.down());
+
+  describe("an interface of somebody else's that has our name", () => {
+    before(async () => {
+      for (const index of [1, 2]) await network.start(index);
+    });
+    after(async () => {
+      for (const index of [1, 2]) await network.stop(index);
+      await network.cleanup(1);
+    });
+
+    /** A mesh that is refused because the name of its link's interface is taken. */
+    async function refused(attempt: number) {
+      const link = await agree(network, 1, 2, { buyers: [1], attempt });
+      const mesh = meshSpecOf(network, 1, { links: [link], transit: new Map([[1, [1, 2]]]), flows: bothWays(1, [2]) });
+      const taken = deviceName(link.id, attempt, region(1));
+      await inside(network.node(1).router, [`link add ${taken} type bridge`, `address add 192.0.2.77/32 dev ${taken}`]);
+      await assert.rejects(network.client(1).ask("applyMesh", { mesh }), {
+        code: "INTERFACE_NAME_TAKEN",
+        message: new RegExp(taken),
+      });
+      return { mesh, taken };
+    }
+
+    it("is left as it is, also by removeMesh and by cleanup", async () => {
+      const { mesh, taken } = await refused(0);
+      await network.client(1).ask("removeMesh", { meshId: mesh.meshId });
+      await network.cleanup(1);
+      assert.match(await run(network.node(1).router, "ip", ["address", "show", "dev", taken]), /192\.0\.2\.77/);
+      await inside(network.node(1).router, [`link del ${taken}`]);
+      assert.deepEqual(differences(untouched, await snapshots()), []);
+    });
+
+    it("is in nobody's way once it is gone", async () => {
+      const { mesh, taken } = await refused(1);
+      await inside(network.node(1).router, [`link del ${taken}`]);
+      await until(
+        () => network.client(1).ask("snapshot", {}),
+        ({ devices }) => devices.includes(taken),
+      );
+      await network.client(1).ask("removeMesh", { meshId: mesh.meshId });
+      assert.deepEqual(differences(untouched, await snapshots()), []);
+    });
+  });
+
+  /** What meshd says when it cannot run at all. */
+  async function refusal(prefix: readonly string[], env: Record<string, string> = {}): Promise<string> {
+    const node = network.node(1);
+    const file = join(network.directory, "machine.json");
+    writeFileSync(file, JSON.stringify(node.config));
+    const ran = await execa(IP, ["netns", "exec", node.router, ...prefix, process.execPath, MESHD, file], {
+      reject: false,
+      env,
+      timeout: 20_000,
+    });
+    assert.notEqual(ran.exitCode, 0);
+    assert.deepEqual(differences(untouched, await snapshots()), []);
+    return ran.stderr;
+  }
+
+  it("without CAP_NET_ADMIN it says so and changes nothing", async () => {
+    assert.match(await refusal(["setpriv", "--bounding-set=-all", "--inh-caps=-all"]), /NO_PRIVILEGE/);
+  });
+
+  it("without its tools it names the one that is missing and changes nothing", async () => {
+    const said = await refusal([], { PATH: network.directory });
+    assert.match(said, /TOOL_MISSING/);
+    assert.match(said, /The command ip is not installed/);
+  });
+});
