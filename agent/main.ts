@@ -98,9 +98,23 @@ read("leases", "leases, receipts and settlements")
 read("mesh", "links with measurements, routes with reasons")
   .option("--all", "also what is long over")
   .action(async (options: Common) => (await import("./cli/reads.ts")).showMeshes(options));
-read("reputation", "today's scores").action(async (options: Common) =>
-  (await import("./cli/reads.ts")).showReputation(options),
-);
+read("receipts", "what both sides signed, and whether it stands").action(async (options: Common) => {
+  const { showReceipts } = await import("./cli/receipts.ts");
+  process.exitCode = (await showReceipts(options)) ? 0 : EXIT.mismatch;
+});
+read("reputation", "today's scores")
+  .action(async (options: Common) => (await import("./cli/reads.ts")).showReputation(options))
+  .command("explain")
+  .argument("<region>", "its number", whole)
+  .description("which settlements make a score what it is, and what the next ones would do; proved as `audit` does")
+  .option("--rpc <url>", "node to read from (need not be trusted); default: the configuration's")
+  .option("--deployment <folder>", "default: the configuration's")
+  .action(async (region: number, _: unknown, own: Command) => {
+    const { explainReputation } = await import("./cli/explain.ts");
+    process.exitCode = (await explainReputation({ ...own.optsWithGlobals<AuditOptions>(), region }))
+      ? 0
+      : EXIT.mismatch;
+  });
 read("audit", "re-derive every score from the chain's events, and prove it by the state root; trusts no node")
   .option("--rpc <url>", "node to read from (need not be trusted); default: the configuration's")
   .option("--deployment <folder>", "deployment to audit; default: the configuration's")

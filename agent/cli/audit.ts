@@ -8,6 +8,7 @@ import { loadConfig } from "../config.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { Audit, type AuditTerms } from "../reputation/audit.ts";
 import { type Checkpoint, checkpointText, parseCheckpoint } from "../reputation/checkpoint.ts";
+import type { LeaseRecorded } from "../reputation/rebuild.ts";
 import { type AuditReport, auditReport } from "../reputation/report.ts";
 import { BundleWriter, readBundle } from "./bundle.ts";
 import { printAudit } from "./print-audit.ts";
@@ -32,18 +33,22 @@ export interface AuditOptions {
 
 /** True where everything matches. @throws EphemeshError AUDIT_OPTIONS, RPC_…, BUNDLE_…, CHECKPOINT_…, DEPLOYMENT_UNREADABLE */
 export async function showAudit(options: AuditOptions): Promise<boolean> {
-  const report = await audited(options);
+  const { report } = await audited(options);
   if (options.json) printJson(report);
   else printAudit(report);
   return report.matches;
 }
 
-async function audited(options: AuditOptions): Promise<AuditReport> {
+/** @param onRecorded see `Audit`. @throws EphemeshError as showAudit */
+export async function audited(
+  options: AuditOptions,
+  onRecorded?: (event: LeaseRecorded) => void,
+): Promise<{ readonly report: AuditReport; readonly audit: Audit }> {
   refuseContradictions(options);
   const config = options.deployment && (options.rpc || options.verify) ? null : loadConfig(options.config);
   const terms = termsOf(loadDeployment(options.deployment ?? config!.chain.deployment), options);
   const resumed = options.checkpoint ? readCheckpoint(options.checkpoint, terms, options) : null;
-  const audit = new Audit(terms, resumed);
+  const audit = new Audit(terms, resumed, onRecorded);
   if (options.verify)
     await readBundle(
       options.verify,
@@ -53,7 +58,7 @@ async function audited(options: AuditOptions): Promise<AuditReport> {
   else await readNode(audit, await answeringNode(options.rpc ? [options.rpc] : config!.chain.rpc), resumed, options);
   const report = auditReport(audit);
   if (report.matches && options.checkpoint) replaceFile(options.checkpoint, checkpointText(audit.checkpoint()));
-  return report;
+  return { report, audit };
 }
 
 /** What the node says goes to the audit, and into the bundle where one is wanted. */

@@ -13,7 +13,7 @@ import { keccakHex } from "./proof/keccak.ts";
 import { logsOf } from "./proof/receipts.ts";
 import { type Seals, sealObjection, sealsOf, type ValidatorSet } from "./proof/seals.ts";
 import { listRoot } from "./proof/trie.ts";
-import { Rebuild } from "./rebuild.ts";
+import { type LeaseRecorded, Rebuild } from "./rebuild.ts";
 import type { Anchor, Block, Statement } from "./statement.ts";
 import { ProvenState, type Wanted } from "./stored.ts";
 import { Tally } from "./tally.ts";
@@ -50,10 +50,17 @@ export class Audit {
   #previous: Link | null = null;
   #ended = false;
   readonly #resumed: Checkpoint | null;
+  readonly #onRecorded: (event: LeaseRecorded) => void;
   readonly #addresses: ReadonlySet<string>;
 
-  constructor(terms: AuditTerms, resumed: Checkpoint | null = null) {
+  /** @param onRecorded hears of each settlement in the order of the chain, as far as its receipt is proved. */
+  constructor(
+    terms: AuditTerms,
+    resumed: Checkpoint | null = null,
+    onRecorded: (event: LeaseRecorded) => void = () => undefined,
+  ) {
     this.terms = terms;
+    this.#onRecorded = onRecorded;
     this.#resumed = resumed;
     this.#previous = resumed && { number: resumed.block, hash: resumed.hash };
     this.rebuild = new Rebuild(
@@ -154,6 +161,7 @@ export class Audit {
       if (!event || !this.#concerns(event.event)) continue;
       this.tally.add(event);
       if (event.kind !== "recorded") continue;
+      this.#onRecorded(event.event);
       for (const deviation of this.rebuild.apply(event.event))
         this.deviations.push({ code: "EVENT_STATE", block: header.number, ...deviation });
     }

@@ -15,8 +15,15 @@ import {
   receiptTypedData,
 } from "../../lease/receipt.ts";
 import { requireLater, requireNext, requirePast, requireSound, type SignedBefore } from "../../lease/receipt-check.ts";
+import {
+  cosignedOnWire,
+  cosignedReceipt,
+  receiptOnWire,
+  receiptToWire,
+  signatureOnWire,
+} from "../../lease/receipt-wire.ts";
 import { EphemeshError } from "../../model/errors.ts";
-import { hex32, leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
+import { leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
 import { linkOfLease } from "../links.ts";
 import { type GrantedLease, leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
@@ -26,14 +33,6 @@ import { chainNow, regionOf, type Site } from "../site.ts";
 const JUDGED_AT_LATEST_SECONDS = 5;
 
 const natural = z.number().int().nonnegative();
-const amount = z
-  .string()
-  .regex(/^\d{1,20}$/)
-  .transform(BigInt);
-const signature = z
-  .string()
-  .regex(/^0x[0-9a-f]{130}$/)
-  .transform((text) => text as Hex);
 
 const countsSchema = z.strictObject({
   available: natural,
@@ -44,33 +43,14 @@ const countsSchema = z.strictObject({
   worstRttMicros: natural,
   worstLossPpm: natural,
 });
-const receiptSchema = z.strictObject({
-  leaseId: leaseIdSchema,
-  epochs: natural.max(2 ** 32 - 1),
-  available: natural.max(2 ** 32 - 1),
-  packetsToBuyer: amount,
-  bytesToBuyer: amount,
-  packetsToSeller: amount,
-  bytesToSeller: amount,
-  worstRttMicros: natural.max(2 ** 32 - 1),
-  worstLossPpm: natural.max(1_000_000),
-  release: z.boolean(),
-  previous: hex32.transform((text) => text as Hex),
-});
-const cosignedSchema = z.strictObject({
-  receipt: receiptSchema,
-  buyerSignature: signature,
-  sellerSignature: signature,
-});
-
 export const receiptRequest = z.strictObject({
   leaseId: leaseIdSchema,
   epochs: natural,
   release: z.boolean(),
   counts: countsSchema,
-  previous: cosignedSchema.nullable(),
+  previous: cosignedReceipt.nullable(),
 });
-const receiptAnswer = z.strictObject({ receipt: receiptSchema, signature });
+const receiptAnswer = z.strictObject({ receipt: receiptOnWire, signature: signatureOnWire });
 
 export async function exchangeReceipt(
   site: Site,
@@ -81,7 +61,7 @@ export async function exchangeReceipt(
   const previous = mesh.receipts.get(leaseId) ?? null;
   const own = ownCounts(site, lease, epochs, previous?.receipt ?? null);
   const seller = regionOf(site, lease.seller);
-  const request = { leaseId, epochs, release, counts: own, previous: previous && wire(previous) };
+  const request = { leaseId, epochs, release, counts: own, previous: previous && cosignedOnWire(previous) };
   const { receipt, signature: sellerSignature } = receiptAnswer.parse(
     await site.control.ask(seller, "receipt", request, { subject: leaseId as Hex }),
   );
@@ -104,7 +84,7 @@ export async function exchangeReceipt(
   site.dispatch({ type: "ReceiptCosigned", meshId: mesh.id!, cosigned });
   // If this is lost, the seller gets it with the next request, or reads it from the chain.
   await site.control
-    .ask(seller, "receipt-cosigned", wire(cosigned), { subject: leaseId as Hex })
+    .ask(seller, "receipt-cosigned", cosignedOnWire(cosigned), { subject: leaseId as Hex })
     .catch((error: unknown) => {
       site.log.debug({ leaseId, err: error }, "the seller has not got the co-signed receipt yet");
     });
@@ -120,7 +100,7 @@ export async function answerReceipt(site: Site, from: RegionId, body: unknown): 
   requireLater(request, before);
   const again = mesh.signed.get(lease.id);
   if (again && again.epochs === request.epochs && again.release === request.release)
-    return { receipt: wireReceipt(again), signature: await sign(site, again) };
+    return { receipt: receiptToWire(again), signature: await sign(site, again) };
   const own = ownCounts(site, lease, request.epochs, before?.receipt ?? null);
   const receipt = combine(
     {
@@ -141,11 +121,11 @@ export async function answerReceipt(site: Site, from: RegionId, body: unknown): 
       "Nothing was signed.",
     );
   site.dispatch({ type: "ReceiptSigned", meshId: mesh.id!, receipt });
-  return { receipt: wireReceipt(receipt), signature: await sign(site, receipt) };
+  return { receipt: receiptToWire(receipt), signature: await sign(site, receipt) };
 }
 
 export async function acceptCosigned(site: Site, from: RegionId, body: unknown): Promise<unknown> {
-  const cosigned = cosignedSchema.parse(body);
+  const cosigned = cosignedReceipt.parse(body);
   const { mesh, lease } = findLease(site, cosigned.receipt.leaseId, from, "buyer");
   await adopt(site, mesh, lease, cosigned);
   return {};
@@ -269,18 +249,4 @@ function signedBefore(site: Site, cosigned: CosignedReceipt | null): SignedBefor
 
 function hashOf(site: Site, receipt: Receipt): Hex {
   return receiptHash(site.deployment.chainId, site.deployment.escrow, receipt);
-}
-
-function wire({ receipt, buyerSignature, sellerSignature }: CosignedReceipt) {
-  return { receipt: wireReceipt(receipt), buyerSignature, sellerSignature };
-}
-
-function wireReceipt(receipt: Receipt) {
-  return {
-    ...receipt,
-    packetsToBuyer: receipt.packetsToBuyer.toString(),
-    bytesToBuyer: receipt.bytesToBuyer.toString(),
-    packetsToSeller: receipt.packetsToSeller.toString(),
-    bytesToSeller: receipt.bytesToSeller.toString(),
-  };
 }
