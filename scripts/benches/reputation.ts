@@ -31,7 +31,7 @@ for (const make of RULES) {
     for (const figure of Object.keys(runs[0]!)) put(figure, mean(runs.map((run) => run[figure]!)));
   }
   const { policy, gain } = bestPolicy(make, seeds, SEARCHED);
-  put("best deviation found: earnings against an honest region's", gain);
+  put("best deviation found: earnings against the best honest one's", gain);
   policies[name] = policy;
 }
 

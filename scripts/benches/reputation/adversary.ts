@@ -1,7 +1,8 @@
 /**
  * An adversary that looks for the best deviation: a region that may fail leases in order to sell their capacity a second
  * time at half as much again, and knows its own score. It pays a fifth of a failed lease's price from its bond. Honest
- * service earns 1 a lease; what the best policy found earns is told as a multiple of what an honest region does.
+ * service earns its ask; what the best policy found earns is told as a multiple of what an honest region does that asks
+ * what suits it best.
  */
 import { fake, leasesOf, type MakeRule, range, world } from "./attacks.ts";
 import { type Day, market, seeded } from "./market.ts";
@@ -18,7 +19,8 @@ export interface Policy {
   readonly friends: number;
 }
 
-export const HONEST: Policy = { high: 2, low: 2, quality: 0.98, ask: 1, friends: 0 };
+const HONEST: Policy = { high: 2, low: 2, quality: 0.98, ask: 1, friends: 0 };
+const ASKS = [0.85, 0.9, 0.95, 1];
 const SECOND_SALE = 1.5;
 const SLASH = 0.2;
 /** What a fake lease costs: its credit fee, as a part of the price. */
@@ -51,10 +53,10 @@ export function bestPolicy(make: MakeRule, seeds: readonly number[], tries: numb
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)]!;
   const drawn = range(0, tries).map((): Policy => {
     const high = pick([0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9]);
-    const [quality, ask] = [pick([0, 0.3, 0.6, 0.8, 0.9]), pick([0.85, 0.9, 0.95, 1])];
+    const [quality, ask] = [pick([0, 0.3, 0.6, 0.8, 0.9]), pick(ASKS)];
     return { high, low: high * pick([0.5, 0.7, 0.9, 1]), quality, ask, friends: pick([0, 0, 2, 4]) };
   });
-  const honest = mean(seeds.map((seed) => earned(make, HONEST, seed)));
+  const honest = Math.max(...ASKS.map((ask) => mean(seeds.map((seed) => earned(make, { ...HONEST, ask }, seed)))));
   const [first] = seeds as [number, ...number[]];
   const promising = drawn
     .map((policy) => ({ policy, earns: earned(make, policy, first) }))

@@ -78,25 +78,19 @@ function onOff(make: MakeRule, seed: number): Figures {
   return { "on-off: score against a good seller's": againstGood(days, attackers) };
 }
 
-/** Serves badly, and comes back under a new name every ten days. */
+/** Serves badly, and comes back under a new name every ten days; an old name serves nobody any more. */
 function whitewash(make: MakeRule, seed: number): Figures {
   const names = DAYS / 10;
-  const rule = make();
-  const traders = world(
-    (id) => (id < REGIONS ? {} : { quality: () => 0.3, joins: 10 * (id - REGIONS), idle: false }),
-    names,
-  ).map((trader, id) => (id < REGIONS ? trader : { ...trader, quality: leaving(id - REGIONS) }));
-  const days = market(rule, traders, seeded(seed));
+  const traders = world((id) => {
+    const name = id - REGIONS;
+    return name < 0 ? {} : { joins: 10 * name, quality: (_, day) => (day < 10 * (name + 1) ? 0.3 : 0) };
+  }, names);
+  const days = market(make(), traders, seeded(seed));
   const gains = range(1, names - 1).map((name) => {
     const { scores } = days[10 * name]!;
     return Math.max(0, scores[REGIONS + name]! - scores[REGIONS + name - 1]!);
   });
   return { "whitewash: most gained by leaving and rejoining": Math.max(...gains) };
-}
-
-/** An old name serves nobody: what it would win is lost to it. */
-function leaving(name: number): Trader["quality"] {
-  return (_, day) => (day < 10 * (name + 1) ? 0.3 : 0);
 }
 
 /** Twenty names that only pay one another, with two full bonds among them. */
@@ -163,7 +157,7 @@ function selective(make: MakeRule, seed: number): Figures {
   return { "selective service: score against one that serves all alike": last(split) / last(even) };
 }
 
-/** A good region that joins after twenty days, asking a tenth less. */
+/** A good region that joins after twenty days, asking a twentieth less. */
 function newcomer(make: MakeRule, seed: number): Figures {
   const joins = 20;
   const fresh = range(FIRST, 5);

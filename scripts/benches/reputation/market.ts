@@ -31,7 +31,7 @@ const ASKS = 12;
 /** A region can serve so many leases a day. */
 const CAPACITY = 4;
 const PRICE = 1_000;
-const PRICE_SPREAD = 0.08;
+const PRICE_SPREAD = 0.2;
 const NOISE = 0.05;
 /** REPUTATION.md, section 3: what a break at the start of an hour's lease counts as failed. */
 const BROKEN = 387 / 3_600;
