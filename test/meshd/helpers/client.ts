@@ -38,7 +38,7 @@ export class MeshdClient {
     });
   }
 
-  static async connect(path: string, child: ChildProcess): Promise<MeshdClient> {
+  static async connect(path: string, child: Pick<ChildProcess, "exitCode">): Promise<MeshdClient> {
     for (;;) {
       if (child.exitCode !== null) throw new Error(`meshd ended with ${child.exitCode}`);
       const socket = connect(path);

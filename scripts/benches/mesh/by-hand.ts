@@ -1,0 +1,131 @@
+/** WireGuard as an operator sets it up by hand: what our tunnels are compared with, and what the peers route over. */
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { EphemeshError } from "../../../agent/model/errors.ts";
+import { fabricAddress } from "../../../lab/addressing.ts";
+import type { Lab } from "../../../lab/lab.ts";
+import { hurried } from "./hurried.ts";
+
+const FABRIC = 1;
+const FIRST_PORT = 41_000;
+const MTU = 1440;
+
+export interface HandLink {
+  readonly a: number;
+  readonly b: number;
+}
+
+/** Interface at one end of a link made by hand: named by the region at the other end. */
+export const handDevice = (peer: number): string => `t${peer}`;
+
+/** Addresses of a link's ends inside the tunnel: a /30 of its own. */
+export function handAddress(links: readonly HandLink[], at: number, peer: number): string {
+  const number = links.findIndex(({ a, b }) => (a === at && b === peer) || (a === peer && b === at));
+  if (number < 0) throw new RangeError(`no link between ${at} and ${peer}`);
+  return `10.99.${number}.${at < peer ? 1 : 2}`;
+}
+
+/** Makes all tunnels; each end has an interface that is up, with addresses and without routes. */
+export async function tunnelsByHand(lab: Lab, links: readonly HandLink[]): Promise<void> {
+  await Promise.all(links.map((link) => tunnelByHand(lab, links, link)));
+}
+
+export async function tunnelByHand(lab: Lab, links: readonly HandLink[], { a, b }: HandLink): Promise<void> {
+  const keys = [keyPair(), keyPair()] as const;
+  const number = links.findIndex((link) => link.a === a && link.b === b);
+  const end = (at: number, peer: number, own: KeyPair, other: KeyPair) =>
+    bringUp(lab, links, at, peer, number, own, other);
+  await Promise.all([end(a, b, keys[0], keys[1]), end(b, a, keys[1], keys[0])]);
+}
+
+/** What the kernel forgets when the interface goes down comes back with these lines. */
+export function handLines(links: readonly HandLink[], at: number, peer: number): readonly string[] {
+  const device = handDevice(peer);
+  return [
+    `link set ${device} addrgenmode none mtu ${MTU}`,
+    `address replace ${handAddress(links, at, peer)}/30 dev ${device}`,
+    `link set ${device} up`,
+    `address replace fe80::${at}:${peer}/64 dev ${device} nodad`,
+  ];
+}
+
+interface KeyPair {
+  readonly private: string;
+  readonly public: string;
+}
+
+async function bringUp(
+  lab: Lab,
+  links: readonly HandLink[],
+  at: number,
+  peer: number,
+  number: number,
+  own: KeyPair,
+  other: KeyPair,
+): Promise<void> {
+  const region = lab.topology.regions[at - 1]!.name;
+  const device = handDevice(peer);
+  await makeDevice(lab, region, device);
+  const file = `${lab.dir.path}/${region}-${device}.conf`;
+  const endpoint = `${fabricAddress(FABRIC, peer).ipv4}:${FIRST_PORT + number}`;
+  const config = [
+    "[Interface]",
+    `PrivateKey = ${own.private}`,
+    `ListenPort = ${FIRST_PORT + number}`,
+    "[Peer]",
+    `PublicKey = ${other.public}`,
+    "AllowedIPs = 0.0.0.0/0, ::/0",
+    `Endpoint = ${endpoint}`,
+  ];
+  await writeFile(file, `${config.join("\n")}\n`, { mode: 0o600 });
+  await lab.exec(region, ["wg", "setconf", device, file]);
+  await lab.exec(region, ["ip", "-batch", "-"], { input: `${handLines(links, at, peer).join("\n")}\n` });
+}
+
+/** The kernel's WireGuard where it has one, else a process of wireguard-go, as meshd decides it too. */
+async function makeDevice(lab: Lab, region: string, device: string): Promise<void> {
+  try {
+    await lab.exec(region, ["ip", "link", "add", device, "type", "wireguard"]);
+    return;
+  } catch (error) {
+    if (!(error instanceof EphemeshError)) throw error;
+  }
+  const tunnel = lab.spawnIn(region, hurried(["wireguard-go", "-f", device]), {
+    logFile: `${lab.dir.logs}/wireguard.log`,
+  });
+  const path = `${lab.dir.sockets(lab.namespace(region))}/${device}.sock`;
+  let ended = false;
+  void tunnel.exited.then(() => {
+    ended = true;
+  });
+  while (!(await answers(path))) {
+    if (ended)
+      throw new EphemeshError(
+        "TUNNEL_FAILED",
+        `wireguard-go for ${device} in ${region} ended.`,
+        "See its log in the lab.",
+      );
+    await delay(4);
+  }
+}
+
+async function answers(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function keyPair(): KeyPair {
+  const { d = "", x = "" } = generateKeyPairSync("x25519").privateKey.export({ format: "jwk" });
+  const base64 = (text: string) => Buffer.from(text, "base64url").toString("base64");
+  return { private: base64(d), public: base64(x) };
+}
