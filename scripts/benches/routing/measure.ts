@@ -66,7 +66,7 @@ export async function settled(stream: Stream, scenario: Scenario): Promise<void>
   throw new EphemeshError(
     "BENCH_NOT_SETTLED",
     `Traffic from ${scenario.from} to ${scenario.to} did not flow over ${scenario.path.join(" → ")} within ${SETTLES_WITHIN_MILLIS / 1000} s.`,
-    "The machine may be too busy; see the daemons' logs in the lab with --keep-logs.",
+    "The machine may be too busy for the figures to mean anything; run it again when it is not.",
     { retryable: true },
   );
 }
@@ -85,7 +85,7 @@ async function markStream(lab: Lab, region: string): Promise<void> {
   const rules = `table inet stream
 delete table inet stream
 table inet stream {
-  chain mark { type filter hook output priority mangle; udp dport ${STREAM_PORT} ip dscp set ${STREAM_DSCP}; }
+  chain voice { type filter hook output priority mangle; udp dport ${STREAM_PORT} ip dscp set ${STREAM_DSCP}; }
 }
 `;
   await lab.exec(hostOf(region), ["nft", "-f", "-"], { input: rules });

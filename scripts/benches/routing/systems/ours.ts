@@ -60,6 +60,7 @@ class Ours implements RunningSystem {
     };
   }
 
+  client(at: number) { return this.#mesh.client(at); }
   get daemons(): ReadonlyMap<number, readonly number[]> {
     return new Map(NODES.map((at) => [at, [this.#mesh.pid(at)]]));
   }
