@@ -17,22 +17,20 @@ const INTERVAL_MILLIS = 20;
 const LOOK_MILLIS = 150;
 /** A detour is at least one link longer. */
 const SAME_PATH_MILLIS = ONE_WAY_MILLIS / 2;
-/** After a window of a second that was good, its last packets have this long to arrive. */
 const STREAM_PORT = 7000;
 
 export async function measure(scene: Scene, fault: Fault): Promise<Run> {
   const { lab, scenario } = scene;
-  const ends = { from: regionName(scenario.from), to: regionName(scenario.to) };
-  await markStream(lab, ends.from);
-  const stream = await Stream.start(lab, { ...ends, intervalMillis: INTERVAL_MILLIS, port: STREAM_PORT });
+  const stream = await startStream(lab, scenario);
   const load = fault.loadMbps === undefined ? null : await startLoad(lab, scenario, fault.loadMbps);
   const watching = fault.countsRouteEvents ? watchRoutes(lab) : null;
   const over = new AbortController();
   try {
     await settled(stream, scenario);
     const eventsBefore = watching?.count() ?? 0;
+    const device = await scene.system.device(scenario.path[0]!, scenario.path[1]!);
     const faultAt = nowMillis();
-    await fault.apply(scene, over.signal);
+    await fault.apply(scene, { device, signal: over.signal });
     await watch(stream, fault, faultAt);
     const events = watching ? watching.count() - eventsBefore : null;
     const found = interruption(await stream.stop(), faultAt, fault.wellExtraMillis);
@@ -48,6 +46,19 @@ export async function measure(scene: Scene, fault: Fault): Promise<Run> {
     await Promise.all([...(load ?? []), ...(watching?.processes ?? [])].map((process) => process.stop()));
     await stream.stop(0).catch(() => undefined);
   }
+}
+
+/** Voice, as its packets' size is: marked in the host, as a telephone would. */
+export async function startStream(lab: Lab, scenario: Scenario): Promise<Stream> {
+  const [from, to] = [regionName(scenario.from), regionName(scenario.to)];
+  const rules = `table inet stream
+delete table inet stream
+table inet stream {
+  chain voice { type filter hook output priority mangle; udp dport ${STREAM_PORT} ip dscp set ${STREAM_DSCP}; }
+}
+`;
+  await lab.exec(hostOf(from), ["nft", "-f", "-"], { input: rules });
+  return Stream.start(lab, { from, to, intervalMillis: INTERVAL_MILLIS, port: STREAM_PORT });
 }
 
 /** Until a whole second has flowed well over the shortest path, which its delay alone has. */
@@ -78,17 +89,6 @@ async function watch(stream: Stream, fault: Fault, faultAt: number): Promise<voi
     if (fault.measure === "badTime" || nowMillis() < faultAt + 1_200) continue;
     if (interruption(stream.record(), faultAt, fault.wellExtraMillis).recoveredMillis !== null) return;
   }
-}
-
-/** The stream is voice, as its packets' size is: marked in the host, as a telephone would. */
-async function markStream(lab: Lab, region: string): Promise<void> {
-  const rules = `table inet stream
-delete table inet stream
-table inet stream {
-  chain voice { type filter hook output priority mangle; udp dport ${STREAM_PORT} ip dscp set ${STREAM_DSCP}; }
-}
-`;
-  await lab.exec(hostOf(region), ["nft", "-f", "-"], { input: rules });
 }
 
 async function startLoad(lab: Lab, { from, to }: Scenario, mbps: number): Promise<readonly LabProcess[]> {

@@ -1,8 +1,8 @@
 /** Ends that are announced must not cost a packet: a restart of the router process in the middle, and a lease's end. */
 import type { Lab } from "../../../lab/lab.ts";
-import { nowMillis, Stream } from "../../../lab/stream.ts";
-import { settled } from "./measure.ts";
-import { LINK_SCENARIOS, NODE_SCENARIOS, regionName, type Scenario } from "./network.ts";
+import { nowMillis } from "../../../lab/stream.ts";
+import { settled, startStream } from "./measure.ts";
+import { LINK_SCENARIOS, NODE_SCENARIOS, type Scenario } from "./network.ts";
 import type { RunningSystem } from "./systems/system.ts";
 
 export interface OrderlyEnds {
@@ -19,7 +19,7 @@ export async function orderlyEnds(lab: Lab, ends: NonNullable<RunningSystem["ord
 }
 
 async function lostWhile(lab: Lab, scenario: Scenario, end: () => Promise<void>): Promise<number> {
-  const stream = await Stream.start(lab, { from: regionName(scenario.from), to: regionName(scenario.to) });
+  const stream = await startStream(lab, scenario);
   try {
     await settled(stream, scenario);
     const since = nowMillis();

@@ -3,6 +3,8 @@
  * between advertisements. Each node has its own directory for sockets and process ids; nothing is a system service.
  */
 import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { EphemeshError } from "../../../../agent/model/errors.ts";
 import { LAN_DEVICE } from "../../../../lab/addressing.ts";
 import type { Lab } from "../../../../lab/lab.ts";
 import { run } from "../../../../lab/run.ts";
@@ -22,13 +24,33 @@ export function ospfWithBfd(bfdMillis: number): RoutingSystem {
       const tunnels = await overHandTunnels(lab);
       const daemons = new Map<number, readonly number[]>();
       for (const at of NODES) daemons.set(at, await startAt(lab, at, bfdMillis));
+      await Promise.all(NODES.map((at) => allSessionsUp(lab, at)));
       return { ...tunnels, daemons };
     },
   };
 }
 
+const UP_WITHIN_MILLIS = 60_000;
+
+/** OSPF forwards before BFD watches: a fault in between would be measured against OSPF's own slow timer. */
+async function allSessionsUp(lab: Lab, at: number): Promise<void> {
+  const ask = ["vtysh", "--vty_socket", directoryOf(lab, at), "-d", "bfdd", "-c", "show bfd peers json"] as const;
+  const wanted = peersOf(LINKS, at).length;
+  for (const until = performance.now() + UP_WITHIN_MILLIS; performance.now() < until; await delay(250)) {
+    const answer = await lab.exec(regionName(at), ask).catch(() => "");
+    if (answer.match(/"status":\s*"up"/g)?.length === wanted) return;
+  }
+  throw new EphemeshError(
+    "BENCH_PEER_FAILED",
+    `FRR's BFD sessions at node ${at} were not up within ${UP_WITHIN_MILLIS / 1000} s.`,
+    "Start the daemons by hand with the configuration that this file writes, and see what they say.",
+  );
+}
+
+const directoryOf = (lab: Lab, at: number): string => `${lab.dir.path}/frr${at}`;
+
 async function startAt(lab: Lab, at: number, bfdMillis: number): Promise<readonly number[]> {
-  const directory = `${lab.dir.path}/frr${at}`;
+  const directory = directoryOf(lab, at);
   await mkdir(directory);
   const configs = { zebra: "", bfdd: bfddConfig(bfdMillis), ospfd: ospfdConfig(at) };
   for (const [daemon, text] of Object.entries(configs)) await writeFile(`${directory}/${daemon}.conf`, text);

@@ -2,7 +2,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { INTERFACE_STAYS_MILLIS, ROUTES_LEAVE_MILLIS } from "../../../../agent/meshd/link.ts";
 import { monotonicMillis } from "../../../../agent/model/time.ts";
-import type { Lab } from "../../../../lab/lab.ts";
 import { agree, type MeshPlan, meshSpecOf, type TestLink } from "../../../../test/meshd/helpers/meshes.ts";
 import { LabMesh } from "../../mesh/lab-mesh.ts";
 import { LEASE_MBPS, LINKS, NODES } from "../network.ts";
@@ -21,7 +20,7 @@ export function ours(probeMillis: number): RoutingSystem {
       const links = await Promise.all(
         LINKS.map(({ a, b }) => agree(mesh, a, b, { buyers: [BUYER], rateMbps: LEASE_MBPS })),
       );
-      const running = new Ours(lab, mesh, links);
+      const running = new Ours(mesh, links);
       await Promise.all(NODES.map((at) => running.apply(at)));
       return running;
     },
@@ -49,7 +48,7 @@ class Ours implements RunningSystem {
     },
   };
 
-  constructor(_lab: Lab, mesh: LabMesh, links: readonly TestLink[]) {
+  constructor(mesh: LabMesh, links: readonly TestLink[]) {
     this.#mesh = mesh;
     this.#plan = {
       links,
@@ -60,7 +59,6 @@ class Ours implements RunningSystem {
     };
   }
 
-  client(at: number) { return this.#mesh.client(at); }
   get daemons(): ReadonlyMap<number, readonly number[]> {
     return new Map(NODES.map((at) => [at, [this.#mesh.pid(at)]]));
   }
