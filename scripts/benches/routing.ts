@@ -11,10 +11,11 @@ import Table from "cli-table3";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { type Lab, withLab } from "../../lab/lab.ts";
 import { nowMillis } from "../../lab/stream.ts";
+import { withoutPeering } from "./mesh/without-peering.ts";
 import { FAULTS, type Fault } from "./routing/faults.ts";
 import { type IdleCost, idleCost } from "./routing/idle.ts";
 import { measure, settled, startStream } from "./routing/measure.ts";
-import { LINK_SCENARIOS, NODES, regionName, TOPOLOGY } from "./routing/network.ts";
+import { LINK_SCENARIOS, TOPOLOGY } from "./routing/network.ts";
 import { type OrderlyEnds, orderlyEnds } from "./routing/orderly.ts";
 import { babeld } from "./routing/systems/babeld.ts";
 import { ospfWithBfd } from "./routing/systems/frr.ts";
@@ -92,13 +93,12 @@ async function once(lab: Lab, system: RunningSystem, fault: Fault, run: number):
   return result;
 }
 
-/** Without the standing peering: what reaches the other side went by the system's own choice. */
 async function inFreshLab<T>(
   system: RoutingSystem,
   body: (lab: Lab, running: RunningSystem) => Promise<T>,
 ): Promise<T> {
   return withLab({ topology: TOPOLOGY }, async (lab) => {
-    await Promise.all(NODES.map((at) => lab.setDevice(regionName(at), "up0", "down")));
+    await withoutPeering(lab);
     return body(lab, await system.start(lab));
   });
 }

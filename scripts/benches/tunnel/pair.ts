@@ -2,13 +2,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../../agent/model/errors.ts";
 import { monotonicMillis } from "../../../agent/model/time.ts";
-import { hostAddress, LAN_DEVICE, PEERING_DEVICE } from "../../../lab/addressing.ts";
+import { hostAddress, LAN_DEVICE } from "../../../lab/addressing.ts";
 import { type Lab, withLab } from "../../../lab/lab.ts";
 import { hostOf } from "../../../lab/place.ts";
 import { uniformTopology } from "../../../lab/topology.ts";
 import { agree, applyEverywhere, bothWays, type TestLink } from "../../../test/meshd/helpers/meshes.ts";
 import { handAddress, handDevice, tunnelsByHand } from "../mesh/by-hand.ts";
 import { LabMesh } from "../mesh/lab-mesh.ts";
+import { withoutPeering } from "../mesh/without-peering.ts";
 
 export const PROBE_MILLIS = 100;
 const HAND_LINKS = [{ a: 1, b: 2 }];
@@ -28,11 +29,6 @@ export async function withPair<T>(rttMillis: number, body: (pair: Pair) => Promi
     const mesh = await LabMesh.start(lab, PROBE_MILLIS);
     return body({ lab, mesh, addresses: { ours: hostAddress(2).ipv4, byHand: byHandHost(2) } });
   });
-}
-
-/** What reaches the other side went over a tunnel. */
-export async function withoutPeering(lab: Lab): Promise<void> {
-  await Promise.all(lab.topology.regions.map(({ name }) => lab.setDevice(name, PEERING_DEVICE, "down")));
 }
 
 export async function agreeLease(mesh: LabMesh, rateMbps: number, name: string): Promise<TestLink> {

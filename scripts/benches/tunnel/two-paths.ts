@@ -7,8 +7,9 @@ import { uniformTopology } from "../../../lab/topology.ts";
 import { until } from "../../../test/meshd/helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type TestLink } from "../../../test/meshd/helpers/meshes.ts";
 import { LabMesh } from "../mesh/lab-mesh.ts";
+import { withoutPeering } from "../mesh/without-peering.ts";
 import type { Figure } from "./figure.ts";
-import { flows, PROBE_MILLIS, withoutPeering } from "./pair.ts";
+import { flows, PROBE_MILLIS } from "./pair.ts";
 import { serve, tcpGoodput } from "./tools.ts";
 
 const ALL = [1, 2, 3, 4];
