@@ -78,7 +78,7 @@ interface Leaf {
 function leafLines(device: string, id: string, parent: string, leaf: Leaf): readonly string[] {
   const queueBytes = Math.max(LEAST_QUEUE_BYTES, Math.round((leaf.ceil * leaf.millis) / 8));
   return [
-    classLine(device, id, parent, leaf, `quantum 3000 prio ${leaf.prio}`),
+    classLine(device, id, parent, leaf, ` prio ${leaf.prio}`),
     `qdisc replace dev ${device} parent ${id} bfifo limit ${queueBytes}`,
   ];
 }
@@ -86,5 +86,5 @@ function leafLines(device: string, id: string, parent: string, leaf: Leaf): read
 function classLine(device: string, id: string, parent: string, rate: Pick<Leaf, "kbit" | "ceil">, more = ""): string {
   // A burst of 2 ms at the rate lets the timer be late without losing rate; two packets at least.
   const burst = (kbit: number): number => Math.max(3_200, Math.round((kbit * 2) / 8));
-  return `class replace dev ${device} parent ${parent} classid ${id} htb rate ${rate.kbit}kbit ceil ${rate.ceil}kbit burst ${burst(rate.kbit)} cburst ${burst(rate.ceil)} ${more}`.trimEnd();
+  return `class replace dev ${device} parent ${parent} classid ${id} htb rate ${rate.kbit}kbit ceil ${rate.ceil}kbit burst ${burst(rate.kbit)} cburst ${burst(rate.ceil)} quantum 3000${more}`;
 }

@@ -80,7 +80,9 @@ describe("shortest paths", () => {
           other.addEdge(a, b, { costMicros });
           edges.push({ tag: "", a: region(a), b: region(b), costMicros, kbps: 1 + (costMicros % 977) });
         }
-        const costs = new Map(edges.flatMap((e) => [[`${e.a}-${e.b}`, e] as const, [`${e.b}-${e.a}`, e] as const]));
+        const costs = new Map<string, GraphEdge>(
+          edges.flatMap((e) => [[`${e.a}-${e.b}`, e] as const, [`${e.b}-${e.a}`, e] as const]),
+        );
         const tree = new Graph(edges).shortestPaths(region(1), () => true);
         for (let to = 2; to <= 200; to++) {
           const path = dijkstra.bidirectional(other, 1, to, "costMicros") as string[] | null;
