@@ -18,6 +18,12 @@ export interface HandLink {
   readonly b: number;
 }
 
+/**
+ * With IPv6 both ends have something to say the moment they are up, and two WireGuard handshakes that begin together
+ * spoil one another for 5 s: who wants the first packet soon does without.
+ */
+export type Families = "ipv4" | "ipv4 and ipv6";
+
 /** Interface at one end of a link made by hand: named by the region at the other end. */
 export const handDevice = (peer: number): string => `t${peer}`;
 
@@ -29,26 +35,43 @@ export function handAddress(links: readonly HandLink[], at: number, peer: number
 }
 
 /** Makes all tunnels; each end has an interface that is up, with addresses and without routes. */
-export async function tunnelsByHand(lab: Lab, links: readonly HandLink[]): Promise<void> {
-  await Promise.all(links.map((link) => tunnelByHand(lab, links, link)));
+export async function tunnelsByHand(lab: Lab, links: readonly HandLink[], families: Families): Promise<void> {
+  await Promise.all(links.map((link) => tunnelByHand(lab, links, link, families)));
 }
 
-export async function tunnelByHand(lab: Lab, links: readonly HandLink[], { a, b }: HandLink): Promise<void> {
+async function tunnelByHand(
+  lab: Lab,
+  links: readonly HandLink[],
+  { a, b }: HandLink,
+  families: Families,
+): Promise<void> {
   const keys = [keyPair(), keyPair()] as const;
   const number = links.findIndex((link) => link.a === a && link.b === b);
-  const end = (at: number, peer: number, own: KeyPair, other: KeyPair) =>
-    bringUp(lab, links, at, peer, number, own, other);
+  const endpoint = (region: number) => `${fabricAddress(FABRIC, region).ipv4}:${FIRST_PORT + number}`;
+  const end = (at: number, peer: number, own: KeyPair, other: KeyPair) => {
+    const config = [
+      "[Interface]",
+      `PrivateKey = ${own.private}`,
+      `ListenPort = ${FIRST_PORT + number}`,
+      "[Peer]",
+      `PublicKey = ${other.public}`,
+      "AllowedIPs = 0.0.0.0/0, ::/0",
+      `Endpoint = ${endpoint(peer)}`,
+    ];
+    return bringUp(lab, { at, device: handDevice(peer), config, lines: handLines(links, at, peer, families) });
+  };
   await Promise.all([end(a, b, keys[0], keys[1]), end(b, a, keys[1], keys[0])]);
 }
 
 /** What the kernel forgets when the interface goes down comes back with these lines. */
-export function handLines(links: readonly HandLink[], at: number, peer: number): readonly string[] {
+export function handLines(links: readonly HandLink[], at: number, peer: number, families: Families): readonly string[] {
   const device = handDevice(peer);
   return [
-    `link set ${device} addrgenmode none mtu ${MTU}`,
+    // Less than 1280, and the kernel speaks no IPv6 on it.
+    `link set ${device} addrgenmode none mtu ${families === "ipv4" ? 1279 : MTU}`,
     `address replace ${handAddress(links, at, peer)}/30 dev ${device}`,
     `link set ${device} up`,
-    `address replace fe80::${at}:${peer}/64 dev ${device} nodad`,
+    ...(families === "ipv4" ? [] : [`address replace fe80::${at}:${peer}/64 dev ${device} nodad`]),
   ];
 }
 
@@ -57,32 +80,20 @@ interface KeyPair {
   readonly public: string;
 }
 
-async function bringUp(
-  lab: Lab,
-  links: readonly HandLink[],
-  at: number,
-  peer: number,
-  number: number,
-  own: KeyPair,
-  other: KeyPair,
-): Promise<void> {
+interface HandEnd {
+  readonly at: number;
+  readonly device: string;
+  readonly config: readonly string[];
+  readonly lines: readonly string[];
+}
+
+async function bringUp(lab: Lab, { at, device, config, lines }: HandEnd): Promise<void> {
   const region = lab.topology.regions[at - 1]!.name;
-  const device = handDevice(peer);
   await makeDevice(lab, region, device);
   const file = `${lab.dir.path}/${region}-${device}.conf`;
-  const endpoint = `${fabricAddress(FABRIC, peer).ipv4}:${FIRST_PORT + number}`;
-  const config = [
-    "[Interface]",
-    `PrivateKey = ${own.private}`,
-    `ListenPort = ${FIRST_PORT + number}`,
-    "[Peer]",
-    `PublicKey = ${other.public}`,
-    "AllowedIPs = 0.0.0.0/0, ::/0",
-    `Endpoint = ${endpoint}`,
-  ];
   await writeFile(file, `${config.join("\n")}\n`, { mode: 0o600 });
   await lab.exec(region, ["wg", "setconf", device, file]);
-  await lab.exec(region, ["ip", "-batch", "-"], { input: `${handLines(links, at, peer).join("\n")}\n` });
+  await lab.exec(region, ["ip", "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }
 
 /** The kernel's WireGuard where it has one, else a process of wireguard-go, as meshd decides it too. */

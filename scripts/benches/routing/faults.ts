@@ -107,7 +107,7 @@ export const FAULTS: readonly Fault[] = [
     goal: [1_000, 2_000],
     scenarios: LINK_SCENARIOS,
     watchMillis: 12_000,
-    loadMbps: 3,
+    loadMbps: 4,
     apply: ({ lab, scenario }) => lab.limit(...firstLink(scenario), PAIR_MBPS / 10),
   },
   {

@@ -18,6 +18,7 @@ const LOOK_MILLIS = 150;
 /** A detour is at least one link longer. */
 const SAME_PATH_MILLIS = ONE_WAY_MILLIS / 2;
 const STREAM_PORT = 7000;
+const LOAD_FLOWS = 8;
 
 export async function measure(scene: Scene, fault: Fault): Promise<Run> {
   const { lab, scenario } = scene;
@@ -95,7 +96,9 @@ async function startLoad(lab: Lab, { from, to }: Scenario, mbps: number): Promis
   const server = lab.spawnIn(hostOf(regionName(to)), ["iperf3", "--server", "--forceflush"]);
   await server.line(/listening/i);
   const address = hostAddress(to).ipv4;
-  const args = ["--client", address, "--udp", "--length", "1200", "--bandwidth", `${mbps}M`, "--time", "600"];
+  // Several flows, because ours spreads them by their hash over what leads there.
+  const each = ["--parallel", String(LOAD_FLOWS), "--bandwidth", `${(mbps * 1000) / LOAD_FLOWS}K`];
+  const args = ["--client", address, "--udp", "--length", "1200", ...each, "--time", "600"];
   const client = lab.spawnIn(hostOf(regionName(from)), ["iperf3", "--forceflush", ...args]);
   await client.line(/connected/);
   return [client, server];

@@ -51,7 +51,7 @@ async function handFirst({ lab }: Pair): Promise<number> {
   const links = [{ a: 1, b: 2 }];
   const [router1 = "", router2 = ""] = lab.topology.regions.map(({ name }) => name);
   const beganAt = nowMillis();
-  await tunnelsByHand(lab, links);
+  await tunnelsByHand(lab, links, "ipv4");
   await flows(lab, router1, handAddress(links, 2, 1));
   const took = nowMillis() - beganAt;
   await lines(lab, router1, [`link del ${handDevice(2)}`]);

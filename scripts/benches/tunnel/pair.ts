@@ -47,7 +47,7 @@ const byHandHost = (index: number): string => `172.16.${index}.10`;
 
 /** The hosts get second addresses, and the routers plain routes: the primary table, no steering, no shaper. */
 export async function makeByHand({ lab }: Pair): Promise<void> {
-  await tunnelsByHand(lab, HAND_LINKS);
+  await tunnelsByHand(lab, HAND_LINKS, "ipv4 and ipv6");
   for (const [at, peer] of [
     [1, 2],
     [2, 1],
