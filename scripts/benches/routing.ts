@@ -58,9 +58,12 @@ async function measureSystem(system: RoutingSystem): Promise<Measured> {
   const found: Record<string, Run[]> = {};
   const unsettled: Record<string, number> = {};
   const { idle, orderly } = await inFreshLab(system, async (lab, running) => {
-    await settledOnce(lab);
-    const cost = await idleCost(running, IDLE_MILLIS);
-    return { idle: cost, orderly: running.orderly ? await orderlyEnds(lab, running.orderly) : null };
+    const cost = await unlessUnsettled(async () => {
+      await settledOnce(lab);
+      return idleCost(running, IDLE_MILLIS);
+    });
+    const ends = running.orderly;
+    return { idle: cost, orderly: ends ? await unlessUnsettled(() => orderlyEnds(lab, ends)) : null };
   });
   for (const fault of faults) {
     found[fault.name] = [];
@@ -68,12 +71,9 @@ async function measureSystem(system: RoutingSystem): Promise<Measured> {
     for (let done = 0; done < runs; done += perLab) {
       await inFreshLab(system, async (lab, running) => {
         for (let run = done; run < done + perLab; run++) {
-          try {
-            found[fault.name]!.push(await once(lab, running, fault, run));
-          } catch (error) {
-            if (!(error instanceof EphemeshError) || error.code !== "BENCH_NOT_SETTLED") throw error;
-            unsettled[fault.name] = (unsettled[fault.name] ?? 0) + 1;
-          }
+          const result = await unlessUnsettled(() => once(lab, running, fault, run));
+          if (result) found[fault.name]!.push(result);
+          else unsettled[fault.name] = (unsettled[fault.name] ?? 0) + 1;
         }
       });
     }
@@ -81,6 +81,16 @@ async function measureSystem(system: RoutingSystem): Promise<Measured> {
     else console.error(`${system.name}: ${fault.title}: ${cell(summarise(found[fault.name]!, fault.measure))}`);
   }
   return { system: system.name, about: system.about, idle, orderly, faults: found, unsettled };
+}
+
+/** Null where traffic never came to its shortest path: that run measures nothing, and the report says so. */
+async function unlessUnsettled<T>(body: () => Promise<T>): Promise<T | null> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof EphemeshError && error.code === "BENCH_NOT_SETTLED") return null;
+    throw error;
+  }
 }
 
 async function once(lab: Lab, system: RunningSystem, fault: Fault, run: number): Promise<Run> {

@@ -68,7 +68,7 @@ export function handLines(links: readonly HandLink[], at: number, peer: number, 
   const device = handDevice(peer);
   return [
     // Less than 1280, and the kernel speaks no IPv6 on it.
-    `link set ${device} addrgenmode none mtu ${families === "ipv4" ? 1279 : MTU}`,
+    `link set ${device} ${families === "ipv4" ? "mtu 1279" : `addrgenmode none mtu ${MTU}`}`,
     `address replace ${handAddress(links, at, peer)}/30 dev ${device}`,
     `link set ${device} up`,
     ...(families === "ipv4" ? [] : [`address replace fe80::${at}:${peer}/64 dev ${device} nodad`]),
