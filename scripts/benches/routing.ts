@@ -1,7 +1,7 @@
 /**
  * Failover and calm, side by side: ours, babeld, FRR's OSPF with BFD, on the same lab with the same faults and the same
  * stream of probes (ROUTING.md, section 8). Each system gets a fresh lab per kind of fault. What runs without being asked
- * for takes a quarter of an hour: three systems, four runs of each fault.
+ * for takes a quarter of an hour: three systems, three runs of each fault.
  *   scripts/bench routing [--json FILE] [--runs N] [--systems ours,babeld-0.2,…] [--faults cut,down,…] [--verbose]
  */
 import { writeFileSync } from "node:fs";
@@ -38,7 +38,7 @@ interface Measured {
 const { values: options } = parseArgs({
   options: {
     json: { type: "string" },
-    runs: { type: "string", default: "4" },
+    runs: { type: "string", default: "3" },
     systems: { type: "string", default: "babeld-0.2,ospf-50,ours" },
     faults: { type: "string", default: FAULTS.map(({ name }) => name).join(",") },
     verbose: { type: "boolean", default: false },

@@ -18,8 +18,9 @@ describe("benches: what single runs say together", () => {
     assert.equal(cell(summary), "150 (240)");
   });
 
-  it("of an even number the worse of the two in the middle counts", () => {
-    assert.equal(summarise([run(100), run(200)], "recovery")?.medianMillis, 200);
+  it("of an even number the mean of the two in the middle counts, and never counts as never", () => {
+    assert.equal(cell(summarise([run(100), run(200)], "recovery")), "150 (200)");
+    assert.equal(cell(summarise([run(100), run(null)], "recovery")), "never (never)");
   });
 
   it("a run that did not recover is the worst, and the median when it is most of them", () => {

@@ -43,9 +43,10 @@ export function cell(summary: Summary | null): string {
   return `${word(summary.medianMillis)} (${word(summary.worstMillis)})`;
 }
 
-/** The upper of the two in the middle: a median that flatters nobody. */
+/** Of an even number the mean of the two in the middle; one that never ended makes that never as well. */
 export function median(sorted: readonly number[]): number {
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (sorted[sorted.length / 2 - 1]! + upper) / 2;
 }
 
 /**
