@@ -34,7 +34,12 @@ const WELL_SHARE = 0.98;
 const WELL_EXTRA_MILLIS = 80;
 const WELL_WINDOW_MILLIS = 1000;
 
-export function interruption(record: StreamRecord, faultAtMillis: number): Interruption {
+/** @param wellExtraMillis how much later than before the fault a packet may come and still be good. */
+export function interruption(
+  record: StreamRecord,
+  faultAtMillis: number,
+  wellExtraMillis = WELL_EXTRA_MILLIS,
+): Interruption {
   const before = record.arrivals.filter((arrival) => arrival.receivedMillis < faultAtMillis);
   const baseDelayMillis = median(before.map((arrival) => arrival.receivedMillis - arrival.sentMillis));
   const delays = new Map(
@@ -42,7 +47,7 @@ export function interruption(record: StreamRecord, faultAtMillis: number): Inter
   );
   const sendTime = (sequence: number) => record.startMillis + sequence * record.intervalMillis;
   const arrivedWell = (sequence: number) =>
-    (delays.get(sequence) ?? Number.POSITIVE_INFINITY) <= baseDelayMillis + WELL_EXTRA_MILLIS;
+    (delays.get(sequence) ?? Number.POSITIVE_INFINITY) <= baseDelayMillis + wellExtraMillis;
 
   const first = Math.max(0, Math.ceil((faultAtMillis - record.startMillis) / record.intervalMillis));
   const after = Array.from({ length: Math.max(0, record.sent - first) }, (_, offset) => arrivedWell(first + offset));

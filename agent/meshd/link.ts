@@ -5,7 +5,7 @@ import { Epochs } from "./counters/epochs.ts";
 import { deviceName, linkLocalAddress } from "./marks.ts";
 import { LinkHealth } from "./probe/health.ts";
 import type { LinkSocket } from "./probe/socket.ts";
-import type { LsaLink } from "./routing/lsa.ts";
+import { ATTRIBUTE, type LsaLink } from "./routing/lsa.ts";
 
 /** Routes leave this long before the lease does, the interface this long after it: nothing in flight is lost. */
 export const ROUTES_LEAVE_MILLIS = 2_000;
@@ -94,6 +94,9 @@ export class Link {
       rttMicros: Math.max(1, rttMicros),
       jitterMicros: health.jitterMicros ?? 0,
       lossPpm: Math.min(999_999, health.lossReversePpm ?? 0),
+      observedKbps: 0,
+      // Every tunnel has a preshared key out of an ML-KEM exchange.
+      attributes: ATTRIBUTE.postQuantum,
       shares: spec.shares
         .map(({ buyer, rateMbps }) => ({ buyer, kbps: rateMbps * 1000 }))
         .sort((a, b) => a.buyer - b.buyer),

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { LinkId, RegionId } from "../model/ids.ts";
+import { TRAFFIC_CLASSES, type TrafficClass } from "../model/traffic-class.ts";
 
 /** Of our rules, routes and next-hop objects. */
 export const PROTOCOL = 69;
@@ -16,9 +17,10 @@ export const PROBE_PORT = 7359;
 export const CONTROL_PORT = 7357;
 
 /**
- * A firewall mark of ours: `65` · kind (4 bits) · slot (12 bits) · class (2 bits) · bucket (6 bits). Routing tables are
- * named by the same number. A slot stands for one buyer in one mesh; outer packets carry their underlay's place in the
- * configuration instead. The buckets are for several paths at once.
+ * A firewall mark of ours: `65` · kind (4 bits) · slot (12 bits) · class (2 bits) · bucket (6 bits). A slot stands for
+ * one buyer in one mesh; outer packets carry their underlay's place in the configuration instead. A flow's bucket is
+ * the hash of its five-tuple. Routing tables are named by the same number: one per slot, class and plane, where a plane
+ * is a run of buckets that turn together.
  */
 export const MARK_OURS = 0x65000000;
 export const MARK_OURS_MASK = 0xff000000;
@@ -26,28 +28,34 @@ const KIND_DELIVER = 0x00e00000;
 const KIND_OUTER = 0x00f00000;
 export const KIND_MASK = 0xfff00000;
 export const MARK_OUTER = MARK_OURS | KIND_OUTER;
+export const CLASS_MASK = 0x000000c0;
 /** All but the bucket. */
-export const TABLE_MASK = 0xffffffc0;
-export const MAX_SLOTS = 4096;
+export const LESS_BUCKET_MASK = 0xffffffc0;
+export const BUCKETS = 64;
+export const MAX_SLOTS = 1024;
 
-/** Classes of traffic in the order of their precedence. */
-export const CLASSES = ["critical", "interactive", "bulk"] as const;
-/** What all traffic travels as until packets are sorted by DSCP and policy. */
-export const UNSORTED_CLASS = "interactive";
-export type TrafficClass = (typeof CLASSES)[number];
+/** A class of one plane has one next hop at a time; bulk has as many shares as planes. */
+export const PLANES: Readonly<Record<TrafficClass, number>> = { critical: 1, interactive: 1, bulk: 8 };
+
+/** Before its packets are sorted into classes, a pair's mark says bulk, which asks for nothing. */
+export const UNSORTED_CLASS = "bulk";
 
 export const steerMark = (slot: number, trafficClass: TrafficClass): number =>
-  MARK_OURS | (slot << 8) | (CLASSES.indexOf(trafficClass) << 6);
+  MARK_OURS | (slot << 8) | (TRAFFIC_CLASSES.indexOf(trafficClass) << 6);
+/** The table of one plane, and which bits of a mark choose it. */
+export const planeTable = (slot: number, trafficClass: TrafficClass, plane: number): number =>
+  steerMark(slot, trafficClass) | (plane * (BUCKETS / PLANES[trafficClass]));
+export const planeMask = (trafficClass: TrafficClass): number => 0xffffffff - (BUCKETS / PLANES[trafficClass] - 1);
 /** For authorised packets that have arrived where they belong: no rule picks them up, `main` delivers them. */
 export const deliverMark = (slot: number): number => MARK_OURS | KIND_DELIVER | (slot << 8);
 export const outerMark = (underlay: number): number => MARK_OUTER | (underlay << 8);
 
-/** Within one mesh's slot and class, one object per destination. */
+/** Slot (10 bits) · way, that is class and plane (4 bits) · destination (10 bits). */
 const NEXT_HOP_FIRST = 0x45000000;
 export const NEXT_HOP_LAST = 0x45ffffff;
 export const isOurNextHopId = (id: number): boolean => id >= NEXT_HOP_FIRST && id <= NEXT_HOP_LAST;
-export const nextHopId = (slot: number, trafficClass: TrafficClass, destination: number): number =>
-  NEXT_HOP_FIRST + ((slot << 12) | (CLASSES.indexOf(trafficClass) << 10) | destination);
+export const nextHopId = (slot: number, trafficClass: TrafficClass, plane: number, destination: number): number =>
+  NEXT_HOP_FIRST + ((slot << 14) | ((TRAFFIC_CLASSES.indexOf(trafficClass) + plane) << 10) | destination);
 
 /**
  * Our block of rules. Unmarked packets jump over it and go on with whatever rules the operator has behind it, so that

@@ -2,10 +2,11 @@
 import type { KeyObject } from "node:crypto";
 import type { RegionId } from "../model/ids.ts";
 import type { Measurements, MeshSpec } from "../model/meshd-messages.ts";
+import { monotonicMillis } from "../model/time.ts";
+import { TRAFFIC_CLASSES } from "../model/traffic-class.ts";
 import type { Link } from "./link.ts";
-import { UNSORTED_CLASS } from "./marks.ts";
 import { type Effect, RoutingCore } from "./routing/core.ts";
-import { routingPublicKey } from "./routing/lsa.ts";
+import { ATTRIBUTE, routingPublicKey } from "./routing/lsa.ts";
 import type { Demand, Route, RouteChange } from "./routing/routes.ts";
 import { encodeAcknowledgement, encodeAdvertisement, type RoutingPacket } from "./routing/wire.ts";
 import type { MeshRoutes } from "./steering/wanted.ts";
@@ -27,6 +28,7 @@ export class MeshInstance {
   #spec: MeshSpec;
   #links: readonly Link[] = [];
   #changes: LoggedChange[] = [];
+  #settling = false;
 
   constructor(
     spec: MeshSpec,
@@ -46,8 +48,9 @@ export class MeshInstance {
   get changes(): readonly LoggedChange[] {
     return this.#changes;
   }
-  get routes(): readonly Route[] {
-    return this.#core.routes;
+  get routes(): Measurements["meshes"][number]["routes"] {
+    const peers = new Map(this.#links.map((link) => [link.tag, link.spec.peer]));
+    return this.#core.routes.map((route) => describeRoute(route, peers));
   }
   get refused(): ReadonlyMap<string, number> {
     return this.#core.refused;
@@ -74,9 +77,14 @@ export class MeshInstance {
     this.#perform(this.#core.tick(nowMillis), nowMillis);
   }
 
-  /** Tells the others to turn elsewhere; what comes nevertheless is still carried. */
+  /** Tells the others to lead no path through here; what comes nevertheless is still carried. */
   retire(nowMillis: number): void {
     this.#perform(this.#core.retire(nowMillis), nowMillis);
+  }
+
+  /** The last word before the end. */
+  withdraw(nowMillis: number): void {
+    this.#perform(this.#core.withdraw(nowMillis), nowMillis);
   }
 
   receive(link: Link, packet: RoutingPacket, nowMillis: number): void {
@@ -95,7 +103,12 @@ export class MeshInstance {
     const byTag = new Map(this.#links.map((link) => [link.tag, link.spec.linkId]));
     return {
       spec: this.#spec,
-      routes: this.#core.routes.map((route) => ({ ...route, link: (route.tag && byTag.get(route.tag)) || null })),
+      routes: this.#core.routes.map(({ buyer, trafficClass, destination, planes }) => ({
+        buyer,
+        trafficClass,
+        destination,
+        planes: planes.map((tag) => byTag.get(tag) ?? null),
+      })),
     };
   }
 
@@ -109,7 +122,7 @@ export class MeshInstance {
           this.#linkOf(effect.tag)?.socket?.send(encodeAcknowledgement(this.#spec.meshId, effect.known));
           break;
         case "routes":
-          if (effect.changes.length > 0) this.#events.onRoutes(this);
+          this.#events.onRoutes(this);
           for (const change of effect.changes) this.note(describe(change), change.route.reason, nowMillis);
           break;
         case "incarnation":
@@ -120,6 +133,18 @@ export class MeshInstance {
           break;
       }
     }
+    this.#settleSoon();
+  }
+
+  /** After what this turn of the event loop still brings: many advertisements cost one computation. */
+  #settleSoon(): void {
+    if (this.#settling || !this.#core.isStale) return;
+    this.#settling = true;
+    setImmediate(() => {
+      this.#settling = false;
+      const nowMillis = monotonicMillis();
+      this.#perform(this.#core.settle(nowMillis), nowMillis);
+    });
   }
 
   #linkOf(tag: string): Link | undefined {
@@ -127,15 +152,36 @@ export class MeshInstance {
   }
 }
 
-function describe({ route, previousTag }: RouteChange): string {
-  const to = `traffic of ${route.buyer} to ${route.destination}`;
-  if (route.tag === null) return `${to}: the mesh lets go of it`;
-  return `${to}: ${previousTag === null ? "" : "turned, "}by way of ${route.path.join(" → ")}`;
+function describe({ route, previous }: RouteChange): string {
+  const to = `${route.trafficClass} traffic of ${route.buyer} to ${route.destination}`;
+  if (route.planes.length === 0) return `${to}: the mesh lets go of it`;
+  return `${to}: ${previous.length === 0 ? "" : "turned, "}by way of ${route.path.join(" → ")}`;
+}
+
+function describeRoute(
+  { destination, buyer, trafficClass, path, planes, costMicros, backup, reason }: Route,
+  peers: ReadonlyMap<string, RegionId>,
+): Measurements["meshes"][number]["routes"][number] {
+  const counts = Map.groupBy(
+    planes.flatMap((tag) => peers.get(tag) ?? []),
+    (peer) => peer,
+  );
+  return {
+    destination,
+    buyer,
+    trafficClass,
+    path: [...path],
+    costMicros,
+    nextHops: [...counts].map(([region, each]) => ({ region, planes: each.length })),
+    backup: (backup !== null && peers.get(backup)) || null,
+    reason,
+  };
 }
 
 /** What this node may have to send on: its own traffic, and that of buyers who pay it for transit. */
 export function demandsOf(spec: MeshSpec): readonly Demand[] {
   const mayCross = new Map(spec.transit.map(({ buyer, regions }) => [buyer, new Set(regions)]));
+  const required = new Map(spec.transit.map(({ buyer, require = [] }) => [buyer, attributesOf(require)]));
   const destinations = new Map<RegionId, Set<RegionId>>();
   for (const pair of spec.pairs) {
     if (pair.destinationRegion === spec.self) continue;
@@ -143,10 +189,17 @@ export function demandsOf(spec: MeshSpec): readonly Demand[] {
     const ofBuyer = destinations.get(pair.buyer) ?? new Set();
     destinations.set(pair.buyer, ofBuyer.add(pair.destinationRegion));
   }
-  return [...destinations].map(([buyer, to]) => ({
-    buyer,
-    trafficClass: UNSORTED_CLASS,
-    destinations: [...to].sort((a, b) => a - b),
-    mayCross: mayCross.get(buyer) ?? new Set<RegionId>(),
-  }));
+  return [...destinations].flatMap(([buyer, to]) =>
+    TRAFFIC_CLASSES.map((trafficClass) => ({
+      buyer,
+      trafficClass,
+      destinations: [...to].sort((a, b) => a - b),
+      mayCross: mayCross.get(buyer) ?? new Set<RegionId>(),
+      required: required.get(buyer) ?? 0,
+    })),
+  );
+}
+
+function attributesOf(names: readonly (keyof typeof ATTRIBUTE)[]): number {
+  return names.reduce((bits, name) => bits | ATTRIBUTE[name], 0);
 }

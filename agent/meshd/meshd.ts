@@ -151,6 +151,7 @@ export class Meshd {
     const nowMillis = monotonicMillis();
     for (const mesh of this.#meshes.values()) mesh.retire(nowMillis);
     if ([...this.#links.values()].some((link) => link.health.state === "up")) await delay(RETIRE_MILLIS);
+    for (const mesh of this.#meshes.values()) mesh.withdraw(monotonicMillis());
     if (this.#boundary) clearTimeout(this.#boundary);
     this.#retry.stop();
     this.#monitor.stop();

@@ -14,13 +14,7 @@ export function measurementsOf(meshd: Meshd): Measurements {
     meshes: [...meshd.meshes.values()].map((mesh) => ({
       meshId: mesh.spec.meshId,
       links: [...meshd.links.values()].filter((link) => link.meshId === mesh.spec.meshId).map(linkMeasurement),
-      routes: mesh.routes.map(({ destination, buyer, path, costMicros, reason }) => ({
-        destination,
-        buyer,
-        path: [...path],
-        costMicros,
-        reason,
-      })),
+      routes: mesh.routes,
       changes: [...mesh.changes],
     })),
   };

@@ -8,6 +8,7 @@
  */
 import { z } from "zod";
 import { hex32, linkId, meshId, regionId } from "./ids.ts";
+import { TRAFFIC_CLASSES } from "./traffic-class.ts";
 
 const key32 = z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64");
 const attempt = z.number().int().min(0).max(0xffff);
@@ -95,7 +96,14 @@ export const meshSpec = z.strictObject({
   links: z.array(linkSpec).max(512),
   pairs: z.array(meshPair).max(65_536),
   /** Regions where each buyer may pass: itself and the sellers of its leases. Every hop is paid for. */
-  transit: z.array(z.strictObject({ buyer: regionId, regions: z.array(regionId) })),
+  transit: z.array(
+    z.strictObject({
+      buyer: regionId,
+      regions: z.array(regionId),
+      /** What every link of a path must have; what the regions must have is decided by whom the list names. */
+      require: z.array(z.enum(["postQuantum"])).optional(),
+    }),
+  ),
   fallback: z.enum(["peering", "drop"]),
 });
 export type MeshSpec = z.infer<typeof meshSpec>;
@@ -121,9 +129,14 @@ export const linkMeasurement = z.strictObject({
 export const chosenRoute = z.strictObject({
   destination: regionId,
   buyer: regionId,
+  trafficClass: z.enum(TRAFFIC_CLASSES),
   /** Next hop and every region up to the destination, as this node computes it; empty: the peering carries the pair. */
   path: z.array(regionId),
   costMicros: z.number().int().nullable(),
+  /** How many of the class's planes each next hop carries; more than one next hop where bulk is spread. */
+  nextHops: z.array(z.strictObject({ region: regionId, planes: z.number().int().positive() })),
+  /** Where a single path turns the instant its link is lost. */
+  backup: regionId.nullable(),
   reason: z.string(),
 });
 export const routeChange = z.strictObject({ atMonotonicMillis: monotonicMillis, what: z.string(), reason: z.string() });

@@ -80,6 +80,13 @@ describe("what an event still has to buy", () => {
     assert.equal(lacking(mesh([first]), START + 100), null);
   });
 
+  it("everything in the order of the first auction too, however short the event", () => {
+    const short = { ...event(), durationSeconds: 35 };
+    const open = mesh([{ opened: TRIGGERED, mbps: [] }], { event: short });
+    const trading = { ...open, auctions: open.auctions.map((each) => ({ ...each, outcome: null })) };
+    assert.equal(lacking(trading, TRIGGERED + 5)?.mbps, 100);
+  });
+
   it("nothing where the market had less than was wanted, and nobody was lost", () => {
     assert.equal(lacking(mesh([{ ...first, mbps: [60] }]), START + 100), null);
   });

@@ -69,6 +69,13 @@ describe("lab/arrivals: what a stream says about a fault", () => {
     assert.equal(detour.recoveredMillis, 0);
   });
 
+  it("how late is too late may be said: a delay that grows by 55 ms one way is a fault where 35 ms are allowed", () => {
+    const slower = record((at) => (at >= 3000 && at < 3400 ? 55 : 0));
+    assert.equal(interruption(slower, 3000).recoveredMillis, 0);
+    assert.equal(interruption(slower, 3000, 35).recoveredMillis, 400);
+    assert.equal(interruption(slower, 3000, 35).badMillis, 400);
+  });
+
   it("a stream that never comes back has not recovered, and its gap ends nowhere", () => {
     const found = interruption(
       record((at) => (at >= 3000 ? "lost" : 0)),

@@ -13,7 +13,7 @@ describe("meshd: when the mesh has no path", function () {
       [1, 2].map((index) =>
         until(
           () => network.client(index).ask("measurements", {}),
-          ({ meshes }) => meshes[0]?.routes[0]?.path.length === length,
+          ({ meshes }) => meshes[0]?.routes.every((route) => route.path.length === length) === true,
           10_000,
         ),
       ),

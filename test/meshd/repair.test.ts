@@ -22,7 +22,8 @@ describe("meshd: others change what is ours, or send what they must not", functi
           () => network.client(index).ask("measurements", {}),
           ({ meshes }) =>
             meshes[0]?.links.every((link) => link.state === "up") === true &&
-            meshes[0].routes.every((route) => route.path.length === 1),
+            // What would save less than 1 ms is no reason to turn: of bulk the direct path is the best by far.
+            meshes[0].routes.every((route) => route.trafficClass !== "bulk" || route.path.length === 1),
           10_000,
         ),
       ),
@@ -56,7 +57,8 @@ describe("meshd: others change what is ours, or send what they must not", functi
     await inside(network.node(1).router, [`link del ${victim}`]);
     await until(
       () => network.client(1).ask("measurements", {}),
-      ({ meshes }) => meshes[0]?.routes.some((route) => route.destination === 2 && route.path.length === 2) === true,
+      ({ meshes }) =>
+        meshes[0]?.routes.filter((route) => route.destination === 2).every((route) => route.path.length === 2) === true,
     );
     await delay(300);
     const gap = stream.longestGapMillis(at);

@@ -1,7 +1,7 @@
 /**
- * Which link carries one flow (buyer, class, destination). Any neighbour strictly closer to the destination may be
- * used: under equal views no packet visits a node twice. Calm: what is lost or got much worse is left at once; what
- * would merely be better must be worth 15 % and 1 ms, and stay so for 1 s.
+ * Which link carries a flow that takes one path at a time. Any neighbour strictly closer to the destination may be used:
+ * under equal views no packet visits a node twice. Calm: what is lost or got much worse is left at once; what would
+ * merely be better must be worth 15 % and 1 ms, and stay so for 1 s.
  */
 import type { RegionId } from "../../model/ids.ts";
 
@@ -12,6 +12,10 @@ export interface Candidate {
   readonly costMicros: number;
   /** From the neighbour on. */
   readonly onwardMicros: number;
+  /** From the neighbour back to us. */
+  readonly backMicros: number;
+  /** Capacity of the narrowest link of this way. */
+  readonly kbps: number;
 }
 
 export interface Choice {
@@ -32,9 +36,9 @@ export interface Decision {
   readonly lookAgainMillis: number | null;
 }
 
-const HOLD_MILLIS = 1_000;
+export const HOLD_MILLIS = 1_000;
 /** One flight is at once; where everything around keeps getting worse and better, the next ones wait like the rest. */
-const CALM_AFTER_FLIGHT_MILLIS = 5_000;
+export const CALM_AFTER_FLIGHT_MILLIS = 5_000;
 const LEAST_GAIN_MICROS = 1_000;
 
 /** Worth a change: 15 % and 1 ms. */
@@ -60,19 +64,19 @@ export function decide(
   if (!current || !used) {
     const known = current && candidates.find((candidate) => candidate.tag === current.tag);
     const why = !current
-      ? `first path, ${cost(best.costMicros)}`
+      ? `first path, ${costText(best.costMicros)}`
       : known
-        ? `the link in use no longer leads downhill (${cost(known.onwardMicros)} from its far end, ${cost(ownCostMicros)} from here); this one costs ${cost(best.costMicros)}`
-        : `the link in use went away; this one costs ${cost(best.costMicros)}`;
+        ? `the link in use no longer leads downhill (${costText(known.onwardMicros)} from its far end, ${costText(ownCostMicros)} from here); this one costs ${costText(best.costMicros)}`
+        : `the link in use went away; this one costs ${costText(best.costMicros)}`;
     return taken(best, why, current?.fledAtMillis ?? null);
   }
   if (best.tag === used.tag || !isWorthIt(best.costMicros, used.costMicros)) {
     return { choice: { ...current, better: null }, reason: null, lookAgainMillis: null };
   }
-  const comparison = `${cost(best.costMicros)} instead of ${cost(used.costMicros)}`;
+  const comparison = `${costText(best.costMicros)} instead of ${costText(used.costMicros)}`;
   const isCalm = current.fledAtMillis === null || nowMillis - current.fledAtMillis >= CALM_AFTER_FLIGHT_MILLIS;
   if (isCalm && isWorthIt(current.costAtChoiceMicros, used.costMicros)) {
-    const why = `the path in use got worse (it was ${cost(current.costAtChoiceMicros)}): ${comparison}`;
+    const why = `the path in use got worse (it was ${costText(current.costAtChoiceMicros)}): ${comparison}`;
     return taken(best, why, nowMillis);
   }
   const since = current.better?.tag === best.tag ? current.better.sinceMillis : nowMillis;
@@ -100,8 +104,9 @@ function taken(best: Candidate, reason: string, fledAtMillis: number | null): De
   };
 }
 
-function isBefore(a: Candidate, b: Candidate): boolean {
+/** The cheaper one; of equals the lower tag, so that nobody wavers. */
+export function isBefore(a: Candidate, b: Candidate): boolean {
   return a.costMicros !== b.costMicros ? a.costMicros < b.costMicros : a.tag < b.tag;
 }
 
-const cost = (micros: number): string => `${(micros / 1000).toFixed(1)} ms`;
+export const costText = (micros: number): string => `${(micros / 1000).toFixed(1)} ms`;

@@ -3,7 +3,8 @@
  * no clock, so that a simulator drives many of these exactly as the real thing does.
  *
  * Effects are to be performed in the order in which they come: a repair that cannot loop is installed before anybody is
- * told; any other one only after the neighbours were told, on the links that the packets will take.
+ * told. Everything else waits for `settle`, which is called once what came together has been taken in: by then the
+ * neighbours were told, on the links that the packets will take, and what was heard has been passed on.
  */
 import type { KeyObject } from "node:crypto";
 import type { MeshId, RegionId } from "../../model/ids.ts";
@@ -18,6 +19,8 @@ export interface CoreOptions {
   readonly self: RegionId;
   readonly key: KeyObject;
   readonly incarnation: number;
+  /** Whether the bytes carry the signature of the key's owner; by default Ed25519. */
+  readonly verify?: (bytes: Buffer, key: KeyObject) => boolean;
 }
 
 export interface CoreSettings {
@@ -29,7 +32,7 @@ export interface CoreSettings {
 export type Effect =
   | { readonly kind: "send"; readonly tag: string; readonly ageMillis: number; readonly bytes: Buffer }
   | { readonly kind: "acknowledge"; readonly tag: string; readonly known: Acknowledgement }
-  | { readonly kind: "routes"; readonly routes: readonly Route[]; readonly changes: readonly RouteChange[] }
+  | { readonly kind: "routes"; readonly changes: readonly RouteChange[] }
   | { readonly kind: "incarnation"; readonly incarnation: number }
   /** Another process runs with our key, and ran before us. */
   | { readonly kind: "duplicate" };
@@ -55,6 +58,7 @@ export class RoutingCore {
   readonly #startedAt: number;
   #clashes: number[] = [];
   #lookAgainMillis: number | null = null;
+  #isStale = true;
 
   constructor(options: CoreOptions, nowMillis: number) {
     this.#options = options;
@@ -77,7 +81,8 @@ export class RoutingCore {
     this.#participants = settings.participants;
     this.#database.retain(new Set(settings.participants.keys()));
     this.#table.setDemands(settings.demands);
-    return this.#turn(nowMillis, true);
+    this.#isStale = true;
+    return this.#speak(nowMillis);
   }
 
   /** Our links that may be used this instant, with their figures; any other one is down. */
@@ -89,7 +94,24 @@ export class RoutingCore {
       if (!before.delete(link.tag)) this.#flooding.addLink(link.tag, this.#database.entries(), nowMillis);
     }
     for (const tag of before) this.#flooding.removeLink(tag);
-    return this.#turn(nowMillis, false);
+    if (before.size === 0) return this.#speak(nowMillis);
+    this.#isStale = true;
+    const changes = this.#table.repair(new Set(this.#links.keys()));
+    return [...this.#routesChanged(changes), ...this.#speak(nowMillis)];
+  }
+
+  /** Whether `settle` has something to do. */
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
+  /** Computes the routes from what is known now. */
+  settle(nowMillis: number): readonly Effect[] {
+    if (!this.#isStale) return [];
+    this.#isStale = false;
+    const { changes, lookAgainMillis } = this.#table.compute(this.#database, new Set(this.#links.keys()), nowMillis);
+    this.#lookAgainMillis = lookAgainMillis;
+    return this.#routesChanged(changes);
   }
 
   receive(tag: string, bytes: Buffer, ageMillis: number, nowMillis: number): readonly Effect[] {
@@ -109,15 +131,15 @@ export class RoutingCore {
     }
     // Checking a signature costs; and a neighbour that forges must not use up what an honest origin may say.
     if (!this.#mayStillCome(`link ${tag}`, LINK_RATE, nowMillis)) return this.#refuse("tooMany");
-    if (!verifyLsa(bytes, key)) return this.#refuse("badSignature");
+    if (!(this.#options.verify ?? verifyLsa)(bytes, key)) return this.#refuse("badSignature");
     if (!this.#mayStillCome(`origin ${lsa.origin}`, ORIGIN_RATE, nowMillis)) return this.#refuse("tooMany");
     const acknowledge: Effect = { kind: "acknowledge", tag, known: lsa };
     if (lsa.origin === this.#options.self) return [acknowledge, ...this.#heardOurself(lsa, nowMillis)];
     this.#database.store({ lsa, bytes }, Math.max(0, ageMillis), nowMillis);
     this.#flooding.acknowledged(tag, lsa, this.#database);
     this.#flooding.tellAll(lsa, tag, nowMillis);
-    // Forwarded before recomputation.
-    return [acknowledge, ...this.#flood(nowMillis), ...this.#turn(nowMillis, true)];
+    this.#isStale = true;
+    return [acknowledge, ...this.#flood(nowMillis)];
   }
 
   acknowledged(tag: string, known: Acknowledgement): void {
@@ -129,10 +151,13 @@ export class RoutingCore {
    * on its way.
    */
   retire(nowMillis: number): readonly Effect[] {
-    for (const signed of this.#origin.say([], nowMillis)) {
-      this.#database.store(signed, 0, nowMillis);
-      this.#flooding.tellAll(signed.lsa, null, nowMillis);
-    }
+    this.#origin.leave();
+    return this.#speak(nowMillis);
+  }
+
+  /** The last word: no link of ours is to be used, so that nobody needs to find out by silence. */
+  withdraw(nowMillis: number): readonly Effect[] {
+    this.#tell(this.#origin.say([], nowMillis), nowMillis);
     return this.#flood(nowMillis);
   }
 
@@ -140,7 +165,8 @@ export class RoutingCore {
   tick(nowMillis: number): readonly Effect[] {
     const died = this.#database.expire(nowMillis);
     const look = this.#lookAgainMillis !== null && nowMillis >= this.#lookAgainMillis;
-    return this.#turn(nowMillis, died.length > 0 || look);
+    if (died.length > 0 || look) this.#isStale = true;
+    return this.#speak(nowMillis);
   }
 
   #heardOurself(lsa: SignedLsa["lsa"], nowMillis: number): readonly Effect[] {
@@ -150,22 +176,26 @@ export class RoutingCore {
     const firstClash = this.#clashes[0] ?? nowMillis;
     const clashing = this.#clashes.length >= CLASHES && nowMillis - firstClash > 1_000;
     if (clashing && firstClash - this.#startedAt < CLASH_WINDOW_MILLIS) effects.push({ kind: "duplicate" });
-    return [...effects, ...this.#turn(nowMillis, true)];
+    return [...effects, ...this.#speak(nowMillis)];
   }
 
-  /** Says what has to be said, computes where something changed, and orders the two. */
-  #turn(nowMillis: number, changed: boolean): readonly Effect[] {
+  /** Says of our links what has to be said, and repeats what was not acknowledged. */
+  #speak(nowMillis: number): readonly Effect[] {
     const said = this.#origin.say([...this.#links.values()], nowMillis);
+    this.#tell(said, nowMillis);
+    return this.#flood(nowMillis);
+  }
+
+  #tell(said: readonly SignedLsa[], nowMillis: number): void {
     for (const signed of said) {
       this.#database.store(signed, 0, nowMillis);
       this.#flooding.tellAll(signed.lsa, null, nowMillis);
+      this.#isStale = true;
     }
-    if (said.length === 0 && !changed) return this.#flood(nowMillis);
-    const { changes, lookAgainMillis } = this.#table.compute(this.#database, new Set(this.#links.keys()), nowMillis);
-    this.#lookAgainMillis = lookAgainMillis;
-    const routes: readonly Effect[] = [{ kind: "routes", routes: this.#table.routes, changes }];
-    const flood = this.#flood(nowMillis);
-    return changes.every((change) => change.loopFree) ? [...routes, ...flood] : [...flood, ...routes];
+  }
+
+  #routesChanged(changes: readonly RouteChange[]): readonly Effect[] {
+    return changes.length === 0 ? [] : [{ kind: "routes", changes }];
   }
 
   #flood(nowMillis: number): readonly Effect[] {

@@ -2,7 +2,7 @@
  * The additive cost of one edge, in microseconds: the expected time for one unit of the class's traffic to get across,
  * with each loss costing a repetition. ROUTING.md, section 5. Monotone in each argument, saturating.
  */
-import type { TrafficClass } from "../marks.ts";
+import type { TrafficClass } from "../../model/traffic-class.ts";
 
 const CLASS_BITS: Readonly<Record<TrafficClass, number>> = { critical: 12_000, interactive: 96_000, bulk: 64_000_000 };
 /** Low enough that the sum over 1,000 edges stays an exact integer. */

@@ -3,10 +3,10 @@
  * those that died, so that a healed partition does not raise the dead.
  */
 import type { RegionId } from "../../model/ids.ts";
-import type { TrafficClass } from "../marks.ts";
+import type { TrafficClass } from "../../model/traffic-class.ts";
 import { type EdgeMetric, linkCostMicros } from "./cost.ts";
 import { isNewer, type Lsa, type LsaLink, type SignedLsa } from "./lsa.ts";
-import type { Edge, Graph } from "./shortest.ts";
+import { Graph } from "./shortest.ts";
 
 export const MAX_AGE_MILLIS = 90_000;
 export const REFRESH_MILLIS = 30_000;
@@ -26,6 +26,9 @@ export interface MeshEdge {
   /** Lost of what b sends to a, and of what a sends to b. */
   readonly lossAtAPpm: number;
   readonly lossAtBPpm: number;
+  /** What both ends say that it has. */
+  readonly attributes: number;
+  /** By buyer: the smaller of what both ends grant and saw. */
   readonly kbps: ReadonlyMap<RegionId, number>;
 }
 
@@ -34,6 +37,7 @@ export const entryKey = (lsa: Pick<Lsa, "origin" | "fragment">): string => `${ls
 export class Database {
   readonly #entries = new Map<string, Entry>();
   #edges: readonly MeshEdge[] | null = null;
+  readonly #graphs = new Map<string, Graph>();
 
   get(lsa: Pick<Lsa, "origin" | "fragment">): Entry | undefined {
     return this.#entries.get(entryKey(lsa));
@@ -52,7 +56,7 @@ export class Database {
       bornMillis: nowMillis - ageMillis,
       dead: ageMillis >= MAX_AGE_MILLIS,
     });
-    this.#edges = null;
+    this.#changed();
     return true;
   }
 
@@ -64,7 +68,7 @@ export class Database {
       this.#entries.set(key, { ...entry, dead: true });
       died.push(entry);
     }
-    if (died.length > 0) this.#edges = null;
+    if (died.length > 0) this.#changed();
     return died;
   }
 
@@ -73,7 +77,7 @@ export class Database {
     for (const [key, entry] of this.#entries) {
       if (!participants.has(entry.signed.lsa.origin)) this.#entries.delete(key);
     }
-    this.#edges = null;
+    this.#changed();
   }
 
   /** A link counts when both ends advertise it; its value is the worse of the two. */
@@ -97,6 +101,7 @@ export class Database {
           rttMicros: Math.max(link.rttMicros, other.link.rttMicros),
           lossAtAPpm: link.lossPpm,
           lossAtBPpm: other.link.lossPpm,
+          attributes: link.attributes & other.link.attributes,
           kbps: sharedRates(link, other.link),
         });
       }
@@ -105,38 +110,49 @@ export class Database {
     return edges;
   }
 
-  /** What one buyer's class of traffic may use, at its cost. */
-  graph(buyer: RegionId, trafficClass: TrafficClass): Graph {
-    const graph = new Map<RegionId, Edge[]>();
-    for (const edge of this.edges()) {
-      const capacityKbps = edge.kbps.get(buyer);
-      if (capacityKbps === undefined) continue;
-      const metric: EdgeMetric = {
-        rttMicros: edge.rttMicros,
-        lossForwardPpm: edge.lossAtAPpm,
-        lossReversePpm: edge.lossAtBPpm,
-        capacityKbps,
-      };
-      const costMicros = linkCostMicros(metric, trafficClass);
-      append(graph, edge.a, { tag: edge.tag, to: edge.b, costMicros });
-      append(graph, edge.b, { tag: edge.tag, to: edge.a, costMicros });
-    }
+  /** What one buyer's class of traffic may use, at its cost: links that lack what is required are not there. */
+  graph(buyer: RegionId, trafficClass: TrafficClass, required: number): Graph {
+    const key = `${buyer}/${trafficClass}/${required}`;
+    const known = this.#graphs.get(key);
+    if (known) return known;
+    const graph = new Graph(
+      this.edges().flatMap((edge) => {
+        const kbps = edge.kbps.get(buyer);
+        if (kbps === undefined || (edge.attributes & required) !== required) return [];
+        const metric: EdgeMetric = {
+          rttMicros: edge.rttMicros,
+          lossForwardPpm: edge.lossAtAPpm,
+          lossReversePpm: edge.lossAtBPpm,
+          capacityKbps: kbps,
+        };
+        const { tag, a, b } = edge;
+        return [{ tag, a, b, kbps, costMicros: linkCostMicros(metric, trafficClass) }];
+      }),
+    );
+    this.#graphs.set(key, graph);
     return graph;
   }
+
+  /** Regions that said *no transit*. */
+  leaving(): ReadonlySet<RegionId> {
+    const leaving = [...this.#entries.values()].filter(({ signed, dead }) => signed.lsa.noTransit && !dead);
+    return new Set(leaving.map(({ signed }) => signed.lsa.origin));
+  }
+
+  #changed(): void {
+    this.#edges = null;
+    this.#graphs.clear();
+  }
 }
+
+const seenKbps = (link: LsaLink): number => (link.observedKbps === 0 ? Number.POSITIVE_INFINITY : link.observedKbps);
 
 function sharedRates(a: LsaLink, b: LsaLink): ReadonlyMap<RegionId, number> {
   const ofA = new Map(a.shares.map((share) => [share.buyer, share.kbps]));
   return new Map(
     b.shares.flatMap(({ buyer, kbps }) => {
       const other = ofA.get(buyer);
-      return other === undefined ? [] : [[buyer, Math.min(kbps, other)] as const];
+      return other === undefined ? [] : [[buyer, Math.min(kbps, other, seenKbps(a), seenKbps(b))] as const];
     }),
   );
-}
-
-function append(graph: Map<RegionId, Edge[]>, from: RegionId, edge: Edge): void {
-  const edges = graph.get(from);
-  if (edges) edges.push(edge);
-  else graph.set(from, [edge]);
 }

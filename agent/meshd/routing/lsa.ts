@@ -18,9 +18,17 @@ export interface LsaLink {
   readonly jitterMicros: number;
   /** What the origin loses of the peer's probes. */
   readonly lossPpm: number;
-  /** Who may send over the link, and how much. */
+  /** What the link was seen to carry when more was sent; 0: never less than its shares. */
+  readonly observedKbps: number;
+  /** Bits of ATTRIBUTE: what a class of traffic may require of a link. */
+  readonly attributes: number;
+  /** Who may send over the link, and how much: the ceiling. */
   readonly shares: readonly LsaShare[];
 }
+
+/** Constraints, never weights (ROUTING.md, section 3). */
+export const ATTRIBUTE = { postQuantum: 1 } as const;
+const ALL_ATTRIBUTES = ATTRIBUTE.postQuantum;
 
 export interface Lsa {
   readonly meshId: MeshId;
@@ -29,6 +37,8 @@ export interface Lsa {
   readonly fragment: number;
   readonly incarnation: number;
   readonly sequence: number;
+  /** The origin is about to go: paths may begin and end at it, none leads through it. */
+  readonly noTransit: boolean;
   readonly links: readonly LsaLink[];
 }
 
@@ -42,7 +52,8 @@ export const MAX_LSA_BYTES = 1_200;
 export const MAX_FRAGMENTS = 64;
 const SIGNATURE_BYTES = 64;
 const HEADER_BYTES = 22;
-const LINK_BYTES = 25;
+const LINK_BYTES = 30;
+const NO_TRANSIT = 1;
 const SHARE_BYTES = 8;
 const DOMAIN = Buffer.from("ephemesh lsa 1\n");
 /** Nothing that is further away takes part in a mesh. */
@@ -86,7 +97,7 @@ export function decodeLsa(bytes: Buffer): Lsa | null {
   let at = HEADER_BYTES;
   for (let index = 0; index < count; index++) {
     if (at + LINK_BYTES > end) return null;
-    const shareCount = bytes.readUInt8(at + 24);
+    const shareCount = bytes.readUInt8(at + 29);
     if (at + LINK_BYTES + shareCount * SHARE_BYTES > end) return null;
     const link: LsaLink = {
       tag: bytes.toString("hex", at, at + 8),
@@ -94,6 +105,8 @@ export function decodeLsa(bytes: Buffer): Lsa | null {
       rttMicros: bytes.readUInt32BE(at + 12),
       jitterMicros: bytes.readUInt32BE(at + 16),
       lossPpm: bytes.readUInt32BE(at + 20),
+      observedKbps: bytes.readUInt32BE(at + 24),
+      attributes: bytes.readUInt8(at + 28),
       shares: Array.from({ length: shareCount }, (_, share) => ({
         buyer: bytes.readUInt32BE(at + LINK_BYTES + share * SHARE_BYTES) as RegionId,
         kbps: bytes.readUInt32BE(at + LINK_BYTES + share * SHARE_BYTES + 4),
@@ -105,14 +118,15 @@ export function decodeLsa(bytes: Buffer): Lsa | null {
   }
   const lsa: Lsa = {
     fragment: bytes.readUInt8(1),
-    // Bytes 2 and 3 are reserved.
+    noTransit: bytes.readUInt8(2) === NO_TRANSIT,
     meshId: bytes.readUInt32BE(4) as MeshId,
     origin: bytes.readUInt32BE(8) as RegionId,
     incarnation: bytes.readUInt32BE(12),
     sequence: bytes.readUInt32BE(16),
     links,
   };
-  const canonical = at === end && bytes.readUInt16BE(2) === 0 && lsa.fragment < MAX_FRAGMENTS;
+  const canonical =
+    at === end && bytes.readUInt8(2) <= NO_TRANSIT && bytes.readUInt8(3) === 0 && lsa.fragment < MAX_FRAGMENTS;
   return canonical && new Set(links.map((link) => link.tag)).size === links.length ? lsa : null;
 }
 
@@ -122,6 +136,8 @@ function isSane(link: LsaLink): boolean {
     link.rttMicros <= MAX_RTT_MICROS &&
     link.jitterMicros <= MAX_RTT_MICROS &&
     link.lossPpm < 1_000_000 &&
+    link.observedKbps <= MAX_KBPS &&
+    (link.attributes & ~ALL_ATTRIBUTES) === 0 &&
     link.shares.every((share) => share.kbps > 0 && share.kbps <= MAX_KBPS)
   );
 }
@@ -131,6 +147,7 @@ function encodeBody(lsa: Lsa): Buffer {
   const body = Buffer.alloc(size);
   body.writeUInt8(1, 0);
   body.writeUInt8(lsa.fragment, 1);
+  body.writeUInt8(lsa.noTransit ? NO_TRANSIT : 0, 2);
   body.writeUInt32BE(lsa.meshId, 4);
   body.writeUInt32BE(lsa.origin, 8);
   body.writeUInt32BE(lsa.incarnation, 12);
@@ -143,7 +160,9 @@ function encodeBody(lsa: Lsa): Buffer {
     body.writeUInt32BE(Math.min(link.rttMicros, MAX_RTT_MICROS), at + 12);
     body.writeUInt32BE(Math.min(link.jitterMicros, MAX_RTT_MICROS), at + 16);
     body.writeUInt32BE(Math.min(link.lossPpm, 999_999), at + 20);
-    body.writeUInt8(link.shares.length, at + 24);
+    body.writeUInt32BE(Math.min(link.observedKbps, MAX_KBPS), at + 24);
+    body.writeUInt8(link.attributes, at + 28);
+    body.writeUInt8(link.shares.length, at + 29);
     link.shares.forEach((share, index) => {
       body.writeUInt32BE(share.buyer, at + LINK_BYTES + index * SHARE_BYTES);
       body.writeUInt32BE(Math.min(share.kbps, MAX_KBPS), at + LINK_BYTES + index * SHARE_BYTES + 4);

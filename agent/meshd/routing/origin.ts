@@ -17,6 +17,7 @@ export class Origin {
   #said: readonly LsaLink[] = [];
   #fragments = 0;
   #saidAt = Number.NEGATIVE_INFINITY;
+  #leaving = false;
 
   constructor(options: { meshId: MeshId; self: RegionId; key: KeyObject; incarnation: number }) {
     this.#meshId = options.meshId;
@@ -37,6 +38,12 @@ export class Origin {
     } else {
       this.#sequence = Math.max(this.#sequence, heard.sequence);
     }
+    this.#saidAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** From the next advertisement on nobody leads a path through here. */
+  leave(): void {
+    this.#leaving = true;
     this.#saidAt = Number.NEGATIVE_INFINITY;
   }
 
@@ -61,6 +68,7 @@ export class Origin {
           fragment,
           incarnation: this.#incarnation,
           sequence: this.#sequence,
+          noTransit: this.#leaving,
           links: part,
         },
         this.#key,
@@ -75,7 +83,9 @@ function isOtherWorld(before: readonly LsaLink[], now: readonly LsaLink[]): bool
   return now.some((link, index) => {
     const old = before[index];
     if (!old || old.tag !== link.tag || old.peer !== link.peer || !sameShares(old, link)) return true;
+    if (old.attributes !== link.attributes) return true;
     return (
+      (link.observedKbps > 0 && link.observedKbps < 0.7 * (old.observedKbps || Number.POSITIVE_INFINITY)) ||
       Math.abs(link.rttMicros - old.rttMicros) > old.rttMicros / 2 + 5_000 ||
       (link.lossPpm > old.lossPpm * 1.5 + 20_000 && link.lossPpm > 50_000)
     );
@@ -87,6 +97,7 @@ function hasDrifted(before: readonly LsaLink[], now: readonly LsaLink[]): boolea
     const old = before[index];
     if (!old) return true;
     return (
+      Math.abs(link.observedKbps - old.observedKbps) > 0.15 * Math.max(link.observedKbps, old.observedKbps) ||
       Math.abs(link.rttMicros - old.rttMicros) > old.rttMicros * 0.15 + 1_000 ||
       Math.abs(link.lossPpm - old.lossPpm) > Math.max(20_000, old.lossPpm / 2)
     );

@@ -1,108 +1,215 @@
-/** Dijkstra from one node, over edges that one buyer may use, through nodes that one buyer pays. */
+/**
+ * Dijkstra from one node, over edges that one buyer may use, through nodes that one buyer pays. Nodes are numbered in
+ * the order of their region ids and costs stand in flat arrays, because every change of the world asks for one tree per
+ * neighbour and class.
+ */
 import type { RegionId } from "../../model/ids.ts";
 
+export interface GraphEdge {
+  readonly tag: string;
+  readonly a: RegionId;
+  readonly b: RegionId;
+  readonly costMicros: number;
+  readonly kbps: number;
+}
+
+/** An edge as one of its ends sees it. */
 export interface Edge {
   readonly tag: string;
   readonly to: RegionId;
   readonly costMicros: number;
+  readonly kbps: number;
 }
 
-export type Graph = ReadonlyMap<RegionId, readonly Edge[]>;
+/** Undirected; several edges between the same two nodes are several edges. */
+export class Graph {
+  readonly regions: readonly RegionId[];
+  readonly edges: readonly GraphEdge[];
+  readonly #indices: ReadonlyMap<RegionId, number>;
+  /** Of node i: `#out[#first[i]]` up to `#out[#first[i + 1]]`, numbers of edges. */
+  readonly #first: Int32Array;
+  readonly #out: Int32Array;
+  readonly #ends: Int32Array;
+  readonly #costs: Float64Array;
+  readonly #kbps: Float64Array;
 
-export interface Tree {
-  readonly costMicros: ReadonlyMap<RegionId, number>;
-  readonly before: ReadonlyMap<RegionId, RegionId>;
-}
-
-/** `mayCross` says through whom paths may lead; the source may be anybody, and so may a path's last node. */
-export function shortestPaths(graph: Graph, source: RegionId, mayCross: ReadonlySet<RegionId>): Tree {
-  const costMicros = new Map<RegionId, number>([[source, 0]]);
-  const before = new Map<RegionId, RegionId>();
-  const done = new Set<RegionId>();
-  const queue = new Heap();
-  queue.push(0, source);
-  for (let next = queue.pop(); next !== null; next = queue.pop()) {
-    const { node, cost } = next;
-    if (done.has(node)) continue;
-    done.add(node);
-    if (node !== source && !mayCross.has(node)) continue;
-    for (const edge of graph.get(node) ?? []) {
-      const through = cost + edge.costMicros;
-      const known = costMicros.get(edge.to);
-      // Equal costs: the lower region id, so that every node draws the same tree.
-      if (known === undefined || through < known) {
-        costMicros.set(edge.to, through);
-        before.set(edge.to, node);
-        queue.push(through, edge.to);
-      } else if (through === known && node < (before.get(edge.to) ?? Number.POSITIVE_INFINITY)) {
-        before.set(edge.to, node);
-      }
+  constructor(edges: readonly GraphEdge[]) {
+    this.edges = edges;
+    this.regions = [...new Set(edges.flatMap(({ a, b }) => [a, b]))].sort((a, b) => a - b);
+    this.#indices = new Map(this.regions.map((region, index) => [region, index]));
+    this.#ends = new Int32Array(2 * edges.length);
+    this.#costs = new Float64Array(edges.length);
+    this.#kbps = new Float64Array(edges.length);
+    this.#first = new Int32Array(this.regions.length + 1);
+    this.#out = new Int32Array(2 * edges.length);
+    edges.forEach((edge, number) => {
+      const a = this.#indices.get(edge.a) ?? 0;
+      const b = this.#indices.get(edge.b) ?? 0;
+      this.#ends[2 * number] = a;
+      this.#ends[2 * number + 1] = b;
+      this.#costs[number] = edge.costMicros;
+      this.#kbps[number] = edge.kbps;
+      this.#first[a + 1] = at(this.#first, a + 1) + 1;
+      this.#first[b + 1] = at(this.#first, b + 1) + 1;
+    });
+    for (let node = 0; node < this.regions.length; node++) {
+      this.#first[node + 1] = at(this.#first, node + 1) + at(this.#first, node);
+    }
+    const filled = this.#first.slice();
+    for (let end = 0; end < this.#ends.length; end++) {
+      const node = at(this.#ends, end);
+      const place = at(filled, node);
+      filled[node] = place + 1;
+      this.#out[place] = end >> 1;
     }
   }
-  return { costMicros, before };
-}
 
-/** From the tree's source to `destination`, both included; empty where there is no way. */
-export function pathTo(tree: Tree, source: RegionId, destination: RegionId): readonly RegionId[] {
-  if (!tree.costMicros.has(destination)) return [];
-  const path = [destination];
-  for (let node = destination; node !== source; ) {
-    const previous = tree.before.get(node);
-    if (previous === undefined) return [];
-    path.push(previous);
-    node = previous;
+  edgesOf(region: RegionId): readonly Edge[] {
+    const node = this.#indices.get(region);
+    if (node === undefined) return [];
+    return [...this.#out.subarray(this.#first[node], this.#first[node + 1])].flatMap((number) => {
+      const edge = this.edges[number];
+      return edge ? [{ ...edge, to: edge.a === region ? edge.b : edge.a }] : [];
+    });
   }
-  return path.reverse();
+
+  /** `mayCross` says through whom paths may lead; the source may be anybody, and so may a path's last node. */
+  shortestPaths(source: RegionId, mayCross: (region: RegionId) => boolean): Tree {
+    const count = this.regions.length;
+    const costs = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
+    const widths = new Float64Array(count);
+    const before = new Int32Array(count).fill(-1);
+    const done = new Uint8Array(count);
+    const tree = new Tree(source, this.regions, this.#indices, costs, widths, before);
+    const start = this.#indices.get(source);
+    if (start === undefined) return tree;
+    costs[start] = 0;
+    widths[start] = Number.POSITIVE_INFINITY;
+    const queue = new Heap();
+    queue.push(0, start);
+    for (let node = queue.pop(); node >= 0; node = queue.pop()) {
+      if (done[node] === 1) continue;
+      done[node] = 1;
+      if (node !== start && !mayCross(this.regions[node] ?? source)) continue;
+      const cost = at(costs, node);
+      const end = at(this.#first, node + 1);
+      for (let place = at(this.#first, node); place < end; place++) {
+        const edge = at(this.#out, place);
+        const to = at(this.#ends, 2 * edge) + at(this.#ends, 2 * edge + 1) - node;
+        const through = cost + at(this.#costs, edge);
+        const known = at(costs, to);
+        // Equal costs: the lower region id, so that every node draws the same tree.
+        if (through < known || (through === known && done[to] === 0 && node < at(before, to))) {
+          costs[to] = through;
+          before[to] = node;
+          widths[to] = Math.min(at(widths, node), at(this.#kbps, edge));
+          if (through < known) queue.push(through, to);
+        }
+      }
+    }
+    return tree;
+  }
 }
 
-interface Entry {
-  readonly cost: number;
-  readonly node: RegionId;
+/** The cheapest ways from one node to all others. */
+export class Tree {
+  readonly source: RegionId;
+  readonly #regions: readonly RegionId[];
+  readonly #indices: ReadonlyMap<RegionId, number>;
+  readonly #costs: Float64Array;
+  readonly #widths: Float64Array;
+  readonly #before: Int32Array;
+
+  constructor(
+    source: RegionId,
+    regions: readonly RegionId[],
+    indices: ReadonlyMap<RegionId, number>,
+    costs: Float64Array,
+    widths: Float64Array,
+    before: Int32Array,
+  ) {
+    this.source = source;
+    this.#regions = regions;
+    this.#indices = indices;
+    this.#costs = costs;
+    this.#widths = widths;
+    this.#before = before;
+  }
+
+  /** Infinity where there is no way. */
+  costTo(region: RegionId): number {
+    if (region === this.source) return 0;
+    const node = this.#indices.get(region);
+    return node === undefined ? Number.POSITIVE_INFINITY : at(this.#costs, node);
+  }
+
+  /** Capacity of the narrowest link on the way, in kbit/s. */
+  kbpsTo(region: RegionId): number {
+    if (region === this.source) return Number.POSITIVE_INFINITY;
+    const node = this.#indices.get(region);
+    return node === undefined ? 0 : at(this.#widths, node);
+  }
+
+  /** From the source to `region`, both included; empty where there is no way. */
+  pathTo(region: RegionId): readonly RegionId[] {
+    if (region === this.source) return [region];
+    const path: RegionId[] = [];
+    let node = this.#indices.get(region) ?? -1;
+    if (node < 0 || !Number.isFinite(at(this.#costs, node))) return [];
+    for (; node >= 0; node = at(this.#before, node)) path.push(this.#regions[node] ?? region);
+    return path.reverse();
+  }
 }
 
-/** A binary heap: least cost first, then least region. */
+/** A binary heap of nodes: least cost first, then least number. */
 class Heap {
-  readonly #entries: Entry[] = [];
+  readonly #costs: number[] = [];
+  readonly #nodes: number[] = [];
 
-  push(cost: number, node: RegionId): void {
-    const entries = this.#entries;
-    let at = entries.push({ cost, node }) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!less(entries[at], entries[parent])) break;
-      swap(entries, at, parent);
-      at = parent;
+  push(cost: number, node: number): void {
+    let place = this.#nodes.length;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      if (!this.#isBefore(cost, node, parent)) break;
+      this.#move(parent, place);
+      place = parent;
     }
+    this.#costs[place] = cost;
+    this.#nodes[place] = node;
   }
 
-  pop(): Entry | null {
-    const entries = this.#entries;
-    const top = entries[0];
-    const last = entries.pop();
-    if (top === undefined || last === undefined) return null;
-    if (entries.length > 0) {
-      entries[0] = last;
-      for (let at = 0; ; ) {
-        const left = 2 * at + 1;
-        const child = less(entries[left + 1], entries[left]) ? left + 1 : left;
-        if (!less(entries[child], entries[at])) break;
-        swap(entries, at, child);
-        at = child;
-      }
+  /** −1: it is empty. */
+  pop(): number {
+    const top = this.#nodes[0];
+    const cost = this.#costs.pop();
+    const node = this.#nodes.pop();
+    if (top === undefined || cost === undefined || node === undefined) return -1;
+    const size = this.#nodes.length;
+    if (size === 0) return top;
+    let place = 0;
+    for (;;) {
+      let child = 2 * place + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#isBefore(at(this.#costs, child + 1), at(this.#nodes, child + 1), child)) child++;
+      if (this.#isBefore(cost, node, child)) break;
+      this.#move(child, place);
+      place = child;
     }
+    this.#costs[place] = cost;
+    this.#nodes[place] = node;
     return top;
   }
+
+  #isBefore(cost: number, node: number, place: number): boolean {
+    const other = at(this.#costs, place);
+    return cost !== other ? cost < other : node < at(this.#nodes, place);
+  }
+
+  #move(from: number, to: number): void {
+    this.#costs[to] = at(this.#costs, from);
+    this.#nodes[to] = at(this.#nodes, from);
+  }
 }
 
-function less(a: Entry | undefined, b: Entry | undefined): boolean {
-  if (a === undefined || b === undefined) return false;
-  return a.cost !== b.cost ? a.cost < b.cost : a.node < b.node;
-}
-
-function swap(entries: Entry[], a: number, b: number): void {
-  const kept = entries[a];
-  const other = entries[b];
-  if (kept === undefined || other === undefined) return;
-  entries[a] = other;
-  entries[b] = kept;
-}
+/** Every place asked for is within; the zero is for the compiler. */
+const at = (list: { readonly [place: number]: number }, place: number): number => list[place] ?? 0;

@@ -3,6 +3,7 @@
  * class from nftables as priority (`major:minor`), which HTB takes without any filter of its own.
  */
 import type { RegionId } from "../../model/ids.ts";
+import { TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 
 /** Probes and link state, above everything. */
 export const PROBE_CLASS = "1:1";
@@ -10,8 +11,14 @@ export const PROBE_CLASS = "1:1";
 export const CONTROL_CLASS = "1:2";
 const CONTROL_KBIT = 1_000;
 
+/**
+ * What each class of a buyer is sure of, of the lease; all may use all of it, in the order of their precedence. Bulk
+ * keeps a little, so that a flood of the others does not end its connections.
+ */
+const SURE: Readonly<Record<TrafficClass, number>> = { critical: 0.2, interactive: 0.75, bulk: 0.05 };
+
 /** Delay that a full queue adds at the leased rate. */
-const QUEUE_MILLIS = 60;
+const QUEUE_MILLIS: Readonly<Record<TrafficClass, number>> = { critical: 20, interactive: 40, bulk: 60 };
 const LEAST_QUEUE_BYTES = 32_768;
 
 export interface BuyerShare {
@@ -21,8 +28,10 @@ export interface BuyerShare {
   readonly rateMbps: number;
 }
 
-/** The class of one buyer on every link; the three traffic classes of a buyer will stand under it. */
-export const buyerClass = (slot: number): string => `1:${(0x100 + slot).toString(16)}`;
+/** The class of one buyer on every link, with the rate of its lease; the three traffic classes stand under it. */
+const buyerClass = (slot: number): string => `1:${(0x100 + slot).toString(16)}`;
+export const leafClass = (slot: number, trafficClass: TrafficClass): string =>
+  `1:${(0x2000 + 4 * slot + TRAFFIC_CLASSES.indexOf(trafficClass)).toString(16)}`;
 
 /** For `tc -batch -`. `fresh`: there is no shaper yet. Buyers whose share went away leave. */
 export function shapingLines(
@@ -33,19 +42,49 @@ export function shapingLines(
 ): readonly string[] {
   return [
     ...(fresh ? [`qdisc replace dev ${device} root handle 1: htb default ${CONTROL_CLASS.slice(2)}`] : []),
-    ...classLines(device, PROBE_CLASS, { kbit: CONTROL_KBIT, prio: 0 }),
-    ...classLines(device, CONTROL_CLASS, { kbit: CONTROL_KBIT, prio: 1 }),
-    ...shares.flatMap((share) => classLines(device, buyerClass(share.slot), { kbit: share.rateMbps * 1000, prio: 2 })),
-    ...goneSlots.map((slot) => `class del dev ${device} classid ${buyerClass(slot)}`),
+    ...leafLines(device, PROBE_CLASS, "1:", { kbit: CONTROL_KBIT, ceil: CONTROL_KBIT, prio: 0, millis: 60 }),
+    ...leafLines(device, CONTROL_CLASS, "1:", { kbit: CONTROL_KBIT, ceil: CONTROL_KBIT, prio: 1, millis: 60 }),
+    ...shares.flatMap((share) => buyerLines(device, share)),
+    ...goneSlots.flatMap((slot) => [
+      ...TRAFFIC_CLASSES.map((each) => `class del dev ${device} classid ${leafClass(slot, each)}`),
+      `class del dev ${device} classid ${buyerClass(slot)}`,
+    ]),
   ];
 }
 
-function classLines(device: string, id: string, { kbit, prio }: { kbit: number; prio: number }): readonly string[] {
-  const queueBytes = Math.max(LEAST_QUEUE_BYTES, Math.round((kbit * QUEUE_MILLIS) / 8));
-  // A burst of 2 ms at the rate lets the timer be late without losing rate; two packets at least.
-  const burstBytes = Math.max(3_200, Math.round((kbit * 2) / 8));
+function buyerLines(device: string, { slot, rateMbps }: BuyerShare): readonly string[] {
+  const kbit = rateMbps * 1000;
   return [
-    `class replace dev ${device} parent 1: classid ${id} htb rate ${kbit}kbit ceil ${kbit}kbit burst ${burstBytes} cburst ${burstBytes} quantum 3000 prio ${prio}`,
+    classLine(device, buyerClass(slot), "1:", { kbit, ceil: kbit }),
+    ...TRAFFIC_CLASSES.flatMap((each, index) =>
+      leafLines(device, leafClass(slot, each), buyerClass(slot), {
+        kbit: Math.round(kbit * SURE[each]),
+        ceil: kbit,
+        prio: 2 + index,
+        millis: QUEUE_MILLIS[each],
+      }),
+    ),
+  ];
+}
+
+interface Leaf {
+  readonly kbit: number;
+  readonly ceil: number;
+  readonly prio: number;
+  /** The longest that a packet waits at the highest rate. */
+  readonly millis: number;
+}
+
+function leafLines(device: string, id: string, parent: string, leaf: Leaf): readonly string[] {
+  const queueBytes = Math.max(LEAST_QUEUE_BYTES, Math.round((leaf.ceil * leaf.millis) / 8));
+  return [
+    classLine(device, id, parent, leaf, ` prio ${leaf.prio}`),
     `qdisc replace dev ${device} parent ${id} bfifo limit ${queueBytes}`,
   ];
+}
+
+function classLine(device: string, id: string, parent: string, rate: Pick<Leaf, "kbit" | "ceil">, more = ""): string {
+  // A burst of 2 ms at the rate lets the timer be late without losing rate; two packets at least.
+  const burst = (kbit: number): number => Math.max(3_200, Math.round((kbit * 2) / 8));
+  return `class replace dev ${device} parent ${parent} classid ${id} htb rate ${rate.kbit}kbit ceil ${rate.ceil}kbit burst ${burst(rate.kbit)} cburst ${burst(rate.ceil)} quantum 3000${more}`;
 }

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import type { MeshdConfig } from "../../model/meshd-messages.ts";
 import { commandJson } from "../commands.ts";
-import { KIND_MASK, MARK_OUTER, outerMark, RULE, TABLE_MASK } from "../marks.ts";
+import { KIND_MASK, LESS_BUCKET_MASK, MARK_OUTER, outerMark, RULE } from "../marks.ts";
 import { hostRouteText } from "./kernel-objects.ts";
 
 export type Underlay = MeshdConfig["underlays"][number];
@@ -29,7 +29,7 @@ export function outerRules(underlays: readonly Underlay[], family: 4 | 6): reado
   if (ofFamily.length === 0) return [];
   return [
     ...ofFamily.map(({ address, mark }) => `pref ${RULE.fromUnderlay} from ${address} lookup ${mark}`),
-    ...ofFamily.map(({ mark }) => `pref ${RULE.outer} fwmark ${hex(mark)}/${hex(TABLE_MASK)} lookup ${mark}`),
+    ...ofFamily.map(({ mark }) => `pref ${RULE.outer} fwmark ${hex(mark)}/${hex(LESS_BUCKET_MASK)} lookup ${mark}`),
     `pref ${RULE.outerElsewhere} fwmark ${hex(MARK_OUTER)}/${hex(KIND_MASK)} unreachable`,
   ];
 }

@@ -6,14 +6,27 @@
  * |---------|---------------------------|--------------|
  * | guard   | prerouting, before all    | from an ENI come authorised pairs within their leases, and our own link-local talk |
  * | steer   | prerouting, after mangle  | marks what hosts behind this router send to a participant |
+ * | sort    | prerouting, after steer   | the class by DSCP; of bulk the bucket, by the hash of the five-tuple |
  * | own     | input                     | of what comes from an ENI, the router itself gets probes and the control channel |
  * | silence | output                    | the kernel's own multicast is of no use inside a tunnel of two |
  * | transit | forward                   | what came over the mesh in transit leaves by the mesh; MSS fits the ENI |
- * | classes | postrouting               | the shaper's class, as packet priority |
+ * | classes | postrouting               | the shaper's class, as packet priority; what of `critical` is too much is bulk |
  */
 
-import { CONTROL_PORT, KIND_MASK, MARK_OURS, NFT_TABLE, PROBE_PORT } from "../marks.ts";
-import { buyerClass, PROBE_CLASS } from "../shaping/htb.ts";
+import { CRITICAL_SHARE, DSCP, TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
+import {
+  BUCKETS,
+  CLASS_MASK,
+  CONTROL_PORT,
+  KIND_MASK,
+  LESS_BUCKET_MASK,
+  MARK_OURS,
+  NFT_TABLE,
+  PROBE_PORT,
+  steerMark,
+  UNSORTED_CLASS,
+} from "../marks.ts";
+import { leafClass, PROBE_CLASS } from "../shaping/htb.ts";
 import { hex } from "./outer.ts";
 
 export interface SteeredPair {
@@ -37,14 +50,16 @@ export interface Steering {
   /** What may come in from the mesh: for our own hosts, or in transit. */
   readonly arriving: readonly SteeredPair[];
   readonly leases: readonly GuardedLease[];
-  /** Which buyer a mark belongs to, for the shaper. */
-  readonly marks: readonly { readonly mark: number; readonly slot: number }[];
+  /** Of the buyers whose packets are marked here. */
+  readonly slots: readonly number[];
+  /** For the hash of flows; another one at each node, or all that one node sent by a path would go by one path again. */
+  readonly seed: number;
 }
 
 export const LEASE_COUNTER = /^over_(eph[0-9a-f]{12})_(\d+)$/;
 
 export function ruleset(steering: Steering): string {
-  const { devices, outward, arriving, leases, marks } = steering;
+  const { devices, outward, arriving, leases, slots, seed } = steering;
   return `table inet ${NFT_TABLE}
 delete table inet ${NFT_TABLE}
 table inet ${NFT_TABLE} {
@@ -63,13 +78,26 @@ ${set(
   "map",
   "priorities",
   "mark : classid",
-  marks.map(({ mark, slot }) => `${hex(mark)} : ${buyerClass(slot)}`),
+  slots.flatMap((slot) => TRAFFIC_CLASSES.map((each) => `${hex(steerMark(slot, each))} : ${leafClass(slot, each)}`)),
+)}
+${set(
+  "map",
+  "spread",
+  "mark : verdict",
+  slots.map((slot) => `${hex(steerMark(slot, UNSORTED_CLASS))} : goto ${spreadChain(slot)}`),
+)}
+${set(
+  "map",
+  "critical",
+  "ifname . mark : verdict",
+  leases.map((lease) => `${quote(lease.device)} . ${hex(steerMark(lease.slot, "critical"))} : goto ${excess(lease)}`),
 )}
   counter unauthorised { }
   counter strayed { }
   counter toward_router { }
 ${leases.map((lease) => `  counter ${counterName(lease)} { }`).join("\n")}
 ${leases.map(leaseText).join("\n")}
+${slots.map((slot) => spreadText(slot, seed)).join("\n")}
   chain guard {
     type filter hook prerouting priority raw; policy accept;
     iifname != @enis return
@@ -85,6 +113,13 @@ ${leases.map(leaseText).join("\n")}
     meta mark != 0 return
     meta mark set ip saddr . ip daddr map @outward4
     meta mark set ip6 saddr . ip6 daddr map @outward6
+  }
+  chain sort {
+    type filter hook prerouting priority mangle + 11; policy accept;
+    meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} return
+${sortText("critical")}
+${sortText("interactive")}
+    meta mark vmap @spread
   }
   chain own {
     type filter hook input priority filter - 10; policy accept;
@@ -112,7 +147,8 @@ ${leases.map(leaseText).join("\n")}
     type filter hook postrouting priority mangle; policy accept;
     oifname != @enis return
     udp dport ${PROBE_PORT} ip6 daddr fe80::/10 meta priority set ${PROBE_CLASS}
-    meta priority set meta mark map @priorities
+    meta priority set meta mark & ${hex(LESS_BUCKET_MASK)} map @priorities
+    oifname . meta mark vmap @critical
   }
 }
 `;
@@ -125,9 +161,31 @@ function leaseText(lease: GuardedLease): string {
   return `  chain ${leaseChain(lease)} {
     limit rate over ${bytesPerSecond} bytes/second burst ${burst} bytes counter name ${counterName(lease)} drop
     accept
+  }
+  chain ${excess(lease)} {
+    limit rate over ${Math.round(bytesPerSecond * CRITICAL_SHARE)} bytes/second burst ${Math.round(burst * CRITICAL_SHARE)} bytes meta priority set ${leafClass(lease.slot, "bulk")}
   }`;
 }
 
+function sortText(trafficClass: Exclude<TrafficClass, "bulk">): string {
+  const mark = `meta mark set meta mark & ${hex(0xffffffff - CLASS_MASK)} | ${hex(steerMark(0, trafficClass) - MARK_OURS)}`;
+  return ["ip", "ip6"].map((ip) => `    ${ip} dscp { ${DSCP[trafficClass].join(", ")} } ${mark} return`).join("\n");
+}
+
+/** A fragment does not show its ports: all of a packet's fragments take the way of its addresses. */
+function spreadText(slot: number, seed: number): string {
+  const bucket = `mod ${BUCKETS} seed ${hex(seed)} offset ${hex(steerMark(slot, "bulk"))}`;
+  const ports = "meta l4proto . th sport . th dport";
+  return `  chain ${spreadChain(slot)} {
+    meta l4proto { tcp, udp } ip frag-off & 0x3fff == 0 meta mark set jhash ip saddr . ip daddr . ${ports} ${bucket} return
+    meta l4proto { tcp, udp } exthdr frag missing meta mark set jhash ip6 saddr . ip6 daddr . ${ports} ${bucket} return
+    meta mark set jhash ip saddr . ip daddr ${bucket} return
+    meta mark set jhash ip6 saddr . ip6 daddr ${bucket}
+  }`;
+}
+
+const spreadChain = (slot: number): string => `spread_${slot}`;
+const excess = (lease: GuardedLease): string => `excess_${lease.device}_${lease.slot}`;
 const leaseChain = (lease: GuardedLease): string => `lease_${lease.device}_${lease.slot}`;
 const counterName = (lease: GuardedLease): string => `over_${lease.device}_${lease.slot}`;
 const quote = (device: string): string => `"${device}"`;

@@ -1,17 +1,19 @@
 /** From the wanted meshes and the chosen routes to objects of the kernel. Pure. */
 import type { LinkId, MeshId, RegionId } from "../../model/ids.ts";
 import type { LinkSpec, MeshdConfig, MeshPair, MeshSpec } from "../../model/meshd-messages.ts";
+import { TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 import {
   deliverMark,
   MARK_OURS,
   MARK_OURS_MASK,
   nextHopId,
+  PLANES,
+  planeMask,
+  planeTable,
   RULE,
   steerMark,
-  TABLE_MASK,
   UNSORTED_CLASS,
 } from "../marks.ts";
-import type { Route } from "../routing/routes.ts";
 import { type KernelObjects, meshRouteText, NO_OBJECTS, nextHopText, refusalText } from "./kernel-objects.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
 import { contains } from "./prefix.ts";
@@ -28,13 +30,19 @@ export interface LiveLink {
 
 export interface MeshRoutes {
   readonly spec: MeshSpec;
-  readonly routes: readonly (Route & { readonly link: LinkId | null })[];
+  readonly routes: readonly {
+    readonly buyer: RegionId;
+    readonly trafficClass: TrafficClass;
+    readonly destination: RegionId;
+    /** The link of each plane of the class; none: the mesh has no path. */
+    readonly planes: readonly (LinkId | null)[];
+  }[];
 }
 
 export function wantedSteering(meshes: readonly MeshSpec[], links: readonly LiveLink[], slots: Slots): Steering {
   const outward = new Map<string, SteeredPair>();
   const arriving = new Map<string, SteeredPair>();
-  const marks = new Map<number, number>();
+  const used = new Set<number>();
   // A pair in two meshes belongs to the lower mesh id, until clearing prices are part of the wanted state.
   for (const mesh of meshes.toSorted((a, b) => a.meshId - b.meshId)) {
     const mayCross = new Set(
@@ -45,7 +53,7 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
       const mark = steerMark(slot, UNSORTED_CLASS);
       const key = `${pair.source} ${pair.destination}`;
       const steered = { source: pair.source, destination: pair.destination };
-      marks.set(mark, slot);
+      used.add(slot);
       if (pair.sourceRegion === mesh.self) setOnce(outward, key, { ...steered, mark });
       else if (pair.destinationRegion === mesh.self) setOnce(arriving, key, { ...steered, mark: deliverMark(slot) });
       else if (mayCross.has(pair.buyer)) setOnce(arriving, key, { ...steered, mark });
@@ -61,7 +69,8 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
         return { device, slot, rateMbps: share.rateMbps, marks: [deliverMark(slot), steerMark(slot, UNSORTED_CLASS)] };
       }),
     ),
-    marks: [...marks].map(([mark, slot]) => ({ mark, slot })),
+    slots: [...used],
+    seed: meshes[0]?.self ?? 0,
   };
 }
 
@@ -74,7 +83,7 @@ export function wantedObjects(
   if (meshes.length === 0 && links.length === 0) return NO_OBJECTS;
   const routes = new Set<string>();
   const nextHops = new Map<number, string>();
-  const tables = new Map<number, number>();
+  const slotsInUse = new Set<number>();
   for (const { spec } of links) {
     const index = config.underlays.findIndex((underlay) => underlay.name === spec.underlay);
     const underlay = config.underlays[index];
@@ -85,36 +94,53 @@ export function wantedObjects(
     const { meshId, pairs, self } = mesh.spec;
     for (const buyer of new Set(pairs.map((pair) => pair.buyer))) {
       const slot = slots.slotOf(meshId, buyer);
-      const table = steerMark(slot, UNSORTED_CLASS);
-      tables.set(slot, table);
-      if (mesh.spec.fallback === "drop") for (const family of [4, 6] as const) routes.add(refusalText(family, table));
+      slotsInUse.add(slot);
+      if (mesh.spec.fallback !== "drop") continue;
+      for (const { table } of planesOf(slot)) {
+        for (const family of [4, 6] as const) routes.add(refusalText(family, table));
+      }
     }
-    for (const route of mesh.routes) {
-      const link = route.link && byLink.get(route.link);
-      if (!link) continue;
-      const slot = slots.slotOf(meshId, route.buyer);
-      const id = nextHopId(slot, route.trafficClass, slots.destinationOf(meshId, route.destination));
-      nextHops.set(id, nextHopText(link.peerAddress, link.device));
-      for (const prefix of prefixesToward(pairs, route.buyer, route.destination, self)) {
-        routes.add(meshRouteText(prefix, id, steerMark(slot, route.trafficClass)));
+    for (const { buyer, trafficClass, destination, planes } of mesh.routes) {
+      const slot = slots.slotOf(meshId, buyer);
+      const prefixes = prefixesToward(pairs, buyer, destination, self);
+      for (const [plane, name] of planes.entries()) {
+        const link = name && byLink.get(name);
+        if (!link) continue;
+        const id = nextHopId(slot, trafficClass, plane, slots.destinationOf(meshId, destination));
+        nextHops.set(id, nextHopText(link.peerAddress, link.device));
+        for (const prefix of prefixes) {
+          routes.add(meshRouteText(prefix, id, planeTable(slot, trafficClass, plane)));
+        }
       }
     }
   }
   return {
-    rules4: new Set(rules(config, [...tables.values()], 4)),
-    rules6: new Set(rules(config, [...tables.values()], 6)),
+    rules4: new Set(rules(config, [...slotsInUse], 4)),
+    rules6: new Set(rules(config, [...slotsInUse], 6)),
     routes,
     nextHops,
   };
 }
 
-function rules(config: Pick<MeshdConfig, "underlays">, tables: readonly number[], family: 4 | 6): readonly string[] {
+function rules(config: Pick<MeshdConfig, "underlays">, slots: readonly number[], family: 4 | 6): readonly string[] {
   return [
     ...outerRules(config.underlays, family),
     `pref ${RULE.skip} not fwmark ${hex(MARK_OURS)}/${hex(MARK_OURS_MASK)} goto ${RULE.end}`,
-    ...tables.map((table) => `pref ${RULE.steer} fwmark ${hex(table)}/${hex(TABLE_MASK)} lookup ${table}`),
+    ...slots
+      .flatMap(planesOf)
+      .map(({ table, mask }) => `pref ${RULE.steer} fwmark ${hex(table)}/${hex(mask)} lookup ${table}`),
     `pref ${RULE.end} nop`,
   ];
+}
+
+/** One table for each class and plane of one buyer. */
+function planesOf(slot: number): readonly { readonly table: number; readonly mask: number }[] {
+  return TRAFFIC_CLASSES.flatMap((trafficClass) =>
+    Array.from({ length: PLANES[trafficClass] }, (_, plane) => ({
+      table: planeTable(slot, trafficClass, plane),
+      mask: planeMask(trafficClass),
+    })),
+  );
 }
 
 function prefixesToward(

@@ -38,7 +38,7 @@ export class MeshdClient {
     });
   }
 
-  static async connect(path: string, child: ChildProcess): Promise<MeshdClient> {
+  static async connect(path: string, child: Pick<ChildProcess, "exitCode" | "signalCode">): Promise<MeshdClient> {
     for (;;) {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new Error(`meshd ended with ${child.signalCode ?? child.exitCode}`);

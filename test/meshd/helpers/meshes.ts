@@ -3,7 +3,21 @@ import { createHash } from "node:crypto";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
 import type { LinkSpec, MeshPair, MeshSpec } from "../../../agent/model/meshd-messages.ts";
 import { monotonicMillis } from "../../../agent/model/time.ts";
-import type { Node, TestNetwork } from "./network.ts";
+import type { MeshdClient } from "./client.ts";
+
+/** Where the meshds of a mesh run, whoever made the network: a test's own, or a lab. */
+export interface MeshNode {
+  readonly index: number;
+  readonly routingKey: `0x${string}`;
+  readonly prefixes: readonly [string, string];
+  readonly underlayAddress: string;
+}
+export interface MeshNetwork {
+  readonly name: string;
+  readonly nodes: readonly MeshNode[];
+  node(index: number): MeshNode;
+  client(index: number): MeshdClient;
+}
 
 export interface TestLink {
   readonly a: number;
@@ -19,7 +33,7 @@ export const linkIdOf = (name: string): LinkId => `0x${createHash("sha256").upda
 export const region = (index: number): RegionId => index as RegionId;
 
 export async function agree(
-  network: TestNetwork,
+  network: MeshNetwork,
   a: number,
   b: number,
   options: {
@@ -66,7 +80,7 @@ export interface MeshPlan {
   readonly fallback?: "peering" | "drop";
 }
 
-export function meshSpecOf(network: TestNetwork, self: number, plan: MeshPlan): MeshSpec {
+export function meshSpecOf(network: MeshNetwork, self: number, plan: MeshPlan): MeshSpec {
   const startsMonotonicMillis = plan.startsMillis ?? monotonicMillis();
   const notAfterMonotonicMillis = startsMonotonicMillis + (plan.lastsMillis ?? 600_000);
   return {
@@ -100,7 +114,7 @@ export function meshSpecOf(network: TestNetwork, self: number, plan: MeshPlan): 
   };
 }
 
-function pairsOf(from: Node, to: Node, buyer: number): MeshPair[] {
+function pairsOf(from: MeshNode, to: MeshNode, buyer: number): MeshPair[] {
   return [0, 1].map((family) => ({
     source: from.prefixes[family] ?? "",
     destination: to.prefixes[family] ?? "",
@@ -118,6 +132,6 @@ export function bothWays(buyer: number, others: readonly number[]): MeshPlan["fl
   ]);
 }
 
-export async function applyEverywhere(network: TestNetwork, plan: MeshPlan, at: readonly number[]): Promise<void> {
+export async function applyEverywhere(network: MeshNetwork, plan: MeshPlan, at: readonly number[]): Promise<void> {
   await Promise.all(at.map((self) => network.client(self).ask("applyMesh", { mesh: meshSpecOf(network, self, plan) })));
 }

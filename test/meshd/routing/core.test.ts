@@ -46,10 +46,13 @@ function assertSettled(world: Simulator, mayCross: ReadonlySet<number>): void {
       const route = world.routeOf(source.id, destination.id);
       const where = `${source.id} to ${destination.id}`;
       if (!Number.isFinite(truth)) {
-        assert.equal(route?.tag ?? null, null, `${where}: a route where there is no way`);
+        assert.deepEqual(route?.planes ?? [], [], `${where}: a route where there is no way`);
         continue;
       }
-      assert.ok(route?.tag && route.costMicros !== null, `${where}: no route where there is a way`);
+      assert.ok(
+        route && route.planes.length > 0 && route.costMicros !== null,
+        `${where}: no route where there is a way`,
+      );
       assert.ok(route.costMicros >= truth, `${where}: cheaper than possible`);
       assert.ok(!isWorthIt(truth, route.costMicros), `${where}: ${route.costMicros} though ${truth} is possible`);
       if (!mayCross.has(source.id) && source.id !== destination.id) continue;

@@ -1,12 +1,16 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import {
+  BUCKETS,
   deliverMark,
   deviceName,
   isOurNextHopId,
   linkLocalAddress,
   nextHopId,
   outerMark,
+  PLANES,
+  planeMask,
+  planeTable,
   steerMark,
 } from "../../../agent/meshd/marks.ts";
 import { parseEvent } from "../../../agent/meshd/monitor.ts";
@@ -15,6 +19,7 @@ import { contains, isCanonical, overlap } from "../../../agent/meshd/steering/pr
 import { ruleset, type Steering } from "../../../agent/meshd/steering/ruleset.ts";
 import { Slots } from "../../../agent/meshd/steering/slots.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
+import { TRAFFIC_CLASSES } from "../../../agent/model/traffic-class.ts";
 
 const texts = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 5 });
 const hops = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.constantFrom("via x dev p", "via y dev q")), {
@@ -101,7 +106,7 @@ describe("kernel objects: wanted against found", () => {
 describe("marks", () => {
   it("no two slots, classes, kinds or destinations share a mark or an id, and all are ours", () => {
     const seen = new Set<number>();
-    for (const slot of [0, 1, 2, 4095]) {
+    for (const slot of [0, 1, 2, 1023]) {
       for (const mark of [
         steerMark(slot, "critical"),
         steerMark(slot, "interactive"),
@@ -114,11 +119,34 @@ describe("marks", () => {
         seen.add(mark);
       }
     }
-    const ids = [0, 1, 4095].flatMap((slot) =>
-      [0, 1, 1023].flatMap((to) => [nextHopId(slot, "critical", to), nextHopId(slot, "bulk", to)]),
+    const ids = [0, 1, 1023].flatMap((slot) =>
+      [0, 1, 1023].flatMap((to) =>
+        TRAFFIC_CLASSES.flatMap((each) =>
+          Array.from({ length: PLANES[each] }, (_, plane) => nextHopId(slot, each, plane, to)),
+        ),
+      ),
     );
     assert.equal(new Set(ids).size, ids.length);
     assert.ok(ids.every(isOurNextHopId));
+  });
+
+  it("every bucket of every class finds exactly one table", () => {
+    const tables = [1, 2].flatMap((slot) =>
+      TRAFFIC_CLASSES.flatMap((each) =>
+        Array.from({ length: PLANES[each] }, (_, plane) => [planeTable(slot, each, plane), planeMask(each)] as const),
+      ),
+    );
+    for (const each of TRAFFIC_CLASSES) {
+      const planes = new Map<number, number>();
+      for (let bucket = 0; bucket < BUCKETS; bucket++) {
+        const mark = steerMark(1, each) + bucket;
+        const found = tables.filter(([table, mask]) => (mark & mask) >>> 0 === table);
+        assert.equal(found.length, 1, `bucket ${bucket} of ${each}`);
+        const table = found[0]?.[0] ?? 0;
+        planes.set(table, (planes.get(table) ?? 0) + 1);
+      }
+      assert.deepEqual([...planes.values()], Array(PLANES[each]).fill(BUCKETS / PLANES[each]));
+    }
   });
 
   it("both ends of a link have names of their own and addresses that both compute", () => {
@@ -178,7 +206,8 @@ describe("ruleset", () => {
     outward: [{ source: "10.1.0.0/16", destination: "10.2.0.0/16", mark: steerMark(1, "interactive") }],
     arriving: [{ source: "fd01:2::/32", destination: "fd01:1::/32", mark: deliverMark(1) }],
     leases: [{ device: "eph0123456789ab", marks: [deliverMark(1)], slot: 1, rateMbps: 100 }],
-    marks: [{ mark: steerMark(1, "interactive"), slot: 1 }],
+    slots: [1],
+    seed: 7,
   };
 
   it("never tracks connections, translates addresses or logs packets", () => {
