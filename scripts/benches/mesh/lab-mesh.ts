@@ -65,7 +65,7 @@ export class LabMesh implements MeshNetwork {
       hurried([process.execPath, "--disable-warning=ExperimentalWarning", MESHD, this.#configs[index - 1]!]),
       { logFile: `${this.#lab.dir.logs}/meshd-${region}.log` },
     );
-    const alive = { exitCode: null as number | null };
+    const alive = { exitCode: null as number | null, signalCode: null as NodeJS.Signals | null };
     void process_.exited.then((status) => {
       alive.exitCode = status.exitCode ?? 1;
     });
