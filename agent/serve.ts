@@ -20,6 +20,8 @@ import { LatencyTable } from "./control/latency.ts";
 import { listenControl } from "./control/server.ts";
 import { answersOf } from "./coordinator/answers.ts";
 import { Coordinator } from "./coordinator/coordinator.ts";
+import { eventOfPurpose } from "./coordinator/handlers/auction.ts";
+import { relayTransaction } from "./coordinator/handlers/relay.ts";
 import type { ChainConstants, Site } from "./coordinator/site.ts";
 import { Journal } from "./journal/journal.ts";
 import { MeshdClient } from "./meshd-client.ts";
@@ -64,7 +66,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       constants: await readConstants(client, deployment),
       client,
       clock,
-      sender: new Sender(client, key, journal),
+      sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
       journal,
       control: new ControlClient(self, domain, key, agentKeyOf),
       latencies: new LatencyTable(),
@@ -81,7 +83,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     };
     const decode = (entry: Parameters<typeof decodeEvent>[0]) =>
       decodeEvent(entry, {
-        eventOfTransaction: (hash) => journal.transactionByHash(hash)?.purpose.match(/^open:(.+)$/)?.[1] ?? null,
+        eventOfTransaction: (hash) => eventOfPurpose(journal.transactionByHash(hash)?.purpose),
         fabrics: site.constants.fabrics,
         blockSeconds: async (number) => Number((await client.getBlock({ blockNumber: number })).timestamp),
       });

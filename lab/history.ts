@@ -34,6 +34,8 @@ export interface HistoryOptions {
   /** Where the clock ends, in seconds; absent: now. */
   readonly presentSeconds?: number;
   readonly auctions?: number;
+  /** The leases of the last auction have run to their end, and nobody has settled them. */
+  readonly lastUnsettled?: boolean;
   readonly progress?: (done: number, of: number) => void;
 }
 
@@ -114,10 +116,11 @@ class History {
     for (let i = 0; i < count; i++) {
       await this.#warpTo(begin + i * step);
       await this.#registerBudgets(registered);
-      leases += await this.#auction(i, fabrics[i % fabrics.length]!);
+      const settles = !(this.#options.lastUnsettled && i === count - 1);
+      leases += await this.#auction(i, fabrics[i % fabrics.length]!, settles);
       this.#options.progress?.(i + 1, count);
     }
-    await this.#warpTo(present());
+    if (!this.#options.lastUnsettled) await this.#warpTo(present());
     return { auctions: count, leases, scores: await this.#scores() };
   }
 
@@ -157,8 +160,8 @@ class History {
       await this.#send(trader, this.#options.deployment.escrow, leaseEscrowAbi, "registerBudget", [trader.id]);
   }
 
-  /** One market from opening to settlement. @returns how many leases it made. */
-  async #auction(round: number, fabric: number): Promise<number> {
+  /** One market from opening to the end of its leases, and to settlement. @returns how many leases it made. */
+  async #auction(round: number, fabric: number, settles: boolean): Promise<number> {
     const members = this.#traders.filter((t) => (t.fabrics >> BigInt(fabric)) & 1n);
     const opener = members[round % members.length]!;
     await this.#market(opener, "open", [opener.id, this.#opening(round, fabric)]);
@@ -172,7 +175,7 @@ class History {
     await this.#market(opener, "revealMany", [auctionId, sealed]);
     await this.#clear(opener, auctionId);
     await this.#market(opener, "collect", [auctionId, sealed.map(({ index }) => index)]);
-    return this.#settle(opener, auctionId);
+    return this.#settle(opener, auctionId, settles);
   }
 
   #opening(round: number, fabric: number) {
@@ -237,7 +240,7 @@ class History {
     await this.#market(opener, "clear", [auctionId, bid, ask]);
   }
 
-  async #settle(poster: Trader, auctionId: number): Promise<number> {
+  async #settle(poster: Trader, auctionId: number, settles: boolean): Promise<number> {
     const { deployment } = this.#options;
     const [granted] = await this.#client.getContractEvents({
       address: deployment.auction,
@@ -251,7 +254,7 @@ class History {
     const { start, slots, lotMbps, price, week, leases: words } = granted.args;
     const terms: GrantTerms = { startSeconds: start, slots, lotMbps, price, week };
     await this.#warpTo(start + slots * 60);
-    for (const [i, word] of words.entries()) {
+    for (const [i, word] of settles ? words.entries() : []) {
       const lease = unpackLease(auctionId, i, word, terms);
       const [seller, buyer] = [this.#trader(lease.seller), this.#trader(lease.buyer)];
       const receipt = receiptOf(leaseIdOf(auctionId, i), seller.quality, LOT_MBPS * lease.lots);

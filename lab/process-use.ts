@@ -1,11 +1,12 @@
 /** Memory and processor time of a process and all that it started, read from /proc. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 const TICKS_PER_SECOND = 100;
-const PAGE_BYTES = 4096;
+const KIBIBYTE = 1024;
 
 export interface ProcessUse {
+  /** Resident memory of all together: what two processes of one program share (its code) counts once. */
   readonly rssMegabytes: number;
   /** Of one core, over the window. */
   readonly cpuPercent: number;
@@ -20,7 +21,7 @@ export async function processUse(roots: readonly number[], windowMillis: number)
   const elapsed = (performance.now() - started) / 1000;
   const spent = end.reduce((sum, p) => sum + p.ticks - (begin.find((b) => b.pid === p.pid)?.ticks ?? p.ticks), 0);
   return {
-    rssMegabytes: end.reduce((sum, p) => sum + p.rssBytes, 0) / 1e6,
+    rssMegabytes: residentBytes(await Promise.all(end.map(({ pid }) => readMemory(pid)))) / 1e6,
     cpuPercent: (100 * spent) / TICKS_PER_SECOND / elapsed,
   };
 }
@@ -28,7 +29,29 @@ export async function processUse(roots: readonly number[], windowMillis: number)
 interface Reading {
   readonly pid: number;
   readonly ticks: number;
-  readonly rssBytes: number;
+}
+
+export interface Memory {
+  readonly program: string;
+  readonly privateBytes: number;
+  /** Pages of files: the program itself and its libraries. */
+  readonly fileBytes: number;
+}
+
+export function residentBytes(all: readonly Memory[]): number {
+  const shared = new Map<string, number>();
+  for (const { program, fileBytes } of all) shared.set(program, Math.max(shared.get(program) ?? 0, fileBytes));
+  const once = [...shared.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return once + all.reduce((sum, { privateBytes }) => sum + privateBytes, 0);
+}
+
+async function readMemory(pid: number): Promise<Memory> {
+  const [status, program] = await Promise.all([
+    readFile(`/proc/${pid}/status`, "utf8").catch(() => ""),
+    readlink(`/proc/${pid}/exe`).catch(() => ""),
+  ]);
+  const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) * KIBIBYTE;
+  return { program, privateBytes: bytes("RssAnon") + bytes("RssShmem"), fileBytes: bytes("RssFile") };
 }
 
 async function readTree(roots: readonly number[]): Promise<Reading[]> {
@@ -53,6 +76,5 @@ async function readStat(pid: number): Promise<(Reading & { parent: number }) | n
     pid,
     parent: Number(fields[1]),
     ticks: Number(fields[11]) + Number(fields[12]),
-    rssBytes: Number(fields[21]) * PAGE_BYTES,
   };
 }

@@ -2,15 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { lotFor, priceCapFor } from "../auction/strategy.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
-import { bidFor, readPurse } from "../coordinator/handlers/auction.ts";
+import { bidFor, readPriority, readPurse } from "../coordinator/handlers/auction.ts";
 import { scanPeers } from "../coordinator/handlers/scan.ts";
 import { emptyMesh, type TriggeredEvent } from "../coordinator/mesh.ts";
-import { chainNow, regionOf, type Site } from "../coordinator/site.ts";
+import { chainNow, leadSeconds, regionOf, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { demandOf, type TriggerRequest } from "../trigger/demand.ts";
-
-/** A lease starts this long after its auction was cleared (MARKET.md, section 4). */
-const LEASE_LEAD_SECONDS = 10;
 
 /** @throws EphemeshError TRIGGER_TOO_LATE, TRIGGER_NO_POLICY, DRAINING, CHAIN_NOT_READY */
 export function eventFrom(
@@ -37,12 +34,12 @@ export function eventFrom(
       `The policy buys nothing for a ${request.kind}; nothing was started.`,
       `Add buy.${request.kind} to the configuration and reload it.`,
     );
-  const windowSeconds = 2 * (site.constants.urgentBlocks + 1);
-  const demand = demandOf(request, windowSeconds + LEASE_LEAD_SECONDS);
+  const setUpSeconds = leadSeconds(site.constants);
+  const demand = demandOf(request, setUpSeconds);
   if (!demand)
     throw new EphemeshError(
       "TRIGGER_TOO_LATE",
-      `The auction's windows and the lead of a lease take ${windowSeconds + LEASE_LEAD_SECONDS} s; a deadline of ${request.deadlineSeconds} s leaves no time to transfer anything. Nothing was started.`,
+      `The auction's windows and the lead of a lease take ${setUpSeconds} s; a deadline of ${request.deadlineSeconds} s leaves no time to transfer anything. Nothing was started.`,
       "Give a later deadline, or keep to the standing peering.",
     );
   return {
@@ -51,6 +48,7 @@ export function eventFrom(
     demandMbps: demand.demandMbps,
     durationSeconds: demand.durationSeconds,
     topology: request.topology ?? site.config.topology,
+    renews: request.renew,
     cause: request.cause ?? "operator",
     requestId: request.requestId ?? null,
     atSeconds: chainNow(site),
@@ -71,7 +69,7 @@ export function startEvent(site: Site, coordinator: Coordinator, request: Trigge
 /** Who is in reach, what it may cost, which interfaces and routes would be made. Starts nothing. */
 export async function dryRun(site: Site, coordinator: Coordinator, request: TriggerRequest) {
   const { because, ...event } = eventFrom(site, coordinator, request);
-  const [peers, purse] = await Promise.all([scanPeers(site), readPurse(site)]);
+  const [peers, purse, priority] = await Promise.all([scanPeers(site), readPurse(site), readPriority(site)]);
   const policy = site.config.buy[event.kind]!;
   const lotMbps = lotFor(event.demandMbps);
   const terms = {
@@ -79,7 +77,7 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
     slots: Math.max(5, Math.ceil(event.durationSeconds / 60)),
     priceCap: priceCapFor(policy, lotMbps),
   };
-  const plan = bidFor(site, { ...emptyMesh(event.id), event }, terms, purse);
+  const plan = bidFor(site, { ...emptyMesh(event.id), event }, terms, purse, priority);
   const included = peers.filter((peer) => peer.included);
   const own = regionOf(site, site.self).prefixes;
   return {
@@ -90,7 +88,13 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
     bid:
       "declined" in plan
         ? plan
-        : { price: plan.price, lots: plan.lots, bond: plan.bond.toString(), because: plan.because },
+        : {
+            price: plan.price,
+            lots: plan.lots,
+            boostBps: plan.boostBps,
+            bond: plan.bond.toString(),
+            because: plan.because,
+          },
     mostItCosts: "declined" in plan ? "0" : (BigInt(plan.price) * BigInt(plan.lots) * BigInt(terms.slots)).toString(),
     interfaces: included.map((peer) => ({ peer: peer.name, device: "eph… (one WireGuard interface for each lease)" })),
     routes: included.flatMap((peer) => {

@@ -14,6 +14,7 @@ export interface OrderTerms {
 export interface OrderPlan {
   readonly price: number;
   readonly lots: number;
+  readonly boostBps: number;
   readonly bond: bigint;
   readonly because: readonly string[];
 }
@@ -25,6 +26,16 @@ export interface Purse {
   readonly allowance: bigint;
   readonly minBond: bigint;
 }
+
+/** What reputation lets a bid do (MARKET.md, section 3). */
+export interface Priority {
+  /** Closing score, 0..1000, as it will stand in the commitment; null: the day may turn before the order is committed. */
+  readonly score: number | null;
+  /** Price units of this week's budget that no order holds or has used. */
+  readonly budgetLeft: bigint;
+}
+
+const MOST_BOOST_BPS = 2_500;
 
 export type Declined = { readonly declined: string };
 
@@ -44,6 +55,7 @@ export function planBid(
   policy: BuyPolicy,
   terms: OrderTerms,
   purse: Purse,
+  priority: Priority,
   spentToday: bigint,
 ): OrderPlan | Declined {
   const price = Math.min(terms.priceCap, Math.floor((policy.maxPrice * terms.lotMbps) / 100));
@@ -62,14 +74,30 @@ export function planBid(
   ];
   const least = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
   if (least.lots < 1) return { declined: `not one lot is within ${least.why}` };
+  const boost = boostFor(policy, priority);
   return {
     price,
     lots: least.lots,
+    boostBps: boost.bps,
     bond: bondFor(perLot * BigInt(least.lots), purse),
     because: [
       `price ${price}: maxPrice ${policy.maxPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded down`,
       `${least.lots} lots and not more: ${least.why}`,
+      boost.why,
     ],
+  };
+}
+
+/** A boost above what the score allows could not be revealed, and would cost the bond: in doubt there is none. */
+function boostFor(policy: BuyPolicy, { score, budgetLeft }: Priority): { readonly bps: number; readonly why: string } {
+  if (policy.boost === 0) return { bps: 0, why: "no boost: the policy wants none" };
+  if (score === null) return { bps: 0, why: "no boost: the day ends, and the score may change, before the commitment" };
+  if (budgetLeft === 0n) return { bps: 0, why: "no boost: nothing is left of this week's priority budget" };
+  const allowed = Math.floor((MOST_BOOST_BPS * score) / 1000);
+  const bps = Math.min(allowed, Math.round(policy.boost * 10_000));
+  return {
+    bps,
+    why: `boost ${bps / 100} %: the policy's ${policy.boost * 100} %, at most ${allowed / 100} % with a score of ${score}; it is ordered by that much more, and this week's budget (${budgetLeft} left) pays the difference`,
   };
 }
 
@@ -102,6 +130,7 @@ export function planAsk(
   return {
     price,
     lots: least.lots,
+    boostBps: 0,
     bond,
     because: [
       `price ${price}: floorPrice ${sell.floorPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded up`,

@@ -27,13 +27,16 @@ export class Sender {
   readonly #client: PublicClient;
   readonly #key: PrivateKeyAccount;
   readonly #journal: Journal;
+  /** Hands signed bytes to somebody who reaches the chain. */
+  readonly #relay: (raw: Hex) => Promise<void>;
   /** One signer at a time, so that no two transactions take one nonce. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(client: PublicClient, key: PrivateKeyAccount, journal: Journal) {
+  constructor(client: PublicClient, key: PrivateKeyAccount, journal: Journal, relay: (raw: Hex) => Promise<void>) {
     this.#client = client;
     this.#key = key;
     this.#journal = journal;
+    this.#relay = relay;
   }
 
   /**
@@ -51,6 +54,11 @@ export class Sender {
   async resume(signal: AbortSignal): Promise<void> {
     for (const transaction of this.#journal.pendingTransactions())
       await this.#untilMined(transaction, transaction.purpose, signal).catch(() => undefined);
+  }
+
+  /** While no node answers: what is signed goes by way of a peer. It stays pending until a block is seen to have it. */
+  async handOver(): Promise<void> {
+    for (const { raw } of this.#journal.pendingTransactions()) await this.#relay(raw as Hex);
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

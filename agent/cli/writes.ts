@@ -17,6 +17,7 @@ interface TriggerOptions extends Options {
   readonly deadline?: number;
   readonly copies?: number;
   readonly topology?: string;
+  readonly renew?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -29,6 +30,7 @@ export async function trigger(kind: EventKind, options: TriggerOptions): Promise
     deadlineSeconds: options.deadline,
     copies: options.copies,
     topology: options.topology,
+    renew: options.renew ?? false,
     cause: "operator",
     requestId: randomUUID(),
     dryRun: options.dryRun ?? false,

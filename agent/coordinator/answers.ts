@@ -5,6 +5,7 @@ import { meshId, regionId } from "../model/ids.ts";
 import { answerTeardown } from "./handlers/dissolve.ts";
 import { acceptLink, linkOffer } from "./handlers/link.ts";
 import { acceptCosigned, answerReceipt } from "./handlers/receipt.ts";
+import { answerRelay } from "./handlers/relay.ts";
 import { measureTo, topologyFor } from "./handlers/topology.ts";
 import type { Site } from "./site.ts";
 
@@ -21,6 +22,7 @@ export function answersOf(site: Site): Readonly<Record<string, ControlHandler>> 
     "link-offer": async (from, _, body) => acceptLink(site, from, linkOffer.parse(body)),
     receipt: async (from, _, body) => answerReceipt(site, from, body),
     "receipt-cosigned": async (from, _, body) => acceptCosigned(site, from, body),
+    "relay-transaction": async (from, _, body) => answerRelay(site, from, body),
     teardown: async (from, _, body) => answerTeardown(site, from, body),
   };
 }

@@ -3,7 +3,7 @@
  * one at a time for each action's key, with back-off and jitter after a failure.
  */
 import type { ChainFollower, Followed } from "../chain/follower.ts";
-import { EphemeshError } from "../model/errors.ts";
+import { describeError, EphemeshError } from "../model/errors.ts";
 import type { LinkId } from "../model/ids.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { handle } from "./handlers/handle.ts";
@@ -12,12 +12,14 @@ import { MeshReconciler } from "./mesh-reconciler.ts";
 import type { LocalMessage, Message } from "./messages.ts";
 import { type Action, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
 import { emptyWorld, reduce, type World } from "./reduce.ts";
-import { chainNow, type Site } from "./site.ts";
+import { registerBudget } from "./register-budget.ts";
+import { chainNow, leadSeconds, type Site } from "./site.ts";
 
 const TICK_MILLIS = 100;
 /** The chain is asked this often while an event lives, and seldom at rest. */
 const POLL_ACTIVE_MILLIS = 150;
 const POLL_IDLE_MILLIS = 1000;
+const REGISTER_BUDGET_MILLIS = 60_000;
 const FIRST_BACKOFF_MILLIS = 100;
 const LONGEST_BACKOFF_MILLIS = 5000;
 /** "Not yet" is part of agreeing with somebody; what lasts longer is worth a line. */
@@ -43,6 +45,7 @@ export class Coordinator {
   #chainFailures = 0;
   #nextPollMillis = 0;
   #polling = false;
+  #nextRegisterMillis = 0;
   #draining = false;
   #running = new Set<Promise<void>>();
   #wake: () => void = () => undefined;
@@ -108,10 +111,19 @@ export class Coordinator {
       if (this.#site.clock.isSet) {
         void this.#reconciler.reconcile(this.#activeMeshes(), monotonicMillis());
         for (const mesh of this.#world.meshes.values()) this.#advance(mesh);
+        this.#registerBudget();
       }
       await this.#untilWoken(this.#activeMeshes().length > 0 ? TICK_MILLIS : POLL_IDLE_MILLIS);
     }
     await Promise.allSettled(this.#running);
+  }
+
+  #registerBudget(): void {
+    if (monotonicMillis() < this.#nextRegisterMillis || !this.chainReachable) return;
+    this.#nextRegisterMillis = monotonicMillis() + REGISTER_BUDGET_MILLIS;
+    registerBudget(this.#site).catch((error: unknown) => {
+      if (!this.#site.signal.aborted) this.#site.log.warn(`the part in next week's budgets: ${describeError(error)}`);
+    });
   }
 
   #activeMeshes(): Mesh[] {
@@ -129,6 +141,7 @@ export class Coordinator {
       nowSeconds: chainNow(this.#site),
       chainReachable: this.chainReachable,
       clearBlocks: this.#site.constants.clearBlocks,
+      leadSeconds: leadSeconds(this.#site.constants),
       draining: this.#draining,
       sells: this.#site.config.sell !== undefined,
       links: this.#reconciler.links,
@@ -190,6 +203,9 @@ export class Coordinator {
       .catch((error: unknown) => {
         if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
           this.#site.log.warn({ err: error }, "the chain cannot be reached; leases that run are kept up");
+        return this.#site.sender.handOver().catch((failure: unknown) => {
+          this.#site.log.debug(describeError(failure));
+        });
       })
       .finally(() => {
         const calm = this.#activeMeshes().length > 0 ? POLL_ACTIVE_MILLIS : POLL_IDLE_MILLIS;

@@ -5,13 +5,13 @@
  * | phase      | holds while                                            | moved on by                                    |
  * |------------|--------------------------------------------------------|------------------------------------------------|
  * | scanning   | triggered, peers not yet ranked                        | PeersScanned                                   |
- * | opening    | ranked, no auction on chain yet                        | AuctionOpened (ours)                           |
+ * | opening    | ranked, nothing bought (any more), the event needs it  | AuctionOpened (ours)                           |
  * | trading    | an auction is open, revealed or waits for its clearing | AuctionCleared, AuctionCancelled               |
  * | forming    | leases of ours granted, none has started               | the earliest start                             |
  * | running    | a lease of ours runs                                   | its end, or a co-signed release                |
  * | dissolving | every lease of ours is over, links still stand         | MeshDissolved                                  |
  * | settling   | dissolved, some lease of ours not settled              | LeaseSettled                                   |
- * | over       | nothing is left to do                                  | nothing                                        |
+ * | over       | nothing is left to do, the event needs nothing more    | nothing                                        |
  *
  * Forbidden: running before a lease was granted on chain; settling before dissolving; anything after over.
  */
@@ -31,6 +31,8 @@ export interface TriggeredEvent {
   readonly demandMbps: number;
   readonly durationSeconds: number;
   readonly topology: TopologyMode | "auto";
+  /** It lasts until it is resolved: before the term ends, the same capacity is bought again. */
+  readonly renews: boolean;
   readonly cause: string;
   readonly requestId: string | null;
   readonly atSeconds: number;
@@ -119,6 +121,8 @@ export interface PublishedTopology {
   readonly requested: TopologyMode | "auto";
   readonly pairs: readonly MeasuredPair[];
   readonly added: readonly AddedLink[];
+  /** Auctions with leases that it knows: each further one makes it out of date. */
+  readonly auctions: number;
 }
 
 export interface TeardownRecord {
@@ -138,11 +142,13 @@ export interface Mesh {
   readonly id: MeshId | null;
   readonly event: TriggeredEvent | null;
   readonly peers: readonly ScannedPeer[] | null;
-  /** Round trips between the peers, which the opener's agent collects while the auction runs. */
-  readonly pairs: readonly MeasuredPair[] | null;
+  /** Round trips between the peers, which the opener's agent collects while an auction runs, and in which they were. */
+  readonly pairs: { readonly measured: readonly MeasuredPair[]; readonly auctions: number } | null;
   readonly auctions: readonly Auction[];
   readonly topology: PublishedTopology | null;
   readonly links: ReadonlyMap<LinkId, AgreedLink>;
+  /** Leases of ours whose seller could not be reached for long: the event does without them. */
+  readonly lost: ReadonlySet<LeaseId>;
   readonly receipts: ReadonlyMap<LeaseId, CosignedReceipt>;
   /** Receipts that this side signed and whose other signature has not come: never a second one for the same epochs. */
   readonly signed: ReadonlyMap<LeaseId, Receipt>;
@@ -156,6 +162,9 @@ export interface Mesh {
   readonly dissolved: TeardownRecord | null;
 }
 
+/** The shortest term of a lease (MARKET.md, section 1): for less time than that nothing is bought. */
+export const LEAST_TERM_SECONDS = 300;
+
 export type MeshPhase = "scanning" | "opening" | "trading" | "forming" | "running" | "dissolving" | "settling" | "over";
 
 export function emptyMesh(key: string): Mesh {
@@ -168,6 +177,7 @@ export function emptyMesh(key: string): Mesh {
     auctions: [],
     topology: null,
     links: new Map(),
+    lost: new Set(),
     receipts: new Map(),
     signed: new Map(),
     settled: new Map(),
@@ -221,8 +231,18 @@ export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPha
   if (trading) return "trading";
   if (own.length > 0) {
     if (!mesh.dissolved && mesh.links.size > 0) return "dissolving";
-    return own.every((lease) => mesh.settled.has(lease.id)) ? "over" : "settling";
+    if (own.some((lease) => !mesh.settled.has(lease.id))) return "settling";
   }
-  if (mesh.failed || mesh.resolved || mesh.auctions.length > 0) return "over";
+  if (neededUntilSeconds(mesh, self) < nowSeconds + LEAST_TERM_SECONDS && mesh.auctions.length > 0) return "over";
+  if (!mesh.event || mesh.failed || mesh.resolved) return "over";
   return mesh.peers ? "opening" : "scanning";
+}
+
+/** The second until which the event needs capacity: counted from its first lease, or from the trigger; 0: no more. */
+export function neededUntilSeconds(mesh: Mesh, self: RegionId): number {
+  const { event } = mesh;
+  if (!event || mesh.failed || mesh.resolved) return 0;
+  if (event.renews) return Number.POSITIVE_INFINITY;
+  const starts = ownLeases(mesh, self).flatMap((lease) => (lease.buyer === self ? lease.startSeconds : []));
+  return (starts.length > 0 ? Math.min(...starts) : event.atSeconds) + event.durationSeconds;
 }

@@ -64,13 +64,19 @@ export type ChainMessage =
 export type LocalMessage =
   | { readonly type: "EventTriggered"; readonly event: TriggeredEvent }
   | { readonly type: "PeersScanned"; readonly mesh: string; readonly peers: readonly ScannedPeer[] }
-  | { readonly type: "PairsMeasured"; readonly mesh: string; readonly pairs: readonly MeasuredPair[] }
+  | {
+      readonly type: "PairsMeasured";
+      readonly mesh: string;
+      readonly pairs: readonly MeasuredPair[];
+      readonly auctions: number;
+    }
   | { readonly type: "EventFailed"; readonly mesh: string; readonly reason: string }
   | { readonly type: "EventResolved"; readonly mesh: string; readonly reason: string; readonly atSeconds: number }
   | { readonly type: "OrderPrepared"; readonly auctionId: AuctionId; readonly order: PreparedOrder }
   | { readonly type: "OrderDeclined"; readonly auctionId: AuctionId; readonly reason: string }
   | { readonly type: "TopologyPublished"; readonly meshId: MeshId; readonly topology: PublishedTopology }
   | { readonly type: "LinkAgreed"; readonly meshId: MeshId; readonly link: AgreedLink }
+  | { readonly type: "PeerLost"; readonly meshId: MeshId; readonly leaseId: LeaseId; readonly reason: string }
   | { readonly type: "ReceiptSigned"; readonly meshId: MeshId; readonly receipt: Receipt }
   | { readonly type: "ReceiptCosigned"; readonly meshId: MeshId; readonly cosigned: CosignedReceipt }
   | { readonly type: "TeardownCosigned"; readonly meshId: MeshId; readonly linkId: LinkId; readonly peerSignature: Hex }

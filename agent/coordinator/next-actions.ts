@@ -2,12 +2,13 @@
 import type { Side } from "../auction/commitment.ts";
 import { EPOCH_SECONDS } from "../lease/receipt.ts";
 import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
-import { type WantedLink, wantedLinks } from "./links.ts";
+import { linkOfLease, type WantedLink, wantedLinks } from "./links.ts";
 import { type Auction, endOf, type GrantedLease, isOver, leasesOf, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
+import { mayOpen, type Shortfall, shortfallOf } from "./shortfall.ts";
 
 export type Action =
   | { readonly kind: "scan" }
-  | { readonly kind: "open-auction" }
+  | { readonly kind: "open-auction"; readonly shortfall: Shortfall }
   | { readonly kind: "prepare-order"; readonly auctionId: AuctionId; readonly side: Side }
   | { readonly kind: "commit-order"; readonly auctionId: AuctionId }
   | { readonly kind: "reveal-order"; readonly auctionId: AuctionId; readonly index: number }
@@ -17,6 +18,7 @@ export type Action =
   | { readonly kind: "measure-pairs" }
   | { readonly kind: "publish-topology" }
   | { readonly kind: "fetch-topology"; readonly from: RegionId }
+  | { readonly kind: "declare-lost"; readonly leaseId: LeaseId; readonly reason: string }
   | { readonly kind: "offer-link"; readonly link: WantedLink; readonly attempt: number }
   | { readonly kind: "exchange-receipt"; readonly leaseId: LeaseId; readonly epochs: number; readonly release: boolean }
   | { readonly kind: "settle-lease"; readonly leaseId: LeaseId }
@@ -35,6 +37,8 @@ export interface MeshFacts {
   readonly nowSeconds: number;
   readonly chainReachable: boolean;
   readonly clearBlocks: number;
+  /** From the opening of an auction to the start of its leases. */
+  readonly leadSeconds: number;
   /** No new event, auction or order is begun. */
   readonly draining: boolean;
   readonly sells: boolean;
@@ -71,6 +75,7 @@ export function keyOfAction(mesh: Mesh, action: Action): string {
       return `${mesh.key}:offer:${action.link.linkId}`;
     case "exchange-receipt":
     case "settle-lease":
+    case "declare-lost":
       return `${mesh.key}:${action.kind}:${action.leaseId}`;
     case "cosign-teardown":
       return `${mesh.key}:teardown:${action.linkId}`;
@@ -88,9 +93,11 @@ export function keyOfAction(mesh: Mesh, action: Action): string {
 }
 
 function beforeTrade(mesh: Mesh, facts: MeshFacts): Action[] {
-  if (!mesh.event || mesh.failed || mesh.resolved || mesh.auctions.length > 0) return [];
+  if (!mesh.event || mesh.failed || mesh.resolved) return [];
   if (!mesh.peers) return [{ kind: "scan" }];
-  return facts.chainReachable && !facts.draining ? [{ kind: "open-auction" }] : [];
+  if (!facts.chainReachable || facts.draining || !mayOpen(mesh, facts.nowSeconds)) return [];
+  const shortfall = shortfallOf(mesh, facts.self, facts.nowSeconds, facts.leadSeconds);
+  return shortfall ? [{ kind: "open-auction", shortfall }] : [];
 }
 
 function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
@@ -127,12 +134,20 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
 function formation(mesh: Mesh, facts: MeshFacts): Action[] {
   const actions: Action[] = [];
   const opener = mesh.auctions[0]?.terms.opener;
-  if (opener === facts.self && !mesh.pairs) actions.push({ kind: "measure-pairs" });
+  const granted = mesh.auctions.filter((auction) => auction.leases.length > 0).length;
+  if (opener === facts.self && mesh.peers && (mesh.pairs?.auctions ?? 0) < mesh.auctions.length)
+    actions.push({ kind: "measure-pairs" });
   const live = leasesOf(mesh).some((lease) => !isOver(mesh, lease, facts.nowSeconds));
-  if (live && !mesh.topology && opener !== undefined && ownLeases(mesh, facts.self).length > 0) {
+  if (
+    live &&
+    (mesh.topology?.auctions ?? 0) < granted &&
+    opener !== undefined &&
+    ownLeases(mesh, facts.self).length > 0
+  ) {
     if (opener !== facts.self) actions.push({ kind: "fetch-topology", from: opener });
     else if (mesh.pairs) actions.push({ kind: "publish-topology" });
   }
+  actions.push(...lostPeers(mesh, facts));
   for (const link of wantedLinks(mesh, facts.self, facts.nowSeconds)) {
     if (!link.initiates || facts.nowSeconds > link.endSeconds - EPOCH_SECONDS) continue;
     const attempt = wantedAttempt(mesh.links.get(link.linkId)?.attempt, facts.links.get(link.linkId));
@@ -153,6 +168,25 @@ function wantedAttempt(agreed: number | undefined, state: LinkState | undefined)
       ? RETRY_LOST_MILLIS
       : Math.min(RETRY_LOST_MILLIS, RETRY_LINK_MILLIS * 2 ** Math.min(agreed, 4));
   return state.forMillis > patience ? agreed + 1 : null;
+}
+
+/** A seller that is not reached for so long is given up; what it was to carry is bought elsewhere. */
+const LOST_AFTER_SECONDS = 20;
+
+function lostPeers(mesh: Mesh, facts: MeshFacts): Action[] {
+  if (!mesh.event) return [];
+  return ownLeases(mesh, facts.self)
+    .filter((lease) => lease.buyer === facts.self && !mesh.lost.has(lease.id) && !isOver(mesh, lease, facts.nowSeconds))
+    .flatMap((lease): Action[] => {
+      const runsFor = facts.nowSeconds - lease.startSeconds;
+      const link = facts.links.get(linkOfLease(lease.id));
+      const isSilent = link?.state === "down" && link.forMillis > LOST_AFTER_SECONDS * 1000;
+      // Not agreed on, or agreed on and never up; one that meshd does not speak of now says nothing.
+      const neverCame = !mesh.links.has(linkOfLease(lease.id)) || link?.state === "waiting";
+      if (runsFor < LOST_AFTER_SECONDS || !(isSilent || (neverCame && runsFor > 2 * LOST_AFTER_SECONDS))) return [];
+      const reason = isSilent ? `no probe for ${LOST_AFTER_SECONDS} s` : "its link never came up";
+      return [{ kind: "declare-lost", leaseId: lease.id, reason }];
+    });
 }
 
 function metering(mesh: Mesh, facts: MeshFacts): Action[] {

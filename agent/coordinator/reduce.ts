@@ -33,7 +33,10 @@ export function reduce(world: World, message: Message): World {
     case "PeersScanned":
       return change(world, message.mesh, (mesh) => ({ ...mesh, peers: message.peers }));
     case "PairsMeasured":
-      return change(world, message.mesh, (mesh) => ({ ...mesh, pairs: message.pairs }));
+      return change(world, message.mesh, (mesh) => ({
+        ...mesh,
+        pairs: { measured: message.pairs, auctions: message.auctions },
+      }));
     case "EventFailed":
       return change(world, message.mesh, (mesh) => ({ ...mesh, failed: message.reason }));
     case "EventResolved":
@@ -47,6 +50,17 @@ export function reduce(world: World, message: Message): World {
       return change(world, keyOf(world, message.meshId), (mesh) => ({
         ...mesh,
         links: new Map(mesh.links).set(message.link.linkId, message.link),
+      }));
+    case "PeerLost":
+      return change(world, keyOf(world, message.meshId), (mesh) => ({
+        ...mesh,
+        lost: new Set(mesh.lost).add(message.leaseId),
+      }));
+    case "LeasesGranted":
+      // A mesh that was dissolved between two terms stands up again.
+      return change(world, world.auctions.get(message.auctionId), (mesh) => ({
+        ...changeAuction(mesh, message),
+        dissolved: null,
       }));
     case "ReceiptSigned":
       return change(world, keyOf(world, message.meshId), (mesh) => ({
@@ -80,12 +94,7 @@ export function reduce(world: World, message: Message): World {
         }),
       }));
     default:
-      return change(world, world.auctions.get(message.auctionId), (mesh) => ({
-        ...mesh,
-        auctions: mesh.auctions.map((auction) =>
-          auction.terms.id === message.auctionId ? reduceAuction(auction, message) : auction,
-        ),
-      }));
+      return change(world, world.auctions.get(message.auctionId), (mesh) => changeAuction(mesh, message));
   }
 }
 
@@ -103,6 +112,15 @@ type AuctionMessage = Extract<
       | "OrderDeclined";
   }
 >;
+
+function changeAuction(mesh: Mesh, message: AuctionMessage): Mesh {
+  return {
+    ...mesh,
+    auctions: mesh.auctions.map((auction) =>
+      auction.terms.id === message.auctionId ? reduceAuction(auction, message) : auction,
+    ),
+  };
+}
 
 function reduceAuction(auction: Auction, message: AuctionMessage): Auction {
   switch (message.type) {

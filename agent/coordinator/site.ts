@@ -49,6 +49,14 @@ export interface ChainConstants {
   readonly fabrics: readonly string[];
 }
 
+/** A lease starts so long after its auction was cleared (MARKET.md, section 4). */
+const LEASE_LEAD_SECONDS = 10;
+
+/** From the opening of an auction to the start of its leases, with blocks of a second. */
+export function leadSeconds({ urgentBlocks }: Pick<ChainConstants, "urgentBlocks">): number {
+  return 2 * (urgentBlocks + 1) + LEASE_LEAD_SECONDS;
+}
+
 export function chainNow(site: Pick<Site, "clock">): number {
   return site.clock.nowSeconds(monotonicMillis());
 }

@@ -28,6 +28,8 @@ export const triggerRequest = z
       .optional(),
     /** To how many regions the same data goes. */
     copies: z.number().int().min(1).max(1000).default(1),
+    /** The event lasts until it is resolved (`down`): before the term ends, the same is bought again. */
+    renew: z.boolean().default(false),
     topology: z.enum(["auto", "star", "ring", "full"]).optional(),
     cause: z.string().max(200).optional(),
     /** Of the asker's choosing: the same request again, after a time-out for one, starts no second event. */

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { isLastDayOfWeek, weekOf } from "../../agent/auction/calendar.ts";
 import { planAsk, planBid, priceCapFor, spareMbps } from "../../agent/auction/strategy.ts";
 
 const TERMS = { lotMbps: 10, slots: 10, priceCap: 1_000_000 };
 const RICH = { free: 10n ** 12n, allowance: 10n ** 12n, minBond: 1000n };
 const BUY = { maxPrice: 4000, boost: 0, maxMbps: 600, budgetPerDay: 10 ** 9 };
+const NO_PRIORITY = { score: 0, budgetLeft: 0n };
 const SELL = { floorPrice: 1205, reserveMbps: 100, perAuctionMbps: 400 };
 
 describe("orders from policy", () => {
   it("bids are rounded down and asks up: no rounding works against the region that ordered", () => {
-    const bid = planBid(100, { ...BUY, maxPrice: 4009 }, TERMS, RICH, 0n);
+    const bid = planBid(100, { ...BUY, maxPrice: 4009 }, TERMS, RICH, NO_PRIORITY, 0n);
     const ask = planAsk(SELL, 400, TERMS, RICH);
     assert.ok(!("declined" in bid) && !("declined" in ask));
     assert.deepEqual([bid.price, ask.price], [400, 121]);
@@ -31,6 +33,7 @@ describe("orders from policy", () => {
           { ...BUY, maxMbps, budgetPerDay: budget },
           TERMS,
           { free, allowance, minBond: 0n },
+          NO_PRIORITY,
           spent,
         );
         if ("declined" in plan) return;
@@ -44,11 +47,39 @@ describe("orders from policy", () => {
   it("INV-3: the bond covers a fifth of the order and tells its size only to a factor of two", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60 }), (lots) => {
-        const plan = planBid(lots * 10, { ...BUY, maxMbps: 1000 }, TERMS, RICH, 0n);
+        const plan = planBid(lots * 10, { ...BUY, maxMbps: 1000 }, TERMS, RICH, NO_PRIORITY, 0n);
         assert.ok(!("declined" in plan));
         assert.ok(5n * plan.bond >= BigInt(plan.price * plan.lots * TERMS.slots));
         assert.ok(plan.bond === 1n << BigInt(plan.bond.toString(2).length - 1), "a power of two");
       }),
+    );
+  });
+
+  it("a boost is the policy's, at most a quarter times the score, and none where it could cost the bond", () => {
+    const boostOf = (boost: number, priority: { score: number | null; budgetLeft: bigint }) => {
+      const plan = planBid(100, { ...BUY, boost }, TERMS, RICH, priority, 0n);
+      assert.ok(!("declined" in plan));
+      assert.match(plan.because.join(" "), /boost/);
+      return plan.boostBps;
+    };
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 250 }), fc.integer({ min: 0, max: 1000 }), (permille, score) => {
+        const bps = boostOf(permille / 1000, { score, budgetLeft: 1n });
+        assert.ok(bps * 1000 <= 2500 * score, "what the contract would refuse to open");
+        assert.equal(bps, Math.min(permille * 10, Math.floor((2500 * score) / 1000)));
+      }),
+    );
+    assert.equal(boostOf(0.25, { score: null, budgetLeft: 1n }), 0);
+    assert.equal(boostOf(0.25, { score: 1000, budgetLeft: 0n }), 0);
+  });
+
+  it("days and weeks are the contracts': Monday begins a week, Sunday registers for the next", () => {
+    const at = (text: string) => Date.parse(text) / 1000;
+    assert.equal(weekOf(at("2026-11-23T00:00:00Z")), weekOf(at("2026-11-29T23:59:59Z")));
+    assert.equal(weekOf(at("2026-11-30T00:00:00Z")), weekOf(at("2026-11-29T00:00:00Z")) + 1);
+    assert.deepEqual(
+      ["2026-11-28", "2026-11-29", "2026-11-30"].map((day) => isLastDayOfWeek(at(`${day}T12:00:00Z`))),
+      [false, true, false],
     );
   });
 
@@ -82,9 +113,9 @@ describe("orders from policy", () => {
 
   it("declines with the reason, where nothing can be ordered", () => {
     const why = (plan: ReturnType<typeof planBid>) => ("declined" in plan ? plan.declined : "");
-    assert.match(why(planBid(100, BUY, TERMS, { ...RICH, free: 10n }, 0n)), /free on chain/);
-    assert.match(why(planBid(100, BUY, TERMS, { ...RICH, allowance: 10n }, 0n)), /allowance/);
-    assert.match(why(planBid(100, BUY, TERMS, RICH, 10n ** 9n)), /budget/);
+    assert.match(why(planBid(100, BUY, TERMS, { ...RICH, free: 10n }, NO_PRIORITY, 0n)), /free on chain/);
+    assert.match(why(planBid(100, BUY, TERMS, { ...RICH, allowance: 10n }, NO_PRIORITY, 0n)), /allowance/);
+    assert.match(why(planBid(100, BUY, TERMS, RICH, NO_PRIORITY, 10n ** 9n)), /budget/);
     assert.match(why(planAsk(SELL, 5, TERMS, RICH)), /spare/);
     assert.match(why(planAsk({ ...SELL, floorPrice: 10 ** 9 }, 400, TERMS, RICH)), /cap/);
     assert.match(why(planAsk(SELL, 400, TERMS, { ...RICH, free: 10n })), /bond/);

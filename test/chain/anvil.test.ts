@@ -20,6 +20,7 @@ import { ChainNode } from "../../lab/chain-node.ts";
 import { foundConsortium } from "../../lab/consortium.ts";
 import { uniformTopology } from "../../lab/topology.ts";
 
+const noRelay = () => Promise.reject(new Error("nobody is asked"));
 const failsWith = (code: string) => (error: unknown) =>
   error instanceof EphemeshError && error.code === code && error.remedy !== "";
 
@@ -80,7 +81,7 @@ describe("chain drivers against a real node", function () {
 
   describe("sender", () => {
     it("INV-12: a purpose that was served is not served again", async () => {
-      const sender = new Sender(client, treasury, freshJournal());
+      const sender = new Sender(client, treasury, freshJournal(), noRelay);
       const before = await nonce();
       await sender.send("purpose", approve(1n), never);
       await sender.send("purpose", approve(2n), never);
@@ -96,18 +97,18 @@ describe("chain drivers against a real node", function () {
             : Reflect.get(target, name, receiver),
       });
       const before = await nonce();
-      await assert.rejects(new Sender(offline, treasury, journal).send("purpose", approve(3n), never));
+      await assert.rejects(new Sender(offline, treasury, journal, noRelay).send("purpose", approve(3n), never));
       const signed = journal.transaction("purpose");
       assert.deepEqual([signed?.status, await nonce()], ["signed", before]);
 
-      await new Sender(client, treasury, journal).send("purpose", approve(3n), never);
-      await new Sender(client, treasury, journal).resume(never);
+      await new Sender(client, treasury, journal, noRelay).send("purpose", approve(3n), never);
+      await new Sender(client, treasury, journal, noRelay).resume(never);
       const mined = journal.transaction("purpose");
       assert.deepEqual([mined?.raw, mined?.status, await nonce()], [signed?.raw, "mined", before + 1]);
     });
 
     it("several purposes at once take a nonce each", async () => {
-      const sender = new Sender(client, treasury, freshJournal());
+      const sender = new Sender(client, treasury, freshJournal(), noRelay);
       const before = await nonce();
       await Promise.all(Array.from({ length: 8 }, (_, i) => sender.send(`p${i}`, approve(BigInt(i)), never)));
       assert.equal(await nonce(), before + 8);
@@ -115,7 +116,7 @@ describe("chain drivers against a real node", function () {
 
     it("a nonce that another transaction took: what is still needed is done anew", async () => {
       const journal = freshJournal();
-      const sender = new Sender(client, treasury, journal);
+      const sender = new Sender(client, treasury, journal, noRelay);
       await sender.send("first", approve(1n), never);
       const mined = journal.transaction("first")!;
       journal.saveTransaction({
@@ -136,7 +137,7 @@ describe("chain drivers against a real node", function () {
       const before = await client.getTransactionCount({ address: stranger.address });
       const call: Call = { address: deployment.membership, abi: membershipAbi, functionName: "addFabric", args: ["x"] };
       await assert.rejects(
-        new Sender(client, stranger, journal).send("fabric", call, never),
+        new Sender(client, stranger, journal, noRelay).send("fabric", call, never),
         failsWith("CONTRACT_REFUSED"),
       );
       assert.equal(journal.transaction("fabric"), null);
@@ -147,7 +148,7 @@ describe("chain drivers against a real node", function () {
       const journal = freshJournal();
       const dead = connectChain(["http://127.0.0.1:1"], deployment);
       await assert.rejects(
-        new Sender(dead, treasury, journal).send("purpose", approve(1n), never),
+        new Sender(dead, treasury, journal, noRelay).send("purpose", approve(1n), never),
         (error) => failsWith("RPC_UNREACHABLE")(error) && (error as EphemeshError).retryable,
       );
       assert.equal(journal.transaction("purpose"), null);
@@ -203,7 +204,7 @@ describe("chain drivers against a real node", function () {
       const follower = followerOf(journal);
       await follower.advance();
       const before = count(journal);
-      await new Sender(client, treasury, freshJournal()).send("allowance", allowance(5n), never);
+      await new Sender(client, treasury, freshJournal(), noRelay).send("allowance", allowance(5n), never);
       await follower.advance();
       assert.ok(count(journal) > before);
 

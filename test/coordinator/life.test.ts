@@ -45,6 +45,7 @@ const event = {
   demandMbps: 80,
   durationSeconds: 60,
   topology: "ring",
+  renews: false,
   cause: "test",
   requestId: null,
   atSeconds: 970,
@@ -165,6 +166,7 @@ class Life {
       nowSeconds: 980,
       chainReachable: true,
       clearBlocks: 20,
+      leadSeconds: 16,
       draining: false,
       sells: true,
       links: new Map(),
@@ -203,13 +205,14 @@ const opened = (eventId: string | null): Message => ({ type: "AuctionOpened", te
 const topology: Message = {
   type: "TopologyPublished",
   meshId: mesh,
-  topology: { mode: "ring", reason: "test", requested: "ring", pairs: [], added: [] },
+  topology: { mode: "ring", reason: "test", requested: "ring", pairs: [], added: [], auctions: 1 },
 };
 const buyer = () =>
   new Life(hub).tell({ type: "EventTriggered", event }, { type: "PeersScanned", mesh: key, peers: [] }, opened(key), {
     type: "PairsMeasured",
     mesh: key,
     pairs: [],
+    auctions: 1,
   });
 const seller = () => new Life(near).tell(opened(null));
 const traded = (life: Life) =>
@@ -232,7 +235,7 @@ describe("coordinator: one mesh's life, without a socket", () => {
     step();
     life.tell({ type: "PeersScanned", mesh: key, peers: [] });
     step();
-    life.tell(opened(key), { type: "PairsMeasured", mesh: key, pairs: [] });
+    life.tell(opened(key), { type: "PairsMeasured", mesh: key, pairs: [], auctions: 1 });
     step();
     life.tell({ type: "OrderPrepared", auctionId: auction, order: order("bid") });
     step();

@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
-import type { auctionView, leaseView, meshView } from "../../agent/api/views.ts";
-import { ChainNode } from "../../lab/chain-node.ts";
-import { foundConsortium } from "../../lab/consortium.ts";
-import { Lab } from "../../lab/lab.ts";
+import type { auctionView, leaseView } from "../../agent/api/views.ts";
+import type { Lab } from "../../lab/lab.ts";
 import { endProcesses, processesInside } from "../../lab/processes.ts";
-import { LabSite } from "../../lab/site.ts";
-import { describeDifferences, type Snapshot, takeSnapshot } from "../../lab/snapshot.ts";
-import { uniformTopology } from "../../lab/topology.ts";
+import type { LabSite } from "../../lab/site.ts";
+import type { Snapshot } from "../../lab/snapshot.ts";
+import { asked, commandLine, differencesSince, eventually, meshes, startRegions } from "./helpers/regions.ts";
 
 type Auctions = ReturnType<typeof auctionView>[];
 type Leases = ReturnType<typeof leaseView>;
-type Meshes = ReturnType<typeof meshView>[];
-
-const PATIENCE_MILLIS = 90_000;
 
 /** Three regions: the hub buys, the others sell. What is killed is started again by `ephemesh up`. */
 describe("kill -9 in every phase of a mesh's life", function () {
@@ -24,24 +17,11 @@ describe("kill -9 in every phase of a mesh's life", function () {
   let before: ReadonlyMap<string, Snapshot>;
 
   beforeEach(async () => {
-    lab = await Lab.up({ topology: uniformTopology({ regions: 3, rttMillis: 10 }) });
-    const node = await ChainNode.start({ lab });
-    const deploymentDirectory = `${lab.dir.path}/deployment`;
-    const { regions } = await foundConsortium(lab.topology, node.rpcUrl, deploymentDirectory);
-    await node.setBlockTime(1);
-    // The lab's own cables come up in their own time.
-    await eventually("every device has its carrier and address", async () =>
-      /NO-CARRIER|tentative/.test(JSON.stringify([...(await snapshots()).values()])) ? undefined : true,
-    );
-    before = await snapshots();
-    sites = await Promise.all(
-      regions.map((region) => LabSite.prepare({ lab, region, rpcUrl: node.regionRpcUrl, deploymentDirectory })),
-    );
-    await Promise.all(sites.map((site) => site.start()));
+    ({ lab, sites, before } = await startRegions(3));
   });
 
   afterEach(async () => {
-    await lab.down();
+    await lab?.down();
   });
 
   it("INV-12: the buyer's agent is killed in each phase; every purpose is served once and the life goes on to its end", async () => {
@@ -147,54 +127,9 @@ describe("kill -9 in every phase of a mesh's life", function () {
     });
   }
 
-  async function differing(): Promise<string[]> {
-    const after = await snapshots();
-    return [...before]
-      .map(([name, snapshot]) => describeDifferences(snapshot, after.get(name)!))
-      .filter((text) => text !== "");
-  }
+  const differing = (): Promise<string[]> => differencesSince(lab, before);
 
   async function assertUntouched(): Promise<void> {
     assert.deepEqual(await differing(), []);
   }
-
-  async function snapshots(): Promise<ReadonlyMap<string, Snapshot>> {
-    return new Map(
-      await Promise.all(
-        lab.topology.regions.map(
-          async ({ name }) => [name, await takeSnapshot((command) => lab.exec(name, command))] as const,
-        ),
-      ),
-    );
-  }
 });
-
-function meshes(site: LabSite): Promise<Meshes> {
-  return asked<Meshes>(site, "/v1/meshes");
-}
-
-function asked<T>(site: LabSite, path: string, body?: unknown): Promise<T> {
-  return site.ask<T>(path, body);
-}
-
-function commandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-/** No event reaches across a process that was killed: looks until it is so, and counts an agent that does not answer as "not yet". */
-async function eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  let last: unknown;
-  for (const deadline = performance.now() + PATIENCE_MILLIS; performance.now() < deadline; await delay(50)) {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw new Error(`it never came to this: ${what}`, { cause: last });
-}

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Hex } from "viem";
+import { dayOf, weekOf } from "../../auction/calendar.ts";
 import { findCertificate } from "../../auction/clearing.ts";
 import { commitmentOf, SIDES, type Side } from "../../auction/commitment.ts";
 import {
@@ -7,6 +8,7 @@ import {
   lotFor,
   type OrderPlan,
   type OrderTerms,
+  type Priority,
   type Purse,
   planAsk,
   planBid,
@@ -15,6 +17,7 @@ import {
 } from "../../auction/strategy.ts";
 import { capacityAuctionAbi } from "../../chain/abi/capacity-auction.ts";
 import { leaseEscrowAbi } from "../../chain/abi/lease-escrow.ts";
+import { reputationAbi } from "../../chain/abi/reputation.ts";
 import { ContractRefusal } from "../../chain/refusals.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { EVENT_KINDS } from "../../model/event.ts";
@@ -22,16 +25,20 @@ import type { AuctionId } from "../../model/ids.ts";
 import { ATTRIBUTES, distanceKm } from "../../model/region.ts";
 import { type Auction, type AuctionTerms, isOver, type Mesh, type PreparedOrder } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
-import { chainNow, regionOf, type Site } from "../site.ts";
+import { shortfallOf } from "../shortfall.ts";
+import { chainNow, leadSeconds, regionOf, type Site } from "../site.ts";
 
 const NO_TRADE = 65_535;
 /** Cells are opened a little wider than the farthest peer, whose place is rounded on chain. */
 const CELL_MARGIN = 1.02;
 const EARTH_RADIUS_KM = 6371;
+/** A commit window, and some more for a chain that is slow. */
+const DAY_MAY_TURN_SECONDS = 600;
 
 type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 
-export async function openAuction(site: Site, mesh: Mesh): Promise<void> {
+/** The first auction of an event, or a further one of its mesh: a top-up, a renewal. */
+export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"open-auction">): Promise<void> {
   const { event } = mesh;
   if (!event || !mesh.peers) return;
   const policy = site.config.buy[event.kind];
@@ -44,12 +51,12 @@ export async function openAuction(site: Site, mesh: Mesh): Promise<void> {
     return;
   }
   const fabric = site.config.underlays[0]!.fabric;
-  const lotMbps = lotFor(event.demandMbps);
+  const lotMbps = lotFor(shortfall.mbps);
   const farthestKm = Math.max(...mesh.peers.filter((peer) => peer.included).map((peer) => peer.distanceKm));
   const cosine = Math.floor(1e9 * Math.cos(Math.min(Math.PI, (farthestKm * CELL_MARGIN) / EARTH_RADIUS_KM)));
   const opening = {
     kind: EVENT_KINDS.indexOf(event.kind),
-    earlier: 0,
+    earlier: mesh.id ?? 0,
     fabric: site.constants.fabrics.indexOf(fabric),
     cosine: Math.min(cosine, site.constants.widestCosine),
     attributes: site.config.accept.require.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0),
@@ -57,24 +64,34 @@ export async function openAuction(site: Site, mesh: Mesh): Promise<void> {
     // A seller and another seller are at most twice the radius apart.
     latencyBoundMicros: Math.round(2000 * site.config.accept.radius.rttMillis),
     lotMbps,
-    slots: Math.min(65_535, Math.max(5, Math.ceil(event.durationSeconds / 60))),
-    earliestStart: 0,
+    slots: Math.min(65_535, Math.max(5, Math.ceil(shortfall.durationSeconds / 60))),
+    earliestStart: shortfall.earliestStartSeconds,
     priceCap: priceCapFor(policy, lotMbps),
     profile: 0,
   };
   try {
-    await site.sender.send(`open:${event.id}`, auctionCall(site, "open", [site.self, opening]), site.signal);
+    const purpose = openingPurpose(event.id, mesh.auctions.length);
+    await site.sender.send(purpose, auctionCall(site, "open", [site.self, opening]), site.signal);
   } catch (error) {
     if (!(error instanceof ContractRefusal)) throw error;
     site.dispatch({ type: "EventFailed", mesh: mesh.key, reason: `${error.message} ${error.remedy}` });
   }
 }
 
+/** One transaction for each auction of an event; `eventOfPurpose` reads it back. */
+function openingPurpose(eventId: string, auctions: number): string {
+  return `open:${eventId}:${auctions}`;
+}
+
+export function eventOfPurpose(purpose: string | undefined): string | null {
+  return purpose?.match(/^open:(.+):\d+$/)?.[1] ?? null;
+}
+
 export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: Of<"prepare-order">): Promise<void> {
   const { terms } = auctionOf(mesh, auctionId);
-  const purse = await readPurse(site);
+  const [purse, priority] = await Promise.all([readPurse(site), readPriority(site)]);
   // From here to the dispatch nothing waits, so that two auctions cannot both be offered the same capacity (INV-11).
-  const plan = side === "bid" ? bidFor(site, mesh, terms, purse) : askFor(site, terms, purse);
+  const plan = side === "bid" ? bidFor(site, mesh, terms, purse, priority) : askFor(site, terms, purse);
   if ("declined" in plan) site.dispatch({ type: "OrderDeclined", auctionId, reason: plan.declined });
   else site.dispatch({ type: "OrderPrepared", auctionId, order: sealOrder(site, auctionId, side, plan) });
 }
@@ -140,10 +157,38 @@ export async function readPurse(site: Site): Promise<Purse> {
   return { free: account.free, allowance: account.allowance, minBond: site.constants.minBond };
 }
 
-export function bidFor(site: Site, mesh: Mesh, terms: OrderTerms, purse: Purse): OrderPlan | Declined {
+/** The week of an auction that is opened now is the one that counts, and the score of the day of its commitment. */
+export async function readPriority(site: Site): Promise<Priority> {
+  const now = chainNow(site);
+  const [score, [, budget, used]] = await Promise.all([
+    site.client.readContract({
+      address: site.deployment.reputation,
+      abi: reputationAbi,
+      functionName: "closingScore",
+      args: [site.self],
+    }),
+    site.client.readContract({
+      address: site.deployment.escrow,
+      abi: leaseEscrowAbi,
+      functionName: "budgetOf",
+      args: [site.self, weekOf(now)],
+    }),
+  ]);
+  return { score: dayOf(now) === dayOf(now + DAY_MAY_TURN_SECONDS) ? score : null, budgetLeft: budget - used };
+}
+
+export function bidFor(
+  site: Site,
+  mesh: Mesh,
+  terms: OrderTerms,
+  purse: Purse,
+  priority: Priority,
+): OrderPlan | Declined {
   const policy = mesh.event && site.config.buy[mesh.event.kind];
   if (!mesh.event || !policy) return { declined: "no event of this region wants capacity here" };
-  return planBid(mesh.event.demandMbps, policy, terms, purse, spentToday(site));
+  const shortfall = shortfallOf(mesh, site.self, chainNow(site), leadSeconds(site.constants));
+  if (!shortfall) return { declined: "nothing is missing any more" };
+  return planBid(shortfall.mbps, policy, terms, purse, priority, spentToday(site));
 }
 
 function askFor(site: Site, terms: AuctionTerms, purse: Purse): OrderPlan | Declined {
@@ -160,12 +205,15 @@ function askFor(site: Site, terms: AuctionTerms, purse: Purse): OrderPlan | Decl
   const { x, y, z } = self.place;
   if (x * terms.place.x + y * terms.place.y + z * terms.place.z < terms.cosine * 1e9)
     return { declined: `${Math.round(distanceKm(self.place, terms.place))} km from the opener, outside its cell` };
-  const spare = spareMbps(underlay.spareMbps, sell.reserveMbps, soldOrOffered(site, terms.fabric));
+  const spare = spareMbps(underlay.spareMbps, sell.reserveMbps, soldOrOffered(site, terms));
   return planAsk(sell, spare, terms, purse);
 }
 
-/** Mbit/s of this region that are leased, or offered in an auction that is not over, on a fabric. */
-function soldOrOffered(site: Site, fabric: string): number {
+/**
+ * Mbit/s of this region on the fabric that are leased beyond the start of what is offered now, or offered in an auction
+ * that is not over. A lease that ends before a renewal begins leaves its capacity to it.
+ */
+function soldOrOffered(site: Site, { fabric, earliestStartSeconds }: AuctionTerms): number {
   const now = chainNow(site);
   let total = 0;
   for (const mesh of site.world().meshes.values())
@@ -173,19 +221,20 @@ function soldOrOffered(site: Site, fabric: string): number {
       if (terms.fabric !== fabric) continue;
       if (outcome === null && order && !("declined" in order) && order.side === "ask")
         total += order.lots * terms.lotMbps;
-      for (const lease of leases) if (lease.seller === site.self && !isOver(mesh, lease, now)) total += lease.mbps;
+      for (const lease of leases)
+        if (lease.seller === site.self && !isOver(mesh, lease, now) && lease.endSeconds > earliestStartSeconds)
+          total += lease.mbps;
     }
   return total;
 }
 
 /** What today's bids hold or have cost: settled leases by their price, the rest by what they lock. */
 function spentToday(site: Site): bigint {
-  const today = Math.floor(chainNow(site) / 86_400);
+  const today = dayOf(chainNow(site));
   let total = 0n;
   for (const mesh of site.world().meshes.values())
     for (const { terms, order, outcome, leases } of mesh.auctions) {
-      if (!order || "declined" in order || order.side !== "bid" || Math.floor(terms.openedAtSeconds / 86_400) !== today)
-        continue;
+      if (!order || "declined" in order || order.side !== "bid" || dayOf(terms.openedAtSeconds) !== today) continue;
       if (outcome === null) total += BigInt(order.price) * BigInt(order.lots) * BigInt(terms.slots);
       else if (!outcome.cancelled)
         for (const lease of leases)
@@ -198,7 +247,6 @@ function spentToday(site: Site): bigint {
 
 function sealOrder(site: Site, auctionId: AuctionId, side: Side, plan: OrderPlan): PreparedOrder {
   const salt: Hex = `0x${randomBytes(32).toString("hex")}`;
-  const boostBps = 0;
   const commitment = commitmentOf({
     chainId: site.deployment.chainId,
     auction: site.deployment.auction,
@@ -207,14 +255,14 @@ function sealOrder(site: Site, auctionId: AuctionId, side: Side, plan: OrderPlan
     side,
     price: plan.price,
     lots: plan.lots,
-    boostBps,
+    boostBps: plan.boostBps,
     salt,
   });
   return {
     side,
     price: plan.price,
     lots: plan.lots,
-    boostBps,
+    boostBps: plan.boostBps,
     bond: plan.bond,
     salt,
     commitment,

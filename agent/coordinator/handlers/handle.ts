@@ -13,6 +13,7 @@ import {
 } from "./auction.ts";
 import { cosignTeardown, dissolve } from "./dissolve.ts";
 import { offerLink } from "./link.ts";
+import { declareLost } from "./lost.ts";
 import { exchangeReceipt } from "./receipt.ts";
 import { scan } from "./scan.ts";
 import { settleLease } from "./settle.ts";
@@ -23,7 +24,7 @@ export function handle(site: Site, mesh: Mesh, action: Action): Promise<void> {
     case "scan":
       return scan(site, mesh);
     case "open-auction":
-      return openAuction(site, mesh);
+      return openAuction(site, mesh, action);
     case "prepare-order":
       return prepareOrder(site, mesh, action);
     case "commit-order":
@@ -42,6 +43,8 @@ export function handle(site: Site, mesh: Mesh, action: Action): Promise<void> {
       return publishTopology(site, mesh);
     case "fetch-topology":
       return fetchTopology(site, mesh, action);
+    case "declare-lost":
+      return declareLost(site, mesh, action);
     case "offer-link":
       return offerLink(site, mesh, action);
     case "exchange-receipt":

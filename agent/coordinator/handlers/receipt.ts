@@ -233,6 +233,13 @@ function ownCounts(site: Site, lease: GrantedLease, epochs: number, previous: Re
   };
 }
 
+/** Seconds of the whole lease that this side saw available: what both signed, and what was measured here since. */
+export function availableHere(site: Site, lease: GrantedLease, signed: Receipt | null): number {
+  const samples = site.counters().get(linkOfLease(lease.id))?.epochs ?? [];
+  const last = Math.floor((lease.endSeconds - lease.startSeconds) / EPOCH_SECONDS);
+  return (signed?.available ?? 0) + availableSeconds(samples, signed?.epochs ?? 0, last);
+}
+
 function cumulative(signed: number, counter: number): number {
   return counter >= signed ? counter : signed + counter;
 }

@@ -6,8 +6,12 @@ import { EphemeshError } from "../../model/errors.ts";
 import { leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, type Site } from "../site.ts";
+import { availableHere } from "./receipt.ts";
 
-/** Settles by the last receipt that both signed; without a complete one it opens the window, and ends it when it is over. */
+/**
+ * Settles by the last receipt that both signed. Without a complete one that receipt and this side's claim are posted;
+ * both sides' claims settle at once, and the end of the window does without (REPUTATION.md, section 3).
+ */
 export async function settleLease(
   site: Site,
   mesh: Mesh,
@@ -46,7 +50,11 @@ export async function settleLease(
       cosigned.sellerSignature,
       cosigned.buyerSignature,
     ]);
-  if (evidence.closesAt !== 0 && chainNow(site) < evidence.closesAt)
+  const isOpen = evidence.closesAt === 0 || chainNow(site) < evidence.closesAt;
+  const claimed = lease.seller === site.self ? evidence.sellerClaimed : evidence.buyerClaimed;
+  if (isOpen && !claimed)
+    return send("claim", "claim", [tuple, proof, site.self, availableHere(site, lease, cosigned?.receipt ?? null)]);
+  if (isOpen)
     throw new EphemeshError(
       "SETTLEMENT_WINDOW",
       `Lease ${leaseId} settles when its window closes.`,

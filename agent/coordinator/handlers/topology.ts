@@ -2,7 +2,7 @@ import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import { type RegionId, regionId } from "../../model/ids.ts";
 import { type MeasuredPair, planTopology } from "../../topology/topology.ts";
-import { leasesOf, type Mesh, type PublishedTopology } from "../mesh.ts";
+import { type Auction, leasesOf, type Mesh, type PublishedTopology } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { regionOf, type Site } from "../site.ts";
 
@@ -11,6 +11,8 @@ const FRESH_MILLIS = 60_000;
 
 const publication = z.strictObject({
   requested: z.enum(["auto", "star", "ring", "full"]),
+  /** Auctions with leases that it counts. */
+  auctions: z.number().int().min(1).max(10_000),
   pairs: z
     .array(z.strictObject({ a: regionId, b: regionId, rttMicros: z.number().int().min(0).max(60_000_000) }))
     .max(20_000),
@@ -31,15 +33,21 @@ export async function measurePairs(site: Site, mesh: Mesh): Promise<void> {
       ),
     ),
   ]);
-  site.dispatch({ type: "PairsMeasured", mesh: mesh.key, pairs: mergePairs([...own, ...theirs.flat()]) });
+  const pairs = mergePairs([...own, ...theirs.flat()]);
+  site.dispatch({ type: "PairsMeasured", mesh: mesh.key, pairs, auctions: mesh.auctions.length });
 }
 
 /** Fixes the mesh's links: everybody who has a lease in it asks for this and computes the same. */
 export async function publishTopology(site: Site, mesh: Mesh): Promise<void> {
+  const auctions = grantedAuctions(mesh).length;
   const participants = participantsOf(mesh);
-  const pairs = (mesh.pairs ?? []).filter(({ a, b }) => participants.includes(a) && participants.includes(b));
+  const pairs = (mesh.pairs?.measured ?? []).filter(({ a, b }) => participants.includes(a) && participants.includes(b));
   const requested = mesh.event?.topology ?? site.config.topology;
-  site.dispatch({ type: "TopologyPublished", meshId: mesh.id!, topology: published(mesh, requested, pairs) });
+  site.dispatch({
+    type: "TopologyPublished",
+    meshId: mesh.id!,
+    topology: published(mesh, { requested, pairs, auctions }),
+  });
 }
 
 export async function fetchTopology(
@@ -48,20 +56,24 @@ export async function fetchTopology(
   { from }: Extract<Action, { kind: "fetch-topology" }>,
 ): Promise<void> {
   const answer = publication.parse(await site.control.ask(regionOf(site, from), "topology", { meshId: mesh.id }));
+  if (answer.auctions > grantedAuctions(mesh).length || answer.auctions <= (mesh.topology?.auctions ?? 0))
+    throw notYet("the topology counts other leases than are known here");
   site.dispatch({
     type: "TopologyPublished",
     meshId: mesh.id!,
-    topology: published(mesh, answer.requested, answer.pairs),
+    topology: published(mesh, answer),
   });
 }
 
 /** What a participant is told who asks for a mesh's topology; it computes the links itself. */
 export function topologyFor(mesh: Mesh | undefined): z.input<typeof publication> {
-  if (!mesh?.topology)
-    throw new EphemeshError("TOPOLOGY_NOT_YET", "The topology is not known here yet.", "Ask again in a moment.", {
-      retryable: true,
-    });
-  return { requested: mesh.topology.requested, pairs: [...mesh.topology.pairs] };
+  if (!mesh?.topology) throw notYet("the topology is not known here yet");
+  const { requested, pairs, auctions } = mesh.topology;
+  return { requested, pairs: [...pairs], auctions };
+}
+
+function notYet(what: string): EphemeshError {
+  return new EphemeshError("TOPOLOGY_NOT_YET", `Not yet: ${what}.`, "Ask again in a moment.", { retryable: true });
 }
 
 export async function measureTo(site: Site, targets: readonly RegionId[]): Promise<MeasuredPair[]> {
@@ -88,18 +100,24 @@ async function askRoundTrips(site: Site, of: RegionId, targets: readonly RegionI
 
 function published(
   mesh: Mesh,
-  requested: PublishedTopology["requested"],
-  pairs: readonly MeasuredPair[],
+  { requested, pairs, auctions }: Pick<PublishedTopology, "requested" | "pairs" | "auctions">,
 ): PublishedTopology {
   const first = mesh.auctions[0]!.terms;
   const topology = planTopology({
     mode: requested,
     kind: first.kind,
-    leases: leasesOf(mesh).map(({ buyer, seller, mbps }) => ({ buyer, seller, mbps })),
+    leases: grantedAuctions(mesh)
+      .slice(0, auctions)
+      .flatMap(({ leases }) => leases)
+      .map(({ buyer, seller, mbps }) => ({ buyer, seller, mbps })),
     pairs,
     latencyBoundMicros: first.latencyBoundMicros,
   });
-  return { requested, pairs, ...topology };
+  return { requested, pairs, auctions, ...topology };
+}
+
+function grantedAuctions(mesh: Mesh): readonly Auction[] {
+  return mesh.auctions.filter(({ leases }) => leases.length > 0);
 }
 
 /** Two ends measured one pair: the larger figure, so that neither can make a link look better alone. */

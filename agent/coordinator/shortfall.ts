@@ -1,0 +1,76 @@
+/**
+ * What a mesh still has to buy: everything at first, what a lost peer carried, the same again before the term ends
+ * (top-up and renewal are auctions like any other; MARKET.md, section 5). Pure.
+ */
+import type { RegionId } from "../model/ids.ts";
+import { type GrantedLease, isOver, LEAST_TERM_SECONDS, type Mesh, neededUntilSeconds, ownLeases } from "./mesh.ts";
+
+export interface Shortfall {
+  readonly mbps: number;
+  readonly durationSeconds: number;
+  /** Unix second before which no lease is wanted; 0: as soon as can be. */
+  readonly earliestStartSeconds: number;
+  readonly why: string;
+}
+
+/** Sooner than this after an auction was opened no other is: what the market did not have, it may have later. */
+const FIRST_PAUSE_SECONDS = 60;
+const LONGEST_PAUSE_SECONDS = 900;
+
+/** Null: nothing is missing, or the event no longer needs it. */
+export function shortfallOf(
+  mesh: Mesh,
+  self: RegionId,
+  nowSeconds: number,
+  /** From the opening of an auction to the start of its leases. */
+  leadSeconds: number,
+): Shortfall | null {
+  const { event } = mesh;
+  if (!event || mesh.failed || mesh.resolved) return null;
+  const wholly = { mbps: event.demandMbps, durationSeconds: event.durationSeconds, earliestStartSeconds: 0 };
+  if (mesh.auctions.length === 0) return { ...wholly, why: "the event's demand" };
+
+  const bought = ownLeases(mesh, self).filter((lease) => lease.buyer === self);
+  const leftSeconds = Math.ceil(neededUntilSeconds(mesh, self) - nowSeconds - leadSeconds);
+  if (bought.length === 0)
+    return leftSeconds < LEAST_TERM_SECONDS
+      ? null
+      : { ...wholly, durationSeconds: leastTerm(leftSeconds), why: "nothing could be bought so far" };
+
+  const target = Math.min(event.demandMbps, sum(bought.filter((lease) => lease.startSeconds === firstStart(bought))));
+  const serving = bought.filter((lease) => !mesh.lost.has(lease.id) && !isOver(mesh, lease, nowSeconds));
+  if (event.renews) {
+    const ends = bought.filter((lease) => !isOver(mesh, lease, nowSeconds)).map((lease) => lease.endSeconds);
+    const endSeconds = ends.length > 0 ? Math.min(...ends) : 0;
+    const missing = target - sum(serving.filter((lease) => lease.endSeconds > endSeconds));
+    if (endSeconds - nowSeconds < leadSeconds + FIRST_PAUSE_SECONDS && missing > 0)
+      return { ...wholly, mbps: missing, earliestStartSeconds: endSeconds, why: "the term ends, the event goes on" };
+  }
+  const missing = target - sum(serving);
+  const isLost = bought.some((lease) => mesh.lost.has(lease.id) && !isOver(mesh, lease, nowSeconds));
+  if (missing <= 0 || !isLost || leftSeconds < LEAST_TERM_SECONDS) return null;
+  const durationSeconds = event.renews ? event.durationSeconds : leastTerm(leftSeconds);
+  return { mbps: missing, durationSeconds, earliestStartSeconds: 0, why: `${missing} Mbit/s were lost with a peer` };
+}
+
+/** Whether an auction for the shortfall may be opened now: one at a time, and not too soon after the last. */
+export function mayOpen(mesh: Mesh, nowSeconds: number): boolean {
+  if (mesh.auctions.some((auction) => auction.outcome === null)) return false;
+  const last = mesh.auctions.at(-1);
+  if (!last) return true;
+  const fruitless = mesh.auctions.length - 1 - mesh.auctions.findLastIndex((auction) => auction.leases.length > 0);
+  const pause = Math.min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** Math.max(0, fruitless - 1));
+  return nowSeconds >= last.terms.openedAtSeconds + pause;
+}
+
+function firstStart(leases: readonly GrantedLease[]): number {
+  return Math.min(...leases.map((lease) => lease.startSeconds));
+}
+
+function leastTerm(seconds: number): number {
+  return Math.max(LEAST_TERM_SECONDS, Math.min(seconds, 7 * 86_400));
+}
+
+function sum(leases: readonly GrantedLease[]): number {
+  return leases.reduce((total, lease) => total + lease.mbps, 0);
+}

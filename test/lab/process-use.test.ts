@@ -1,0 +1,11 @@
+import assert from "node:assert/strict";
+import { residentBytes } from "../../lab/process-use.ts";
+
+describe("memory of several processes", () => {
+  it("counts what is private for each, and what one program's processes share once", () => {
+    const node = { program: "/usr/bin/node", privateBytes: 50, fileBytes: 40 };
+    assert.equal(residentBytes([node]), 90);
+    assert.equal(residentBytes([node, { ...node, privateBytes: 60, fileBytes: 30 }]), 150);
+    assert.equal(residentBytes([node, { program: "/usr/bin/wireguard-go", privateBytes: 5, fileBytes: 3 }]), 98);
+  });
+});
