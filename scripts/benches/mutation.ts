@@ -1,7 +1,8 @@
 /**
  * Mutation testing of the contracts: one small fault at a time, and the tests that should notice it. By hand, not in CI:
  *   scripts/bench mutation --libraries 60 --contracts 20 [--seed 1] [--only Budgets] [--json FILE]
- * A library's fault meets the vectors first, then like a contract's the mocha tests and the market's random stories.
+ * A library's fault meets the vectors and its fuzz tests first, then like a contract's the mocha tests and the market's
+ * random stories.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -18,11 +19,13 @@ import { signingInSolidity } from "../../test/parity/signing.ts";
 import { creationCode, type Target } from "./mutation/compile.ts";
 import { type Mutant, mutantsOf } from "./mutation/mutants.ts";
 
-type Verdict = "no program" | "vectors" | "tests" | "stories" | "SURVIVED";
+type Verdict = "no program" | "vectors" | "fuzz" | "tests" | "stories" | "SURVIVED";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const contract = (name: string): Target => ({ file: `contracts/${name}.sol`, contract: name });
 const HARNESS: Target = { file: "contracts/test/ParityHarness.sol", contract: "ParityHarness" };
+/** Fuzz tests of the libraries by themselves, each with its library compiled in. */
+const suite = (name: string): Target => ({ file: `test/contracts/${name}.t.sol`, contract: `${name}Test` });
 const [AUCTION, ESCROW, MEMBERSHIP] = ["CapacityAuction", "LeaseEscrow", "Membership"].map(contract) as [
   Target,
   Target,
@@ -30,12 +33,14 @@ const [AUCTION, ESCROW, MEMBERSHIP] = ["CapacityAuction", "LeaseEscrow", "Member
 ];
 
 /** Whose creation code a file is part of, and whether the vectors reach it. */
-const PARTS: Readonly<Record<string, { readonly vectors: boolean; readonly targets: readonly Target[] }>> = {
-  Clearing: { vectors: true, targets: [AUCTION] },
-  Orders: { vectors: true, targets: [AUCTION] },
-  Leases: { vectors: true, targets: [AUCTION, ESCROW] },
-  SettlementRule: { vectors: true, targets: [ESCROW] },
-  ReputationRule: { vectors: true, targets: [ESCROW] },
+const PARTS: Readonly<
+  Record<string, { readonly vectors: boolean; readonly fuzz?: readonly Target[]; readonly targets: readonly Target[] }>
+> = {
+  Clearing: { vectors: true, fuzz: [suite("Clearing")], targets: [AUCTION] },
+  Orders: { vectors: true, fuzz: [suite("Orders"), suite("Clearing")], targets: [AUCTION] },
+  Leases: { vectors: true, fuzz: [suite("Orders"), suite("Clearing")], targets: [AUCTION, ESCROW] },
+  SettlementRule: { vectors: true, fuzz: [suite("SettlementRule")], targets: [ESCROW] },
+  ReputationRule: { vectors: true, fuzz: [suite("ReputationRule")], targets: [ESCROW] },
   Budgets: { vectors: false, targets: [AUCTION, ESCROW] },
   Intervals: { vectors: false, targets: [MEMBERSHIP] },
   Seats: { vectors: false, targets: [MEMBERSHIP, AUCTION] },
@@ -88,17 +93,19 @@ try {
 
 async function judge(mutant: Mutant): Promise<Verdict> {
   const name = mutant.file.replace(/^.*\//, "").replace(/\.sol$/, "");
-  const { vectors, targets } = PARTS[name]!;
+  const { vectors, fuzz = [], targets } = PARTS[name]!;
   const changed = { [mutant.file]: mutant.source };
   if (vectors) {
     const code = creationCode([HARNESS], changed, root)?.get("ParityHarness");
     if (!code) return "no program";
     if (!(await vectorsHold(code))) return "vectors";
   }
-  const code = creationCode(targets, changed, root);
+  const code = creationCode([...targets, ...fuzz], changed, root);
   if (!code) return "no program";
-  const restore = install(code);
+  const restore = install([...targets, ...fuzz], code);
   try {
+    const suites = fuzz.map(({ file }) => file);
+    if (fuzz.length > 0 && !(await passes("hardhat", "test", "solidity", "--no-compile", ...suites))) return "fuzz";
     if (!(await passes("mocha", "--bail", "--exit", "--timeout", "60000", "test/contracts/*.test.ts"))) return "tests";
     if (
       !(await passes(
@@ -132,19 +139,21 @@ async function vectorsHold(creation: Hex): Promise<boolean> {
 }
 
 /** Puts the faulty code where tests find it: the artifacts, and what deployments are made of. */
-function install(code: ReadonlyMap<string, Hex>): () => void {
+function install(targets: readonly Target[], code: ReadonlyMap<string, Hex>): () => void {
   const undo: (() => void)[] = [];
   const change = (path: string, edit: (text: string) => string) => {
     const text = readFileSync(path, "utf8");
     writeFileSync(path, edit(text));
     undo.push(() => writeFileSync(path, text));
   };
-  change(join(workspace, "deployments/creation-code.json"), (text) =>
-    JSON.stringify({ ...JSON.parse(text), ...Object.fromEntries(code) }),
-  );
-  for (const [name, bytecode] of code)
-    change(join(workspace, `artifacts/contracts/${name}.sol/${name}.json`), (text) =>
-      JSON.stringify({ ...JSON.parse(text), bytecode }),
+  change(join(workspace, "deployments/creation-code.json"), (text) => {
+    const deployed: Record<string, Hex> = JSON.parse(text);
+    for (const name of Object.keys(deployed)) deployed[name] = code.get(name) ?? deployed[name]!;
+    return JSON.stringify(deployed);
+  });
+  for (const { file, contract: name } of targets)
+    change(join(workspace, `artifacts/${file}/${name}.json`), (text) =>
+      JSON.stringify({ ...JSON.parse(text), bytecode: code.get(name) }),
     );
   return () => {
     for (const step of undo) step();
