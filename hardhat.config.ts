@@ -19,6 +19,8 @@ export default defineConfig({
       viaIR: true,
       optimizer: { enabled: true, runs: 200 },
       evmVersion: "cancun",
+      // Where the audit finds what it proves in the contracts' storage.
+      outputSelection: { "*": { "*": ["storageLayout"] } },
     },
   },
   paths: { sources: "./contracts", tests: { mocha: "./test/contracts", solidity: "./test/contracts" }, ignition: "." },

@@ -1,5 +1,6 @@
 /** `ephemesh`: every command, each loading only what it needs. Reads print tables, or JSON with --json; logs go to stderr. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { AuditOptions } from "./cli/audit.ts";
 import { describeError, EphemeshError } from "./model/errors.ts";
 import { EVENT_KINDS, type EventKind } from "./model/event.ts";
 
@@ -97,13 +98,34 @@ read("leases", "leases, receipts and settlements")
 read("mesh", "links with measurements, routes with reasons")
   .option("--all", "also what is long over")
   .action(async (options: Common) => (await import("./cli/reads.ts")).showMeshes(options));
-read("reputation", "today's scores").action(async (options: Common) =>
-  (await import("./cli/reads.ts")).showReputation(options),
-);
-read("audit", "re-derive every score from the chain's events and compare")
+read("receipts", "what both sides signed, and whether it stands").action(async (options: Common) => {
+  const { showReceipts } = await import("./cli/receipts.ts");
+  process.exitCode = (await showReceipts(options)) ? 0 : EXIT.mismatch;
+});
+read("reputation", "today's scores")
+  .action(async (options: Common) => (await import("./cli/reads.ts")).showReputation(options))
+  .command("explain")
+  .argument("<region>", "its number", whole)
+  .description("which settlements make a score what it is, and what the next ones would do; proved as `audit` does")
+  .option("--rpc <url>", "node to read from (need not be trusted); default: the configuration's")
+  .option("--deployment <folder>", "default: the configuration's")
+  .action(async (region: number, _: unknown, own: Command) => {
+    const { explainReputation } = await import("./cli/explain.ts");
+    process.exitCode = (await explainReputation({ ...own.optsWithGlobals<AuditOptions>(), region }))
+      ? 0
+      : EXIT.mismatch;
+  });
+read("audit", "re-derive every score from the chain's events, and prove it by the state root; trusts no node")
   .option("--rpc <url>", "node to read from (need not be trusted); default: the configuration's")
   .option("--deployment <folder>", "deployment to audit; default: the configuration's")
-  .action(async (options: Common & { rpc?: string; deployment?: string }) => {
+  .option("--block <n>", "up to this block; default: the head", whole)
+  .option("--region <n>", "only this seller's score, by its number", whole)
+  .option("--validators <addresses>", "who may seal blocks, with commas between; default: the deployment's")
+  .option("--quick", "read only blocks that are said to hold settlements, not every block")
+  .option("--bundle <file>", "write what proves it into one file")
+  .option("--verify <file>", "check such a file, without network")
+  .option("--checkpoint <file>", "go on from there, and keep what was verified there")
+  .action(async (options: AuditOptions) => {
     const { showAudit } = await import("./cli/audit.ts");
     process.exitCode = (await showAudit(options)) ? 0 : EXIT.mismatch;
   });

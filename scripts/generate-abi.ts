@@ -1,12 +1,13 @@
 /**
  * Writes what the product needs of the compiler's output, so that neither agent nor console needs Hardhat:
- * `agent/chain/abi/*.ts`, each ABI `as const` for viem, and
- * `deployments/creation-code.json`, by which a deployment is made. Run after `npx hardhat build`; `--check` changes nothing and
+ * `agent/chain/abi/*.ts`, each ABI `as const` for viem, `agent/reputation/proof/layout.ts`, where the audit finds what it
+ * proves, and `deployments/creation-code.json`, by which a deployment is made. Run after `npx hardhat build`; `--check` changes nothing and
  * fails if a file is not what the build says.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { type AbiEvent, toEventSelector } from "viem";
 
 interface AbiEntry {
   readonly type: string;
@@ -27,6 +28,17 @@ const sources: Record<string, { readonly contract: string; readonly errorsOf?: r
   "access-manager": { contract: "AccessManager" },
 };
 
+/** What the audit reads in storage, by contract: variables, and members of structs. */
+const audited: Record<string, { readonly variables: readonly string[]; readonly structs: readonly string[] }> = {
+  Reputation: { variables: ["sellers", "checkpoints", "pairs", "blocks"], structs: ["SellerState", "PairState"] },
+  Membership: { variables: ["regionCount", "records"], structs: ["Record"] },
+};
+/** What the audit reads in receipts, by contract. */
+const logged: Record<string, readonly string[]> = {
+  Reputation: ["LeaseRecorded", "PairBlocked"],
+  LeaseEscrow: ["LeaseSettled"],
+};
+
 /** Contracts that a deployment creates, by what the build made of them. */
 const created = ["SettlementToken", "AccessManager", "Membership", "LeaseEscrow", "CapacityAuction"] as const;
 
@@ -45,12 +57,24 @@ for (const [file, { contract, errorsOf = [] }] of Object.entries(sources)) {
     ),
   );
 }
+const layoutPath = `${root}agent/reputation/proof/layout.ts`;
+write(
+  layoutPath,
+  formatted(
+    layoutPath,
+    `// Generated from the build by scripts/generate-abi.ts.\n\n/** Slot and offset in bytes of variables; of members, from where their struct begins. */\nexport const storageLayout = ${JSON.stringify(
+      Object.fromEntries(Object.keys(audited).map((contract) => [contract, layoutOf(contract)])),
+    )} as const;\n\n/** First topic of each event. */\nexport const eventTopics = ${JSON.stringify(
+      Object.fromEntries(Object.keys(logged).flatMap((contract) => topicsOf(contract))),
+    )} as const;\n`,
+  ),
+);
 const creationCode = Object.fromEntries(created.map((contract) => [contract, artifactOf(contract).bytecode]));
 write(`${root}deployments/creation-code.json`, `${JSON.stringify(creationCode, null, 2)}\n`);
 
 console.log(
   stale.length === 0
-    ? "ABIs and creation code are as built."
+    ? "ABIs, layout and creation code are as built."
     : `${check ? "Not as built" : "Written"}: ${stale.join(", ")}`,
 );
 if (check && stale.length > 0) process.exitCode = 1;
@@ -63,6 +87,51 @@ function write(path: string, text: string): void {
 
 function abiOf(contract: string): AbiEntry[] {
   return artifactOf(contract).abi;
+}
+
+interface Placed {
+  readonly label: string;
+  readonly slot: string;
+  readonly offset: number;
+}
+
+interface StorageLayout {
+  readonly storage: readonly Placed[];
+  readonly types: Readonly<Record<string, { readonly label: string; readonly members?: readonly Placed[] }>>;
+}
+
+function layoutOf(contract: string): Record<string, unknown> {
+  const { variables, structs } = audited[contract]!;
+  const { storage, types } = storageLayoutOf(contract);
+  const place = ({ slot, offset }: Placed) => ({ slot: Number(slot), offset });
+  const membersOf = (name: string) =>
+    Object.values(types).find(({ label, members }) => members && label.split(/[ .]/).at(-1) === name)?.members ?? [];
+  return {
+    ...Object.fromEntries(variables.map((name) => [name, place(storage.find(({ label }) => label === name)!)])),
+    ...Object.fromEntries(
+      structs.map((name) => [name, Object.fromEntries(membersOf(name).map((member) => [member.label, place(member)]))]),
+    ),
+  };
+}
+
+/** Hardhat keeps it in the build's own output, not in the artifact. */
+function storageLayoutOf(contract: string): StorageLayout {
+  const builds = `${root}artifacts/build-info`;
+  for (const file of readdirSync(builds).filter((name) => name.endsWith(".output.json"))) {
+    const { output } = JSON.parse(readFileSync(`${builds}/${file}`, "utf8")) as {
+      output: { contracts: Record<string, Record<string, { storageLayout?: StorageLayout }>> };
+    };
+    const layout = output.contracts[`project/contracts/${contract}.sol`]?.[contract]?.storageLayout;
+    if (layout) return layout;
+  }
+  throw new Error(`No storage layout of ${contract}; run npx hardhat build first.`);
+}
+
+function topicsOf(contract: string): [string, string][] {
+  return logged[contract]!.map((name) => [
+    name,
+    toEventSelector(abiOf(contract).find((entry) => entry.type === "event" && entry.name === name) as AbiEvent),
+  ]);
 }
 
 function artifactOf(contract: string): { readonly abi: AbiEntry[]; readonly bytecode: string } {

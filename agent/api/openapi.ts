@@ -12,6 +12,7 @@ const READS: readonly (readonly [path: string, summary: string])[] = [
   ["/v1/status", "This region at a glance"],
   ["/v1/auctions", "Auctions seen, with their orders as far as they are public"],
   ["/v1/leases", "Leases, receipts and settlements"],
+  ["/v1/receipts", "Every receipt that both sides signed, with the keys by which it can be checked"],
   ["/v1/meshes", "Meshes: topology, links as measured, routes with reasons, teardown records"],
   ["/v1/scan", "Probes the regions that share a fabric; a reason for each exclusion"],
   ["/v1/regions", "The register with today's scores"],

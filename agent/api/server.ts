@@ -13,6 +13,7 @@ import { EphemeshError } from "../model/errors.ts";
 import { triggerRequest } from "../trigger/demand.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";
+import { receiptsView } from "./receipts.ts";
 import { dryRun, startEvent } from "./trigger.ts";
 import { auctionView, leaseView, meshView, statusView } from "./views.ts";
 
@@ -64,6 +65,7 @@ export async function listenApi(
     "/v1/leases",
     (request, response) => void response.json(meshes(request).flatMap((mesh) => leaseView(site, mesh))),
   );
+  app.get("/v1/receipts", (_, response) => void response.json(receiptsView(site)));
   app.get(
     "/v1/meshes",
     (request, response) =>

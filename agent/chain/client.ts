@@ -26,6 +26,20 @@ const deploymentFile = z.object({
   escrow: hexAddress,
   reputation: hexAddress,
   token: hexAddress,
+  /** What the audit needs besides: the bond of full weight, and the validators, where the chain's blocks are sealed. */
+  constants: z
+    .object({
+      escrow: z.object({
+        fullBond: z
+          .string()
+          .regex(/^\d{1,20}$/)
+          .transform(BigInt),
+      }),
+    })
+    .optional(),
+  validators: z
+    .array(z.object({ fromBlock: z.number().int().nonnegative(), validators: z.array(hexAddress) }))
+    .optional(),
 });
 export type Deployment = z.infer<typeof deploymentFile>;
 

@@ -1,61 +1,203 @@
-/** Reads every settlement's reputation event, and what the contract says about each region, at one block. */
-import { type PublicClient, parseEventLogs } from "viem";
-import type { ClaimedScore } from "../reputation/audit.ts";
-import type { LeaseRecorded } from "../reputation/rebuild.ts";
-import { membershipAbi } from "./abi/membership.ts";
-import { reputationAbi } from "./abi/reputation.ts";
-import { type Deployment, rpcError } from "./client.ts";
+/** Brings the audit what it asks for from one RPC node. Nothing of it is believed here: the audit checks every word. */
+import { type Hex, pad, toHex } from "viem";
+import type { Audit, AuditTerms } from "../reputation/audit.ts";
+import { decodeHeader, mayHoldLogsOf } from "../reputation/proof/header.ts";
+import { eventTopics } from "../reputation/proof/layout.ts";
+import type { Anchor, Block, Statement } from "../reputation/statement.ts";
+import type { Wanted } from "../reputation/stored.ts";
+import { type JsonRpc, malformed } from "./json-rpc.ts";
+import { array, headerRlp, hexText, object, receiptRlp } from "./wire-blocks.ts";
 
-const RANGE = 2000;
+const LOG_RANGE = 2_000;
+const HEADERS_AT_ONCE = 100;
+/** Receipts are as long as the gas that they cost: of so much at once, half a megabyte. */
+const GAS_AT_ONCE = 5_000_000n;
+const SLOTS_AT_ONCE = 500;
 
-export interface ReputationAtBlock {
-  readonly blockNumber: number;
-  readonly day: number;
-  readonly fullBond: bigint;
-  readonly events: readonly LeaseRecorded[];
-  readonly claimed: readonly (ClaimedScore & { readonly name: string })[];
+export interface ReaderOptions {
+  /** Reads every block from the deployment on, not only those that are said to hold settlements. */
+  readonly everyBlock: boolean;
+  readonly onProgress: (block: number, of: number) => void;
 }
 
-export async function readReputation(
-  client: PublicClient,
-  deployment: Deployment,
-  onProgress: (block: number, of: number) => void,
-): Promise<ReputationAtBlock> {
-  try {
-    const head = await client.getBlock({ blockTag: "latest" });
-    const last = Number(head.number);
-    const events: LeaseRecorded[] = [];
-    for (let from = deployment.fromBlock; from <= last; from += RANGE) {
-      const to = Math.min(last, from + RANGE - 1);
-      const logs = await client.getLogs({
-        address: deployment.reputation,
-        fromBlock: BigInt(from),
-        toBlock: BigInt(to),
-      });
-      for (const { args } of parseEventLogs({ abi: reputationAbi, eventName: "LeaseRecorded", logs }))
-        events.push(args);
-      onProgress(to, last);
-    }
-    const at = { blockNumber: head.number } as const;
-    const reputation = { address: deployment.reputation, abi: reputationAbi, ...at } as const;
-    const membership = { address: deployment.membership, abi: membershipAbi, ...at } as const;
-    const [fullBond, count] = await Promise.all([
-      client.readContract({ ...reputation, functionName: "fullBond" }),
-      client.readContract({ ...membership, functionName: "regionCount" }),
+/** The last block that an earlier audit verified. */
+interface Link {
+  readonly block: number;
+}
+
+export class ReputationReader {
+  readonly #rpc: JsonRpc;
+  readonly #terms: AuditTerms;
+  readonly #options: ReaderOptions;
+  /** Nodes of one root that were brought already. */
+  readonly #given = new Set<string>();
+
+  constructor(rpc: JsonRpc, terms: AuditTerms, options: ReaderOptions) {
+    this.#rpc = rpc;
+    this.#terms = terms;
+    this.#options = options;
+  }
+
+  /** All that an audit up to a block needs, in its order; each is to be taken before the next is asked for. */
+  async *statements(audit: Audit, upTo: number | "latest", after: Link | null): AsyncGenerator<Statement> {
+    const anchor = await this.#anchor(upTo);
+    yield anchor;
+    if (after && !anchor.everyBlock) yield await this.#block(after.block);
+    yield* this.#blocks(anchor, after ? after.block + 1 : this.#terms.fromBlock);
+    for (let wanted = audit.wanted(); wanted.length > 0; wanted = audit.wanted()) yield* this.#nodes(anchor, wanted);
+    yield { kind: "end" };
+  }
+
+  /** The header of a block, on which the audit hangs everything. */
+  async #anchor(block: number | "latest"): Promise<Anchor> {
+    const tag = block === "latest" ? block : toHex(block);
+    const [chainId, answer] = await this.#rpc.batch([
+      { method: "eth_chainId", params: [] },
+      { method: "eth_getBlockByNumber", params: [tag, false] },
     ]);
-    const claimed = await Promise.all(
-      Array.from({ length: count }, async (_, i) => {
-        const args = [i + 1] as const;
-        const [region, score, [state]] = await Promise.all([
-          client.readContract({ ...membership, functionName: "region", args }),
-          client.readContract({ ...reputation, functionName: "score", args }),
-          client.readContract({ ...reputation, functionName: "sellerState", args }),
-        ]);
-        return { regionId: i + 1, name: region.name, score, state };
-      }),
+    const { reputation, region } = this.#terms;
+    return {
+      ...{ kind: "anchor", format: 1, chainId: Number(chainId), reputation: reputation.toLowerCase(), region },
+      everyBlock: this.#options.everyBlock,
+      ...this.#headerOf(answer),
+    };
+  }
+
+  /** From `first` to the anchor, in order. */
+  async *#blocks(anchor: Anchor, first: number): AsyncGenerator<Block> {
+    const last = decodeHeader(anchor.header).number;
+    for await (const group of readAhead(this.#groups(first, last))) {
+      yield* group;
+      this.#options.onProgress(decodeHeader(group.at(-1)!.header).number, last);
+    }
+  }
+
+  /** One block without its receipts. */
+  async #block(number: number): Promise<Block> {
+    const answer = await this.#rpc.call("eth_getBlockByNumber", toHex(number), false);
+    return { kind: "block", ...this.#headerOf(answer), receipts: null };
+  }
+
+  /** The trie nodes that lead from the anchor's state root to the slots. */
+  async *#nodes(anchor: Anchor, wanted: readonly Wanted[]): AsyncGenerator<Statement> {
+    const block = toHex(decodeHeader(anchor.header).number);
+    for (const { address, slots } of wanted)
+      for (let at = 0; at === 0 || at < slots.length; at += SLOTS_AT_ONCE) {
+        const answer = await this.#rpc.call("eth_getProof", address, slots.slice(at, at + SLOTS_AT_ONCE), block);
+        const fresh = this.#read("a proof", () => nodesOf(answer)).filter((node) => !this.#given.has(node));
+        for (const node of fresh) this.#given.add(node);
+        yield { kind: "nodes", nodes: [...new Set(fresh)].map((node) => Buffer.from(node.slice(2), "hex")) };
+      }
+  }
+
+  async *#groups(first: number, last: number): AsyncGenerator<Block[]> {
+    for await (const numbers of this.#options.everyBlock ? ranges(first, last) : this.#settled(first, last)) {
+      const answers = await this.#rpc.batch(
+        numbers.map((number) => ({ method: "eth_getBlockByNumber", params: [toHex(number), false] })),
+      );
+      const headers = answers.map((answer) => this.#headerOf(answer));
+      for (const group of grouped(headers, ({ header }) => (this.#holds(header) ? decodeHeader(header).gasUsed : 0n)))
+        yield await this.#withReceipts(group);
+    }
+  }
+
+  async #withReceipts(headers: readonly { readonly hash: Hex; readonly header: Uint8Array }[]): Promise<Block[]> {
+    const holding = headers.filter(({ header }) => this.#holds(header));
+    const answers = await this.#rpc.batch(
+      holding.map(({ hash }) => ({ method: "eth_getBlockReceipts", params: [hash] })),
     );
-    return { blockNumber: last, day: Math.floor(Number(head.timestamp) / 86_400), fullBond, events, claimed };
-  } catch (cause) {
-    throw rpcError(cause);
+    const receipts = new Map(
+      holding.map(({ hash }, i) => [
+        hash,
+        this.#read("receipts", () => array(answers[i], "the receipts").map((r) => receiptRlp(object(r, "a receipt")))),
+      ]),
+    );
+    return headers.map((header) => ({ kind: "block", ...header, receipts: receipts.get(header.hash) ?? null }));
+  }
+
+  /** Numbers of the blocks that the node says hold settlements, a range at a time. */
+  async *#settled(first: number, last: number): AsyncGenerator<number[]> {
+    const { reputation: address, region } = this.#terms;
+    const { LeaseRecorded, PairBlocked } = eventTopics;
+    const of = region === null ? null : pad(toHex(region), { size: 32 });
+    const filters = of
+      ? [
+          [LeaseRecorded, of],
+          [PairBlocked, of],
+          [PairBlocked, null, of],
+        ]
+      : [[[LeaseRecorded, PairBlocked]]];
+    for (let from = first; from <= last; from += LOG_RANGE) {
+      const range = { fromBlock: toHex(from), toBlock: toHex(Math.min(last, from + LOG_RANGE - 1)) };
+      const answers = await this.#rpc.batch(
+        filters.map((topics) => ({ method: "eth_getLogs", params: [{ address, topics, ...range }] })),
+      );
+      const numbers = this.#read("logs", () =>
+        answers.flatMap((logs) =>
+          array(logs, "the logs").map((log) => Number(hexText(object(log, "a log"), "blockNumber"))),
+        ),
+      );
+      const unique = [...new Set(numbers)].sort((a, b) => a - b);
+      for (let at = 0; at < unique.length; at += HEADERS_AT_ONCE) yield unique.slice(at, at + HEADERS_AT_ONCE);
+    }
+  }
+
+  #holds(header: Uint8Array): boolean {
+    return mayHoldLogsOf(decodeHeader(header), this.#terms.reputation);
+  }
+
+  #headerOf(answer: unknown): { hash: Hex; header: Uint8Array } {
+    return this.#read("a block", () => {
+      const block = object(answer, "the block");
+      const header = headerRlp(block);
+      decodeHeader(header);
+      return { hash: hexText(block, "hash"), header };
+    });
+  }
+
+  #read<T>(what: string, read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      throw malformed(this.#rpc.url, `${what}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    }
+  }
+}
+
+function nodesOf(answer: unknown): string[] {
+  const { accountProof, storageProof } = object(answer, "the answer");
+  const proofs = [accountProof, ...array(storageProof, "the storage proof").map((p) => object(p, "a proof").proof)];
+  return proofs.flatMap((proof) => array(proof, "a proof").map((node) => hexText({ node }, "node").toLowerCase()));
+}
+
+async function* ranges(first: number, last: number): AsyncGenerator<number[]> {
+  for (let from = first; from <= last; from += HEADERS_AT_ONCE)
+    yield Array.from({ length: Math.min(HEADERS_AT_ONCE, last - from + 1) }, (_, i) => from + i);
+}
+
+/** In order; a group ends with the item that brings it to GAS_AT_ONCE. */
+function* grouped<T>(items: readonly T[], gasOf: (item: T) => bigint): Generator<T[]> {
+  let group: T[] = [];
+  let gas = 0n;
+  for (const item of items) {
+    group.push(item);
+    gas += gasOf(item);
+    if (gas < GAS_AT_ONCE) continue;
+    yield group;
+    [group, gas] = [[], 0n];
+  }
+  if (group.length > 0) yield group;
+}
+
+/** Asks for the next while the last is being checked. */
+async function* readAhead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
+  let next = source.next();
+  for (;;) {
+    const { done, value } = await next;
+    if (done) return;
+    next = source.next();
+    // Whoever awaits it sees the error; one who has left must not end the process by it.
+    next.catch(() => undefined);
+    yield value;
   }
 }

@@ -1,49 +1,156 @@
-/** `ephemesh audit`: needs no agent, only a node and the deployment. */
-import { checkDeployment, connectChain, loadDeployment } from "../chain/client.ts";
-import { readReputation } from "../chain/reputation-reader.ts";
+/** `ephemesh audit`: needs no agent, only a node that need not be trusted, or a bundle and no network at all. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { getAddress, type Hex, isAddress } from "viem";
+import { type Deployment, loadDeployment } from "../chain/client.ts";
+import { JsonRpc } from "../chain/json-rpc.ts";
+import { ReputationReader } from "../chain/reputation-reader.ts";
 import { loadConfig } from "../config.ts";
-import { toJson } from "../model/json.ts";
-import { auditReputation } from "../reputation/audit.ts";
-import { printTable } from "./table.ts";
+import { EphemeshError } from "../model/errors.ts";
+import { Audit, type AuditTerms } from "../reputation/audit.ts";
+import { type Checkpoint, checkpointText, parseCheckpoint } from "../reputation/checkpoint.ts";
+import type { LeaseRecorded } from "../reputation/rebuild.ts";
+import { type AuditReport, auditReport } from "../reputation/report.ts";
+import { BundleWriter, readBundle } from "./bundle.ts";
+import { printAudit } from "./print-audit.ts";
+import { printJson } from "./table.ts";
 
 export interface AuditOptions {
   readonly config: string;
   readonly json?: boolean;
   readonly rpc?: string;
   readonly deployment?: string;
+  /** The last block that counts; absent: the head. */
+  readonly block?: number;
+  readonly region?: number;
+  /** Addresses, with commas between. */
+  readonly validators?: string;
+  /** Reads only blocks that are said to hold settlements. */
+  readonly quick?: boolean;
+  readonly bundle?: string;
+  readonly verify?: string;
+  readonly checkpoint?: string;
 }
 
-/** True where everything matches. */
+/** True where everything matches. @throws EphemeshError AUDIT_OPTIONS, RPC_…, BUNDLE_…, CHECKPOINT_…, DEPLOYMENT_UNREADABLE */
 export async function showAudit(options: AuditOptions): Promise<boolean> {
-  const config = options.rpc && options.deployment ? null : loadConfig(options.config);
-  const deployment = loadDeployment(options.deployment ?? config!.chain.deployment);
-  const client = connectChain(options.rpc ? [options.rpc] : config!.chain.rpc, deployment);
-  await checkDeployment(client, deployment);
-  const progress = process.stderr.isTTY
-    ? (block: number, of: number) => process.stderr.write(`\rblock ${block} of ${of}`)
-    : () => undefined;
-  const read = await readReputation(client, deployment, progress);
-  if (process.stderr.isTTY) process.stderr.write("\n");
-  const result = auditReputation(read.events, read.claimed, read.fullBond, read.day);
-  if (options.json) {
-    console.log(toJson({ block: read.blockNumber, ...result }));
-    return result.matches;
+  const { report } = await audited(options);
+  if (options.json) printJson(report);
+  else printAudit(report);
+  return report.matches;
+}
+
+/** @param onRecorded see `Audit`. @throws EphemeshError as showAudit */
+export async function audited(
+  options: AuditOptions,
+  onRecorded?: (event: LeaseRecorded) => void,
+): Promise<{ readonly report: AuditReport; readonly audit: Audit }> {
+  refuseContradictions(options);
+  const config = options.deployment && (options.rpc || options.verify) ? null : loadConfig(options.config);
+  const terms = termsOf(loadDeployment(options.deployment ?? config!.chain.deployment), options);
+  const resumed = options.checkpoint ? readCheckpoint(options.checkpoint, terms, options) : null;
+  const audit = new Audit(terms, resumed, onRecorded);
+  if (options.verify)
+    await readBundle(
+      options.verify,
+      (said) => audit.take(said),
+      (where, cause) => audit.malformed(where, cause),
+    );
+  else await readNode(audit, await answeringNode(options.rpc ? [options.rpc] : config!.chain.rpc), resumed, options);
+  const report = auditReport(audit);
+  if (report.matches && options.checkpoint) replaceFile(options.checkpoint, checkpointText(audit.checkpoint()));
+  return { report, audit };
+}
+
+/** What the node says goes to the audit, and into the bundle where one is wanted. */
+async function readNode(audit: Audit, rpc: JsonRpc, resumed: Checkpoint | null, options: AuditOptions): Promise<void> {
+  const reader = new ReputationReader(rpc, audit.terms, {
+    everyBlock: !options.quick && options.region === undefined,
+    onProgress: process.stderr.isTTY
+      ? (block, of) => process.stderr.write(`\rblock ${block} of ${of}${block === of ? "\n" : ""}`)
+      : () => undefined,
+  });
+  const bundle = options.bundle ? new BundleWriter(options.bundle) : null;
+  for await (const said of reader.statements(audit, options.block ?? "latest", resumed)) {
+    await audit.take(said);
+    await bundle?.add(said);
   }
-  const nameOf = (id: number) => read.claimed.find((c) => c.regionId === id)?.name ?? String(id);
-  printTable(
-    ["region", "settlements", "score from events", "score on chain", "matches"],
-    result.regions.map((r) => [
-      nameOf(r.regionId),
-      r.settlements,
-      r.derivedScore,
-      r.claimedScore,
-      r.matches ? "yes" : "NO",
-    ]),
+  await bundle?.close();
+}
+
+function termsOf(deployment: Deployment, { region, validators }: AuditOptions): AuditTerms {
+  const { chainId, fromBlock, reputation, escrow, membership } = deployment;
+  const fullBond = deployment.constants?.escrow.fullBond;
+  if (fullBond === undefined)
+    throw new EphemeshError(
+      "DEPLOYMENT_UNREADABLE",
+      "The deployment does not say at which bond a region's word has full weight (constants.escrow.fullBond).",
+      "Use the deployment.json that scripts/deploy wrote.",
+    );
+  return {
+    ...{ chainId, fromBlock, reputation, escrow, membership, fullBond, region: region ?? null },
+    validators: validators ? [{ fromBlock: 0, validators: addressesOf(validators) }] : (deployment.validators ?? []),
+  };
+}
+
+function addressesOf(text: string): Hex[] {
+  return text.split(",").map((address) => {
+    if (!isAddress(address.trim()))
+      throw new EphemeshError(
+        "AUDIT_OPTIONS",
+        `--validators: "${address}" is no address.`,
+        "Give addresses with commas between them.",
+      );
+    return getAddress(address.trim());
+  });
+}
+
+function readCheckpoint(file: string, terms: AuditTerms, options: AuditOptions): Checkpoint | null {
+  if (!existsSync(file)) return null;
+  const checkpoint = parseCheckpoint(readFileSync(file, "utf8"), file);
+  const { chainId, reputation, region } = terms;
+  const same =
+    checkpoint.chainId === chainId &&
+    checkpoint.reputation === reputation.toLowerCase() &&
+    checkpoint.region === region;
+  if (same && (options.block ?? Number.POSITIVE_INFINITY) > checkpoint.block) return checkpoint;
+  throw new EphemeshError(
+    "CHECKPOINT_OTHER",
+    same
+      ? `The checkpoint ${file} is at block ${checkpoint.block}, not below block ${options.block}.`
+      : `The checkpoint ${file} is of another chain, contract or region.`,
+    "It was left as it is. Name another file, and the audit begins at the deployment.",
   );
-  for (const d of result.deviations)
-    console.log(`lease ${d.leaseId}: the ${d.what} state of ${nameOf(d.region)} is not what the rule gives`);
-  console.log(
-    `${result.settlements} settlements up to block ${read.blockNumber}: ${result.matches ? "every score is what its events give" : "THE CHAIN'S SCORES ARE NOT WHAT ITS EVENTS GIVE"}`,
-  );
-  return result.matches;
+}
+
+function refuseContradictions(options: AuditOptions): void {
+  const both = (a: keyof AuditOptions, b: keyof AuditOptions, why: string) => {
+    if (options[a] === undefined || options[b] === undefined) return;
+    throw new EphemeshError("AUDIT_OPTIONS", `--${a} and --${b} do not go together: ${why}.`, "Leave one of them out.");
+  };
+  both("bundle", "checkpoint", "a bundle begins at the deployment");
+  both("verify", "rpc", "a bundle is checked without a node");
+  both("verify", "bundle", "there is a bundle already");
+  both("verify", "checkpoint", "a bundle begins at the deployment");
+  both("verify", "block", "a bundle has its block");
+}
+
+/** The first of the nodes that answers. */
+async function answeringNode(urls: readonly string[]): Promise<JsonRpc> {
+  let last: unknown;
+  for (const url of urls) {
+    const rpc = new JsonRpc(url);
+    try {
+      await rpc.call("eth_chainId");
+      return rpc;
+    } catch (cause) {
+      last = cause;
+    }
+  }
+  throw last;
+}
+
+/** Whole or not at all: a kill leaves the old one. */
+function replaceFile(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }

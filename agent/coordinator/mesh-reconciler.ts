@@ -1,9 +1,11 @@
 /** Keeps meshd's picture of each mesh equal to what the world wants, and its measurements at hand. */
+import { countsOf } from "../lease/metering.ts";
+import { type LinkCounts, NOTHING_COUNTED, RunningCounts } from "../lease/running-counts.ts";
 import { EphemeshError } from "../model/errors.ts";
-import type { LinkId, MeshId } from "../model/ids.ts";
+import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { Counters, Measurements, MeshSpec } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
-import { meshSpec } from "./links.ts";
+import { linkOfLease, meshSpec } from "./links.ts";
 import { isOver, type Mesh, ownLeases } from "./mesh.ts";
 import type { LinkState } from "./next-actions.ts";
 import { chainNow, type Site } from "./site.ts";
@@ -21,6 +23,7 @@ export class MeshReconciler {
   #links: ReadonlyMap<LinkId, LinkState> = new Map();
   #measurements: Measurements = { meshes: [] };
   #counters = new Map<string, Counters["links"][number]>();
+  readonly #totals = new RunningCounts();
   #nextMeasureMillis = 0;
   #startedAtMillis = Number.NaN;
   #pausedUntilMillis = 0;
@@ -65,7 +68,7 @@ export class MeshReconciler {
     const failed = new Set<string>();
     const attempt = (work: () => Promise<void>) => work().catch((error: unknown) => void failed.add(describe(error)));
     // Measured first, whatever failed before: what a link that does not come up needs is decided by it.
-    if (nowMillis >= this.#nextMeasureMillis) await attempt(() => this.#measure());
+    if (nowMillis >= this.#nextMeasureMillis) await attempt(() => this.#measure(meshes));
     for (const spec of specs) {
       const text = JSON.stringify(spec);
       if (this.#applied.get(spec.meshId) === text) continue;
@@ -100,7 +103,7 @@ export class MeshReconciler {
     return spec.participants.length < 2 ? null : spec;
   }
 
-  async #measure(): Promise<void> {
+  async #measure(meshes: readonly Mesh[]): Promise<void> {
     const { meshd } = this.#site;
     const [beat, measurements, counters] = await Promise.all([
       meshd.ask("heartbeat", {}),
@@ -123,10 +126,25 @@ export class MeshReconciler {
         ),
       ),
     );
-    for (const link of counters.links) this.#counters.set(link.linkId, link);
+    const signed = signedCounts(meshes, this.#site.self);
+    for (const link of counters.links) {
+      const total = this.#totals.total(link.linkId, link, signed.get(link.linkId) ?? NOTHING_COUNTED);
+      this.#counters.set(link.linkId, { ...link, ...total });
+    }
     const calm = [...this.#links.values()].every(({ state }) => state === "up");
     this.#nextMeasureMillis = now + (calm ? MEASURE_CALM_MILLIS : MEASURE_MILLIS);
   }
+}
+
+/** Of leased links, whose number is the lease's. */
+function signedCounts(meshes: readonly Mesh[], self: RegionId): ReadonlyMap<string, LinkCounts> {
+  const receipts = meshes.flatMap((mesh) =>
+    ownLeases(mesh, self).map(({ id, buyer }) => {
+      const receipt = mesh.receipts.get(id)?.receipt ?? null;
+      return [linkOfLease(id) as string, countsOf(receipt, buyer === self ? "buyer" : "seller")] as const;
+    }),
+  );
+  return new Map(receipts);
 }
 
 function describe(error: unknown): string {

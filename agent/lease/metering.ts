@@ -1,5 +1,6 @@
 /** From two honest counts to one receipt. Pure: what is counted where, and whether two counts agree (REPUTATION.md, section 3). */
 import { EPOCH_SECONDS, type Receipt } from "./receipt.ts";
+import { type LinkCounts, NOTHING_COUNTED } from "./running-counts.ts";
 
 export interface Counts {
   /** Seconds, since the lease's start, in which the link met its bounds: whole epochs of 10 s. */
@@ -19,8 +20,8 @@ export interface EpochSamples {
 }
 
 /** One side counts before packets are merged, the other after: honest counters differ by some per cent. */
-const BYTES_TOLERANCE = 0.05;
-const BYTES_SLACK = 1_000_000;
+export const BYTES_TOLERANCE = 0.05;
+export const BYTES_SLACK = 1_000_000;
 
 /** Available seconds of the epochs `from` to before `to`: those of which at least 90 % of the probes met the bounds. */
 export function availableSeconds(samples: readonly EpochSamples[], from: number, to: number): number {
@@ -48,6 +49,20 @@ export function combine(
     worstLossPpm: Math.max(buyer.worstLossPpm, seller.worstLossPpm),
     release: lease.release,
     previous: lease.previous,
+  };
+}
+
+/** What one side counted, as far as both signed it. */
+export function countsOf(signed: Receipt | null, role: "buyer" | "seller"): LinkCounts {
+  if (!signed) return NOTHING_COUNTED;
+  const toBuyer = { packets: Number(signed.packetsToBuyer), bytes: Number(signed.bytesToBuyer) };
+  const toSeller = { packets: Number(signed.packetsToSeller), bytes: Number(signed.bytesToSeller) };
+  const [received, sent] = role === "buyer" ? [toBuyer, toSeller] : [toSeller, toBuyer];
+  return {
+    receivedPackets: received.packets,
+    receivedBytes: received.bytes,
+    sentPackets: sent.packets,
+    sentBytes: sent.bytes,
   };
 }
 

@@ -36,12 +36,20 @@ export function pairKey(seller: number, buyer: number): string {
   return `${seller}:${buyer}`;
 }
 
-/** Events in the order of the chain. Always the rule's own result is carried on, never what an event claims. */
-export function rebuildReputation(events: Iterable<LeaseRecorded>, fullBond: bigint): RebuiltState {
-  const sellers = new Map<number, SellerRecord>();
-  const pairs = new Map<string, Credit>();
-  const deviations: Deviation[] = [];
-  for (const event of events) {
+/** The state as far as events were applied, in the order of the chain: one settlement costs the same however many there were. */
+export class Rebuild {
+  readonly sellers: Map<number, SellerRecord>;
+  readonly pairs: Map<string, Credit>;
+  readonly #fullBond: bigint;
+
+  constructor(fullBond: bigint, from?: Pick<RebuiltState, "sellers" | "pairs">) {
+    this.#fullBond = fullBond;
+    this.sellers = new Map(from?.sellers);
+    this.pairs = new Map(from?.pairs);
+  }
+
+  /** Always the rule's own result is carried on, never what an event claims. @returns where the two differ. */
+  apply(event: LeaseRecorded): Deviation[] {
     const { seller, buyer, leaseId, day } = event;
     const age = Math.max(0, day - event.endDay);
     const lease = {
@@ -51,21 +59,26 @@ export function rebuildReputation(events: Iterable<LeaseRecorded>, fullBond: big
       day,
     };
     const key = pairKey(seller, buyer);
-    const after = settleSeller(sellers.get(seller) ?? NEWCOMER, pairs.get(key) ?? NO_CREDIT, lease, fullBond);
-    sellers.set(seller, after.record);
-    pairs.set(key, after.pair);
-    if (!sameCredit(after.record.current, event.sellerState))
-      deviations.push({
-        leaseId,
-        what: "seller",
-        region: seller,
-        expected: after.record.current,
-        found: event.sellerState,
-      });
-    if (!sameCredit(after.pair, event.pairState))
-      deviations.push({ leaseId, what: "pair", region: seller, expected: after.pair, found: event.pairState });
+    const { record, pair } = settleSeller(
+      this.sellers.get(seller) ?? NEWCOMER,
+      this.pairs.get(key) ?? NO_CREDIT,
+      lease,
+      this.#fullBond,
+    );
+    this.sellers.set(seller, record);
+    this.pairs.set(key, pair);
+    const about = { leaseId, region: seller };
+    return [
+      { ...about, what: "seller", expected: record.current, found: event.sellerState } as const,
+      { ...about, what: "pair", expected: pair, found: event.pairState } as const,
+    ].filter(({ expected, found }) => !sameCredit(expected, found));
   }
-  return { sellers, pairs, deviations };
+}
+
+export function rebuildReputation(events: Iterable<LeaseRecorded>, fullBond: bigint): RebuiltState {
+  const rebuild = new Rebuild(fullBond);
+  const deviations = [...events].flatMap((event) => rebuild.apply(event));
+  return { sellers: rebuild.sellers, pairs: rebuild.pairs, deviations };
 }
 
 export function sameCredit(a: Credit, b: Credit): boolean {

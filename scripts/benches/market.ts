@@ -1,6 +1,6 @@
 /**
  * Market quality: gains kept, balance, what the best lie adds, for our rule and four others; and the pool over years.
- * `--json FILE` writes the figures; docs/market-pool.svg is drawn anew. `--books N` (default 16) for each size.
+ * `--json FILE` writes the figures; docs/images/market-pool.svg is drawn anew. `--books N` (default 16) for each size.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -146,6 +146,6 @@ function report(): void {
   console.log(table.toString());
   const lines = years.map(({ name, pool }) => ({ name, points: pool }));
   const chart = lineChart("The pool, in weeks of turnover", "weeks", "weeks of turnover", lines);
-  writeFileSync(new URL("../../docs/market-pool.svg", import.meta.url), chart);
+  writeFileSync(new URL("../../docs/images/market-pool.svg", import.meta.url), chart);
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ quality, years }, null, 2)}\n`);
 }

@@ -200,6 +200,7 @@ describe("Attacks on the market", function () {
       const first = await market.send(two.agent, "auction", "reveal", [auctionId, early]);
       expect(first.blockNumber).to.equal(blocks.lastCommitBlock + 1n);
       await mineTo(blocks.lastRevealBlock - 1n);
+      expect(await refused(two, "clear", [auctionId, NONE, NONE])).to.equal("WrongPhase");
       const last = await market.send(one.agent, "auction", "reveal", [auctionId, sealed]);
       expect(last.blockNumber).to.equal(blocks.lastRevealBlock);
     });

@@ -29,7 +29,10 @@ describe("Membership", function () {
 
   it("keeps everything attested, readable by number, name, agent key and routing key", async () => {
     await admit();
-    const { prefixes, controlUrls } = await region(4);
+    const { prefixes, controlUrls, ...kept } = await region(4);
+    const { organisation, place, attributes, fabrics, name, treasury, agent, routingKey } = admission();
+    const given = { organisation, place, attributes, fabrics, name, treasury, agent, routingKey };
+    expect(kept).to.deep.include({ id: 4, ...given, suspended: false });
     expect([prefixes.length, controlUrls.length]).to.deep.equal([1, 1]);
     expect(await market.read("membership", "regionByName", [keccak256(stringToBytes("region-9"))])).to.equal(4);
     expect(await market.read("membership", "regionByAgent", [testKey("agent 9").address])).to.equal(4);

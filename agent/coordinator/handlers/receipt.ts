@@ -5,7 +5,7 @@
  */
 import { type Hex, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
-import { availableSeconds, type Counts, combine, disagreement } from "../../lease/metering.ts";
+import { availableSeconds, type Counts, combine, countsOf, disagreement } from "../../lease/metering.ts";
 import {
   type CosignedReceipt,
   EPOCH_SECONDS,
@@ -14,8 +14,16 @@ import {
   receiptHash,
   receiptTypedData,
 } from "../../lease/receipt.ts";
+import { requireLater, requireNext, requirePast, requireSound, type SignedBefore } from "../../lease/receipt-check.ts";
+import {
+  cosignedOnWire,
+  cosignedReceipt,
+  receiptOnWire,
+  receiptToWire,
+  signatureOnWire,
+} from "../../lease/receipt-wire.ts";
 import { EphemeshError } from "../../model/errors.ts";
-import { hex32, leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
+import { leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
 import { linkOfLease } from "../links.ts";
 import { type GrantedLease, leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
@@ -25,14 +33,6 @@ import { chainNow, regionOf, type Site } from "../site.ts";
 const JUDGED_AT_LATEST_SECONDS = 5;
 
 const natural = z.number().int().nonnegative();
-const amount = z
-  .string()
-  .regex(/^\d{1,20}$/)
-  .transform(BigInt);
-const signature = z
-  .string()
-  .regex(/^0x[0-9a-f]{130}$/)
-  .transform((text) => text as Hex);
 
 const countsSchema = z.strictObject({
   available: natural,
@@ -43,33 +43,14 @@ const countsSchema = z.strictObject({
   worstRttMicros: natural,
   worstLossPpm: natural,
 });
-const receiptSchema = z.strictObject({
-  leaseId: leaseIdSchema,
-  epochs: natural.max(2 ** 32 - 1),
-  available: natural.max(2 ** 32 - 1),
-  packetsToBuyer: amount,
-  bytesToBuyer: amount,
-  packetsToSeller: amount,
-  bytesToSeller: amount,
-  worstRttMicros: natural.max(2 ** 32 - 1),
-  worstLossPpm: natural.max(1_000_000),
-  release: z.boolean(),
-  previous: hex32.transform((text) => text as Hex),
-});
-const cosignedSchema = z.strictObject({
-  receipt: receiptSchema,
-  buyerSignature: signature,
-  sellerSignature: signature,
-});
-
 export const receiptRequest = z.strictObject({
   leaseId: leaseIdSchema,
   epochs: natural,
   release: z.boolean(),
   counts: countsSchema,
-  previous: cosignedSchema.nullable(),
+  previous: cosignedReceipt.nullable(),
 });
-const receiptAnswer = z.strictObject({ receipt: receiptSchema, signature });
+const receiptAnswer = z.strictObject({ receipt: receiptOnWire, signature: signatureOnWire });
 
 export async function exchangeReceipt(
   site: Site,
@@ -80,22 +61,17 @@ export async function exchangeReceipt(
   const previous = mesh.receipts.get(leaseId) ?? null;
   const own = ownCounts(site, lease, epochs, previous?.receipt ?? null);
   const seller = regionOf(site, lease.seller);
-  const request = { leaseId, epochs, release, counts: own, previous: previous && wire(previous) };
+  const request = { leaseId, epochs, release, counts: own, previous: previous && cosignedOnWire(previous) };
   const { receipt, signature: sellerSignature } = receiptAnswer.parse(
     await site.control.ask(seller, "receipt", request, { subject: leaseId as Hex }),
   );
-  const expected = previous ? hashOf(site, previous.receipt) : NO_RECEIPT;
-  if (
-    receipt.leaseId !== leaseId ||
-    receipt.epochs !== epochs ||
-    receipt.release !== release ||
-    receipt.previous !== expected
-  )
+  if (receipt.epochs !== epochs || receipt.release !== release)
     throw new EphemeshError(
       "RECEIPT_OTHER",
       `Region ${lease.seller} answered with another receipt than was asked for.`,
       "It was not signed; the next epoch's is cumulative.",
     );
+  requireNext(receipt, lease, chainNow(site), signedBefore(site, previous));
   await verify(site, receipt, sellerSignature, seller.agentKey, lease.seller);
   const objection = disagreement(receipt, own, "buyer");
   if (objection)
@@ -108,42 +84,35 @@ export async function exchangeReceipt(
   site.dispatch({ type: "ReceiptCosigned", meshId: mesh.id!, cosigned });
   // If this is lost, the seller gets it with the next request, or reads it from the chain.
   await site.control
-    .ask(seller, "receipt-cosigned", wire(cosigned), { subject: leaseId as Hex })
+    .ask(seller, "receipt-cosigned", cosignedOnWire(cosigned), { subject: leaseId as Hex })
     .catch((error: unknown) => {
       site.log.debug({ leaseId, err: error }, "the seller has not got the co-signed receipt yet");
     });
 }
 
-/** The seller's side. @throws EphemeshError RECEIPT_UNKNOWN_LEASE, RECEIPT_FUTURE, RECEIPT_BACKWARDS, RECEIPT_DISPUTED, RECEIPT_SIGNATURE */
+/** The seller's side. @throws EphemeshError RECEIPT_UNKNOWN_LEASE, RECEIPT_FUTURE, RECEIPT_BACKWARDS, RECEIPT_IMPOSSIBLE, RECEIPT_DISPUTED, RECEIPT_CONFLICT, RECEIPT_SIGNATURE */
 export async function answerReceipt(site: Site, from: RegionId, body: unknown): Promise<unknown> {
   const request = receiptRequest.parse(body);
   const { mesh, lease } = findLease(site, request.leaseId, from, "buyer");
   if (request.previous) await adopt(site, mesh, lease, request.previous);
-  const known = site.world().meshes.get(mesh.key)?.receipts.get(lease.id)?.receipt ?? null;
-  checkTime(site, lease, request.epochs);
-  if (
-    known &&
-    (known.release || request.epochs < known.epochs || (request.epochs === known.epochs && !request.release))
-  )
-    throw new EphemeshError(
-      "RECEIPT_BACKWARDS",
-      `Both signed for ${known.epochs} epochs already.`,
-      "Ask for a later epoch.",
-    );
+  const before = signedBefore(site, site.world().meshes.get(mesh.key)?.receipts.get(lease.id) ?? null);
+  requirePast(request.epochs, lease, chainNow(site));
+  requireLater(request, before);
   const again = mesh.signed.get(lease.id);
   if (again && again.epochs === request.epochs && again.release === request.release)
-    return { receipt: wireReceipt(again), signature: await sign(site, again) };
-  const own = ownCounts(site, lease, request.epochs, known);
+    return { receipt: receiptToWire(again), signature: await sign(site, again) };
+  const own = ownCounts(site, lease, request.epochs, before?.receipt ?? null);
   const receipt = combine(
     {
       leaseId: lease.id,
       epochs: request.epochs,
       release: request.release,
-      previous: known ? hashOf(site, known) : NO_RECEIPT,
+      previous: before?.hash ?? NO_RECEIPT,
     },
     request.counts,
     own,
   );
+  requireNext(receipt, lease, chainNow(site), before);
   const objection = disagreement(receipt, own, "seller");
   if (objection)
     throw new EphemeshError(
@@ -152,11 +121,11 @@ export async function answerReceipt(site: Site, from: RegionId, body: unknown): 
       "Nothing was signed.",
     );
   site.dispatch({ type: "ReceiptSigned", meshId: mesh.id!, receipt });
-  return { receipt: wireReceipt(receipt), signature: await sign(site, receipt) };
+  return { receipt: receiptToWire(receipt), signature: await sign(site, receipt) };
 }
 
 export async function acceptCosigned(site: Site, from: RegionId, body: unknown): Promise<unknown> {
-  const cosigned = cosignedSchema.parse(body);
+  const cosigned = cosignedReceipt.parse(body);
   const { mesh, lease } = findLease(site, cosigned.receipt.leaseId, from, "buyer");
   await adopt(site, mesh, lease, cosigned);
   return {};
@@ -166,47 +135,34 @@ export async function acceptCosigned(site: Site, from: RegionId, body: unknown):
 async function adopt(site: Site, mesh: Mesh, lease: GrantedLease, cosigned: CosignedReceipt): Promise<void> {
   const known = mesh.receipts.get(lease.id)?.receipt;
   const { receipt } = cosigned;
-  if (receipt.leaseId !== lease.id)
-    throw new EphemeshError("RECEIPT_UNKNOWN_LEASE", "The receipt is of another lease.", "Nothing was done with it.");
+  requireSound(receipt, lease, chainNow(site));
+  const conflict =
+    known?.epochs === receipt.epochs &&
+    known.release === receipt.release &&
+    hashOf(site, known) !== hashOf(site, receipt);
   if (
+    !conflict &&
     known &&
     (known.release || receipt.epochs < known.epochs || (receipt.epochs === known.epochs && !receipt.release))
   )
     return;
   await verify(site, receipt, cosigned.buyerSignature, regionOf(site, lease.buyer).agentKey, lease.buyer);
   await verify(site, receipt, cosigned.sellerSignature, regionOf(site, lease.seller).agentKey, lease.seller);
-  site.dispatch({ type: "ReceiptCosigned", meshId: mesh.id!, cosigned });
-}
-
-function checkTime(site: Site, lease: GrantedLease, epochs: number): void {
-  const elapsed = chainNow(site) - lease.startSeconds;
-  const term = lease.endSeconds - lease.startSeconds;
-  if (epochs * EPOCH_SECONDS > Math.min(term, elapsed + 2))
+  if (conflict)
     throw new EphemeshError(
-      "RECEIPT_FUTURE",
-      `${epochs} epochs are more than has passed of the lease.`,
-      "Ask when the epoch is over.",
-      { retryable: true },
+      "RECEIPT_CONFLICT",
+      `Both keys have signed two receipts for ${receipt.epochs} epochs of lease ${lease.id}. The first is kept.`,
+      "This agent signs one at most: its key is in use elsewhere. Replace the agent key; on chain the receipt with fewer seconds counts.",
     );
+  site.dispatch({ type: "ReceiptCosigned", meshId: mesh.id!, cosigned });
 }
 
 /** What this side counted for the epochs up to `epochs`, on top of what both signed before. */
 function ownCounts(site: Site, lease: GrantedLease, epochs: number, previous: Receipt | null): Counts {
   const link = site.counters().get(linkOfLease(lease.id));
   const buys = lease.buyer === site.self;
-  const before = previous ?? {
-    epochs: 0,
-    available: 0,
-    packetsToBuyer: 0n,
-    bytesToBuyer: 0n,
-    packetsToSeller: 0n,
-    bytesToSeller: 0n,
-  };
-  const [receivedPackets, receivedBytes, sentPackets, sentBytes] = (
-    buys
-      ? [before.packetsToBuyer, before.bytesToBuyer, before.packetsToSeller, before.bytesToSeller]
-      : [before.packetsToSeller, before.bytesToSeller, before.packetsToBuyer, before.bytesToBuyer]
-  ).map(Number) as [number, number, number, number];
+  const before = previous ?? { epochs: 0, available: 0 };
+  const { receivedPackets, receivedBytes, sentPackets, sentBytes } = countsOf(previous, buys ? "buyer" : "seller");
   const samples = link?.epochs ?? [];
   if (
     link &&
@@ -223,11 +179,11 @@ function ownCounts(site: Site, lease: GrantedLease, epochs: number, previous: Re
   const since = samples.filter(({ epoch }) => epoch >= before.epochs && epoch < epochs);
   return {
     available: before.available + availableSeconds(samples, before.epochs, epochs),
-    // A counter below what was signed began anew with its interface: what it shows comes on top.
-    receivedPackets: cumulative(receivedPackets, link?.receivedPackets ?? 0),
-    receivedBytes: cumulative(receivedBytes, link?.receivedBytes ?? 0),
-    sentPackets: cumulative(sentPackets, link?.sentPackets ?? 0),
-    sentBytes: cumulative(sentBytes, link?.sentBytes ?? 0),
+    // What was signed is never taken back, whatever an interface shows.
+    receivedPackets: Math.max(receivedPackets, link?.receivedPackets ?? 0),
+    receivedBytes: Math.max(receivedBytes, link?.receivedBytes ?? 0),
+    sentPackets: Math.max(sentPackets, link?.sentPackets ?? 0),
+    sentBytes: Math.max(sentBytes, link?.sentBytes ?? 0),
     worstRttMicros: Math.max(previous?.worstRttMicros ?? 0, ...since.map((s) => s.worstRttMicros)),
     worstLossPpm: Math.max(previous?.worstLossPpm ?? 0, ...since.map((s) => s.worstLossPpm)),
   };
@@ -238,10 +194,6 @@ export function availableHere(site: Site, lease: GrantedLease, signed: Receipt |
   const samples = site.counters().get(linkOfLease(lease.id))?.epochs ?? [];
   const last = Math.floor((lease.endSeconds - lease.startSeconds) / EPOCH_SECONDS);
   return (signed?.available ?? 0) + availableSeconds(samples, signed?.epochs ?? 0, last);
-}
-
-function cumulative(signed: number, counter: number): number {
-  return counter >= signed ? counter : signed + counter;
 }
 
 function findLease(
@@ -291,20 +243,10 @@ async function verify(site: Site, receipt: Receipt, signed: Hex, key: Hex, regio
     );
 }
 
+function signedBefore(site: Site, cosigned: CosignedReceipt | null): SignedBefore | null {
+  return cosigned && { receipt: cosigned.receipt, hash: hashOf(site, cosigned.receipt) };
+}
+
 function hashOf(site: Site, receipt: Receipt): Hex {
   return receiptHash(site.deployment.chainId, site.deployment.escrow, receipt);
-}
-
-function wire({ receipt, buyerSignature, sellerSignature }: CosignedReceipt) {
-  return { receipt: wireReceipt(receipt), buyerSignature, sellerSignature };
-}
-
-function wireReceipt(receipt: Receipt) {
-  return {
-    ...receipt,
-    packetsToBuyer: receipt.packetsToBuyer.toString(),
-    bytesToBuyer: receipt.bytesToBuyer.toString(),
-    packetsToSeller: receipt.packetsToSeller.toString(),
-    bytesToSeller: receipt.bytesToSeller.toString(),
-  };
 }

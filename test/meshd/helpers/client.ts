@@ -40,7 +40,8 @@ export class MeshdClient {
 
   static async connect(path: string, child: ChildProcess): Promise<MeshdClient> {
     for (;;) {
-      if (child.exitCode !== null) throw new Error(`meshd ended with ${child.exitCode}`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`meshd ended with ${child.signalCode ?? child.exitCode}`);
       const socket = connect(path);
       try {
         await once(socket, "connect");
@@ -52,6 +53,7 @@ export class MeshdClient {
   }
 
   async ask<T extends MeshdMessage>(type: T, body: Request<T>): Promise<Reply<T>> {
+    if (this.#socket.destroyed) throw new Error("meshd closed the connection");
     const id = this.#next++;
     const reply = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     this.#socket.write(`${JSON.stringify({ id, type, body })}\n`);

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   statSync,
@@ -86,11 +87,12 @@ export class TestNetwork {
   }
 
   /** Starts the node's meshd and waits for its socket to answer. */
-  async start(index: number): Promise<MeshdClient> {
+  async start(index: number, env: Readonly<Record<string, string>> = {}): Promise<MeshdClient> {
     const node = this.node(index);
     const configFile = join(this.directory, `${index}.json`);
     writeFileSync(configFile, JSON.stringify(node.config));
-    const child = spawn("ip", ["netns", "exec", node.router, process.execPath, CHILD, configFile], {
+    const set = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const child = spawn("ip", ["netns", "exec", node.router, "env", ...set, process.execPath, CHILD, configFile], {
       stdio: ["ignore", "ignore", process.env.MESHD_LOG ? "inherit" : "ignore"],
     });
     const client = await MeshdClient.connect(node.config.socket, child);
@@ -109,6 +111,17 @@ export class TestNetwork {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
+  }
+
+  /** What a service manager does with what a dead meshd started; tunnels' processes lead sessions of their own. */
+  endTools(index: number): void {
+    for (const pid of processesIn(this.node(index).router)) {
+      try {
+        if (!/wireguard-go/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))) process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    }
   }
 
   /** What the supervisor or `ephemesh cleanup` do, from outside any meshd. */

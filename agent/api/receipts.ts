@@ -1,0 +1,51 @@
+/** Every receipt that both sides signed, as it is kept, with the keys by which it can be checked. */
+import type { GrantedLease } from "../coordinator/mesh.ts";
+import { leasesOf } from "../coordinator/mesh.ts";
+import type { Message } from "../coordinator/messages.ts";
+import { regionOf, type Site } from "../coordinator/site.ts";
+import type { CosignedReceipt } from "../lease/receipt.ts";
+import { cosignedOnWire } from "../lease/receipt-wire.ts";
+
+export interface LeaseReceipts {
+  readonly leaseId: string;
+  readonly meshId: number;
+  readonly chainId: number;
+  readonly escrow: string;
+  readonly buyer: { readonly name: string; readonly agentKey: string };
+  readonly seller: { readonly name: string; readonly agentKey: string };
+  readonly mbps: number;
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+  /** Amounts as decimal text. */
+  readonly receipts: readonly unknown[];
+}
+
+export function receiptsView(site: Site): LeaseReceipts[] {
+  const kept = new Map<string, CosignedReceipt[]>();
+  for (const { body } of site.journal.messages()) {
+    const message = body as Message;
+    if (message.type !== "ReceiptCosigned") continue;
+    const { leaseId } = message.cosigned.receipt;
+    kept.set(leaseId, [...(kept.get(leaseId) ?? []), message.cosigned]);
+  }
+  return [...site.world().meshes.values()].flatMap((mesh) =>
+    leasesOf(mesh)
+      .filter(({ id }) => kept.has(id))
+      .map((lease) => ({
+        leaseId: lease.id,
+        meshId: mesh.id ?? 0,
+        chainId: site.deployment.chainId,
+        escrow: site.deployment.escrow,
+        ...parties(site, lease),
+        mbps: lease.mbps,
+        startSeconds: lease.startSeconds,
+        endSeconds: lease.endSeconds,
+        receipts: kept.get(lease.id)!.map(cosignedOnWire),
+      })),
+  );
+}
+
+function parties(site: Site, lease: GrantedLease): Pick<LeaseReceipts, "buyer" | "seller"> {
+  const party = ({ name, agentKey }: ReturnType<typeof regionOf>) => ({ name, agentKey });
+  return { buyer: party(regionOf(site, lease.buyer)), seller: party(regionOf(site, lease.seller)) };
+}

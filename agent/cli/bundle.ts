@@ -1,0 +1,95 @@
+/** A bundle on disk: statements, one a line, compressed. Written and read as a stream, however long the history. */
+import { createReadStream, createWriteStream } from "node:fs";
+import type { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createGzip } from "node:zlib";
+import { EphemeshError } from "../model/errors.ts";
+import { parseStatement, type Statement, statementLine } from "../reputation/statement.ts";
+
+export class BundleWriter {
+  readonly #file: string;
+  readonly #gzip: Transform;
+  readonly #written: Promise<void>;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#gzip = createGzip({ level: 9 });
+    this.#written = pipeline(this.#gzip, createWriteStream(file));
+    this.#written.catch(() => undefined);
+  }
+
+  /** @throws EphemeshError BUNDLE_UNWRITABLE */
+  async add(statement: Statement): Promise<void> {
+    if (!this.#gzip.destroyed && !this.#gzip.write(statementLine(statement)))
+      await Promise.race([new Promise((resolve) => this.#gzip.once("drain", resolve)), this.#done()]);
+  }
+
+  /** Complete on disk when it returns. @throws EphemeshError BUNDLE_UNWRITABLE */
+  async close(): Promise<void> {
+    this.#gzip.end();
+    await this.#done();
+  }
+
+  async #done(): Promise<void> {
+    try {
+      await this.#written;
+    } catch (cause) {
+      throw new EphemeshError(
+        "BUNDLE_UNWRITABLE",
+        `The bundle ${this.#file} cannot be written: ${(cause as Error).message}.`,
+        "Name a file in a folder that exists and is yours, with space left.",
+        { cause },
+      );
+    }
+  }
+}
+
+/**
+ * What a bundle says, to `take`; a line that is no statement goes to `broken`, with its number from 1, and ends it: so
+ * does a file that cannot be uncompressed to its end.
+ * @throws EphemeshError BUNDLE_UNREADABLE where there is no such file.
+ */
+export async function readBundle(
+  file: string,
+  take: (statement: Statement) => Promise<void>,
+  broken: (where: string, cause: unknown) => void,
+): Promise<void> {
+  const bytes = createReadStream(file);
+  await new Promise<void>((resolve, reject) => bytes.once("open", () => resolve()).once("error", reject)).catch(
+    (cause: Error) => {
+      throw new EphemeshError(
+        "BUNDLE_UNREADABLE",
+        `The bundle ${file} cannot be read: ${cause.message}.`,
+        "Name a file that `ephemesh audit --bundle` wrote.",
+        {
+          cause,
+        },
+      );
+    },
+  );
+  let line = 0;
+  try {
+    const unpacked = bytes.pipe(createGunzip());
+    bytes.once("error", (error) => unpacked.destroy(error));
+    for await (const text of linesOf(unpacked)) {
+      line++;
+      await take(parseStatement(text));
+    }
+  } catch (cause) {
+    broken(`line ${line} of the bundle`, cause);
+  } finally {
+    bytes.destroy();
+  }
+}
+
+/** As readline has them, but a fault of the stream is thrown. */
+async function* linesOf(stream: Readable): AsyncGenerator<string> {
+  let rest = "";
+  stream.setEncoding("utf8");
+  for await (const chunk of stream) {
+    const lines = (rest + String(chunk)).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}

@@ -1,0 +1,62 @@
+/** An audit's report for people. */
+import type { AuditReport } from "../reputation/report.ts";
+import { printTable } from "./table.ts";
+
+/** More of one kind say nothing new. */
+const SHOWN = 20;
+
+export function printAudit(report: AuditReport): void {
+  if (report.matches) printFindings(report);
+  for (const { says } of report.deviations.slice(0, SHOWN)) console.log(says);
+  if (report.deviations.length > SHOWN) console.log(`… and ${report.deviations.length - SHOWN} more (--json has all)`);
+  console.log(`block ${report.block ?? "?"} ${report.hash ?? ""}: ${report.seals}`);
+  console.log(
+    report.completeness === "every block"
+      ? "every block was read: no settlement is missing"
+      : "only blocks said to hold settlements were read: none is missing that moved a score",
+  );
+  console.log(
+    report.matches
+      ? `${report.settlements} settlements${report.region === null ? "" : ` of region ${report.region}`} up to block ${report.block}: ${report.region === null ? "every" : "its"} score is what its events give, and what the state root holds`
+      : `THE AUDIT FAILED: ${report.deviations.length} deviations; nothing is concluded about any score`,
+  );
+}
+
+function printFindings({ regions, blockedPairs }: AuditReport): void {
+  const nameOf = (id: number) => regions.find(({ regionId }) => regionId === id)?.name ?? String(id);
+  printTable(
+    ["region", "name", "settlements", "score from events", "score on chain", "matches"],
+    regions.map((r) => [r.regionId, r.name, r.settlements, r.derivedScore, r.claimedScore, r.matches ? "yes" : "NO"]),
+  );
+  console.log("what a score does not show:");
+  printTable(
+    [
+      "region",
+      "credit from mutual pairs",
+      "from a clique",
+      "void s as seller",
+      "as buyer",
+      "disputed as seller",
+      "as buyer",
+    ],
+    regions
+      .filter((r) => r.settlementsAsSeller + r.settlementsAsBuyer > 0)
+      .map((r) => [
+        r.name ?? r.regionId,
+        r.standing && percent(r.standing.mutualPpm),
+        r.standing?.clique.length ? `${percent(r.standing.cliquePpm)} (of ${r.standing.clique.length})` : null,
+        `${r.voidSecondsAsSeller} of ${r.termSecondsAsSeller}`,
+        `${r.voidSecondsAsBuyer} of ${r.termSecondsAsBuyer}`,
+        r.disputedAsSeller,
+        r.disputedAsBuyer,
+      ]),
+  );
+  for (const { lower, higher, until } of blockedPairs)
+    console.log(
+      `no credit between ${nameOf(lower)} and ${nameOf(higher)} until ${new Date(until * 1000).toISOString().slice(0, 16)}Z`,
+    );
+}
+
+function percent(ppm: number): string {
+  return `${(ppm / 10_000).toFixed(1)} %`;
+}

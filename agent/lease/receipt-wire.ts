@@ -1,0 +1,48 @@
+/** Receipts between agents and to their operators: amounts as decimal text, because JSON's numbers are too small. */
+import type { Hex } from "viem";
+import { z } from "zod";
+import { hex32, leaseId as leaseIdSchema } from "../model/ids.ts";
+import type { CosignedReceipt, Receipt } from "./receipt.ts";
+
+const natural = z.number().int().nonnegative();
+const amount = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform(BigInt);
+export const signatureOnWire = z
+  .string()
+  .regex(/^0x[0-9a-f]{130}$/)
+  .transform((text) => text as Hex);
+
+export const receiptOnWire = z.strictObject({
+  leaseId: leaseIdSchema,
+  epochs: natural.max(2 ** 32 - 1),
+  available: natural.max(2 ** 32 - 1),
+  packetsToBuyer: amount,
+  bytesToBuyer: amount,
+  packetsToSeller: amount,
+  bytesToSeller: amount,
+  worstRttMicros: natural.max(2 ** 32 - 1),
+  worstLossPpm: natural.max(1_000_000),
+  release: z.boolean(),
+  previous: hex32.transform((text) => text as Hex),
+});
+export const cosignedReceipt = z.strictObject({
+  receipt: receiptOnWire,
+  buyerSignature: signatureOnWire,
+  sellerSignature: signatureOnWire,
+});
+
+export function cosignedOnWire({ receipt, buyerSignature, sellerSignature }: CosignedReceipt) {
+  return { receipt: receiptToWire(receipt), buyerSignature, sellerSignature };
+}
+
+export function receiptToWire(receipt: Receipt) {
+  return {
+    ...receipt,
+    packetsToBuyer: receipt.packetsToBuyer.toString(),
+    bytesToBuyer: receipt.bytesToBuyer.toString(),
+    packetsToSeller: receipt.packetsToSeller.toString(),
+    bytesToSeller: receipt.bytesToSeller.toString(),
+  };
+}

@@ -1,0 +1,33 @@
+// Generated from the build by scripts/generate-abi.ts.
+
+/** Slot and offset in bytes of variables; of members, from where their struct begins. */
+export const storageLayout = {
+  Reputation: {
+    sellers: { slot: 0, offset: 0 },
+    checkpoints: { slot: 1, offset: 0 },
+    pairs: { slot: 2, offset: 0 },
+    blocks: { slot: 3, offset: 0 },
+    SellerState: { delivered: { slot: 0, offset: 0 }, failed: { slot: 0, offset: 12 }, day: { slot: 0, offset: 24 } },
+    PairState: { delivered: { slot: 0, offset: 0 }, failed: { slot: 0, offset: 12 }, day: { slot: 0, offset: 24 } },
+  },
+  Membership: {
+    regionCount: { slot: 0, offset: 21 },
+    records: { slot: 2, offset: 0 },
+    Record: {
+      treasury: { slot: 0, offset: 0 },
+      pendingTreasury: { slot: 1, offset: 0 },
+      agent: { slot: 2, offset: 0 },
+      routingKey: { slot: 3, offset: 0 },
+      name: { slot: 4, offset: 0 },
+      prefixes: { slot: 5, offset: 0 },
+      controlUrls: { slot: 6, offset: 0 },
+    },
+  },
+} as const;
+
+/** First topic of each event. */
+export const eventTopics = {
+  LeaseRecorded: "0x1625794389c24b14aeb0759e635fa87afeb8557b698b60c83ddf6c36575ca48c",
+  PairBlocked: "0xfd95e5e1c8e6223d3a22794dab8ee53895229326d89ad5cba5d17e3bf442d01c",
+  LeaseSettled: "0xc2f9c05d837626a35207c3af6d5eb67d326edc5c022402fc5ca29bae2d4cd721",
+} as const;

@@ -1,0 +1,53 @@
+/** Slots of what is proved, from the compiler's layout, and what their words say. */
+import { type Hex, toHex } from "viem";
+import type { Credit } from "../rule.ts";
+import { keccakHex } from "./keccak.ts";
+import { storageLayout } from "./layout.ts";
+
+const { Reputation, Membership } = storageLayout;
+
+export const slots = {
+  seller: (region: number): Hex => mappingSlot(region, word(Reputation.sellers.slot)),
+  checkpoint: (region: number): Hex => mappingSlot(region, word(Reputation.checkpoints.slot)),
+  pair: (seller: number, buyer: number): Hex => mappingSlot(buyer, mappingSlot(seller, word(Reputation.pairs.slot))),
+  block: (lower: number, higher: number): Hex => mappingSlot(higher, mappingSlot(lower, word(Reputation.blocks.slot))),
+  regionCount: (): Hex => word(Membership.regionCount.slot),
+  regionName: (region: number): Hex =>
+    toHex(BigInt(mappingSlot(region, word(Membership.records.slot))) + BigInt(Membership.Record.name.slot), {
+      size: 32,
+    }),
+} as const;
+
+/** Of a seller's or a pair's word; both structs are laid out alike. */
+export function creditOf(value: bigint): Credit {
+  const { delivered, failed, day } = Reputation.SellerState;
+  return {
+    delivered: field(value, delivered.offset, 96),
+    failed: field(value, failed.offset, 96),
+    day: Number(field(value, day.offset, 32)),
+  };
+}
+
+export function regionCountOf(value: bigint): number {
+  return Number(field(value, Membership.regionCount.offset, 32));
+}
+
+/** A string of less than 32 bytes stands in its slot; null for a longer one, which stands elsewhere. */
+export function shortStringOf(value: bigint): string | null {
+  const bytes = Buffer.from(toHex(value, { size: 32 }).slice(2), "hex");
+  const twice = bytes[31]!;
+  return twice % 2 === 1 || twice > 62 ? null : bytes.subarray(0, twice / 2).toString("utf8");
+}
+
+function field(value: bigint, offset: number, bits: number): bigint {
+  return BigInt.asUintN(bits, value >> BigInt(8 * offset));
+}
+
+/** Of a mapping's value: the hash of its key and the mapping's own slot. */
+function mappingSlot(key: number, slot: Hex): Hex {
+  return keccakHex(Buffer.from(word(key).slice(2) + slot.slice(2), "hex"));
+}
+
+function word(value: number): Hex {
+  return toHex(value, { size: 32 });
+}

@@ -1,0 +1,69 @@
+/** Counts beside the scores, by region: settlements, void and disputed seconds, pairs under a block. */
+import type { AuditEvent, PairBlocked } from "./proof/events.ts";
+
+export interface RegionTally {
+  settlementsAsSeller: number;
+  settlementsAsBuyer: number;
+  termSecondsAsSeller: number;
+  termSecondsAsBuyer: number;
+  voidSecondsAsSeller: number;
+  voidSecondsAsBuyer: number;
+  /** Leases of which some seconds were claimed by one side and denied by the other. */
+  disputedAsSeller: number;
+  disputedAsBuyer: number;
+}
+
+export class Tally {
+  readonly regions: Map<number, RegionTally>;
+  /** Latest block of each pair, by `lower:higher`. */
+  readonly blocks: Map<string, PairBlocked>;
+  settlements: number;
+
+  constructor(from?: { regions: Iterable<[number, RegionTally]>; blocks: Iterable<PairBlocked>; settlements: number }) {
+    this.regions = new Map([...(from?.regions ?? [])].map(([id, tally]) => [id, { ...tally }]));
+    this.blocks = new Map([...(from?.blocks ?? [])].map((block) => [blockKey(block), block]));
+    this.settlements = from?.settlements ?? 0;
+  }
+
+  add(found: AuditEvent): void {
+    if (found.kind === "blocked") {
+      this.blocks.set(blockKey(found.event), found.event);
+      return;
+    }
+    const [seller, buyer] = [this.of(found.event.seller), this.of(found.event.buyer)];
+    if (found.kind === "recorded") {
+      this.settlements++;
+      seller.settlementsAsSeller++;
+      buyer.settlementsAsBuyer++;
+      return;
+    }
+    const { termSeconds, voidSeconds, disputedSeconds } = found.event;
+    seller.termSecondsAsSeller += termSeconds;
+    buyer.termSecondsAsBuyer += termSeconds;
+    seller.voidSecondsAsSeller += voidSeconds;
+    buyer.voidSecondsAsBuyer += voidSeconds;
+    if (disputedSeconds > 0) seller.disputedAsSeller++;
+    if (disputedSeconds > 0) buyer.disputedAsBuyer++;
+  }
+
+  of(region: number): RegionTally {
+    const known = this.regions.get(region);
+    if (known) return known;
+    const fresh: RegionTally = {
+      settlementsAsSeller: 0,
+      settlementsAsBuyer: 0,
+      termSecondsAsSeller: 0,
+      termSecondsAsBuyer: 0,
+      voidSecondsAsSeller: 0,
+      voidSecondsAsBuyer: 0,
+      disputedAsSeller: 0,
+      disputedAsBuyer: 0,
+    };
+    this.regions.set(region, fresh);
+    return fresh;
+  }
+}
+
+function blockKey({ lower, higher }: PairBlocked): string {
+  return `${lower}:${higher}`;
+}

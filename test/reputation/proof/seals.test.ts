@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { keccak256, toHex } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+import { Audit, type AuditTerms } from "../../../agent/reputation/audit.ts";
+import { decodeHeader, headerHash } from "../../../agent/reputation/proof/header.ts";
+import { quorumOf, sealObjection, sealsOf } from "../../../agent/reputation/proof/seals.ts";
+import { auditReport } from "../../../agent/reputation/report.ts";
+import { cliqueHeader, qbftHash, qbftHeader, validators } from "../../helpers/sealed-headers.ts";
+
+const addresses = validators.map(({ address }) => address);
+const stranger = privateKeyToAccount(`0x${"99".repeat(32)}`);
+const objection = async (rlp: Uint8Array, to = addresses) => sealObjection(await sealsOf(decodeHeader(rlp)), to);
+
+describe("reputation/proof/seals", () => {
+  it("QBFT: the signers of the committed seals are recovered, whatever the round", async () => {
+    for (const round of [0, 1, 300]) {
+      const seals = await sealsOf(decodeHeader(await qbftHeader(validators.slice(1, 6), { round })));
+      assert.deepEqual(seals, { consensus: "qbft", signers: addresses.slice(1, 6), named: addresses });
+    }
+  });
+
+  it("QBFT: the block's hash is the same for every round and whoever sealed it", async () => {
+    for (const [round, signers] of [
+      [0, 5],
+      [4, 7],
+    ] as const)
+      assert.equal(headerHash(decodeHeader(await qbftHeader(validators.slice(0, signers), { round }))), qbftHash());
+  });
+
+  it("QBFT: two thirds of the validators must have sealed it, each counted once", async () => {
+    assert.deepEqual([1, 2, 3, 4, 7].map(quorumOf), [1, 2, 2, 3, 5]);
+    assert.equal(await objection(await qbftHeader(validators.slice(0, 5))), null);
+    assert.match((await objection(await qbftHeader(validators.slice(0, 4))))!, /4 of 7 validators.*5 are needed/);
+    const twice = [...validators.slice(0, 3), ...validators.slice(0, 3)];
+    assert.match((await objection(await qbftHeader(twice)))!, /3 of 7/);
+  });
+
+  it("QBFT: a header that names validators of its own is refused by those that the auditor knows", async () => {
+    const own = [stranger, ...validators.slice(0, 1)];
+    assert.match((await objection(await qbftHeader(own, { named: own })))!, /no validator/);
+  });
+
+  it("QBFT: a seal of another header is a stranger's", async () => {
+    const sealed = await qbftHeader(validators.slice(0, 5));
+    const { fields } = decodeHeader(sealed);
+    const other = await qbftHeader(validators.slice(0, 5), { fields: { gasUsed: "0x5209" } });
+    const mixed = { ...decodeHeader(other), extraData: fields[12] as Uint8Array };
+    assert.match(sealObjection(await sealsOf(mixed), addresses)!, /no validator/);
+  });
+
+  it("Clique: the signer is recovered, on an epoch's block too", async () => {
+    for (const epoch of [false, true]) {
+      const rlp = await cliqueHeader(validators[3]!, epoch);
+      const seals = await sealsOf(decodeHeader(rlp));
+      assert.deepEqual(seals, { consensus: "clique", signers: [addresses[3]], named: epoch ? addresses : [] });
+      assert.equal(await objection(rlp), null);
+      assert.equal(headerHash(decodeHeader(rlp)), keccak256(rlp));
+    }
+    assert.match((await objection(await cliqueHeader(stranger)))!, /no validator/);
+  });
+
+  it("a header without seals is refused where validators are known", async () => {
+    const bare = await qbftHeader([], { fields: { mixHash: toHex(0, { size: 32 }), difficulty: "0x0" } });
+    assert.match((await objection(bare))!, /nothing seals it/);
+  });
+
+  describe("in an audit", () => {
+    const terms: AuditTerms = {
+      chainId: 1,
+      reputation: `0x${"01".repeat(20)}`,
+      escrow: `0x${"02".repeat(20)}`,
+      membership: `0x${"03".repeat(20)}`,
+      fromBlock: 1,
+      fullBond: 1n,
+      validators: [],
+      region: null,
+    };
+    async function said(header: Uint8Array, of: Partial<AuditTerms>) {
+      const audit = new Audit({ ...terms, ...of });
+      const hash = headerHash(decodeHeader(header));
+      const about = { format: 1, chainId: 1, reputation: terms.reputation, region: null, everyBlock: false } as const;
+      await audit.take({ kind: "anchor", ...about, hash, header });
+      const report = auditReport(audit);
+      return { ...report, sealed: report.deviations.filter(({ code }) => code === "SEAL").map(({ says }) => says) };
+    }
+
+    it("validators that the auditor knows vouch for the header", async () => {
+      const of = { validators: [{ fromBlock: 0, validators: addresses }] };
+      const good = await said(await qbftHeader(validators.slice(0, 5)), of);
+      assert.deepEqual([good.sealedBy, good.sealed], ["validators", []]);
+      const short = await said(await qbftHeader(validators.slice(0, 4)), of);
+      assert.equal(short.sealed.length, 1);
+    });
+
+    it("a header that names its own validators is said to do so", async () => {
+      const report = await said(await qbftHeader(validators.slice(0, 5)), {});
+      assert.equal(report.sealedBy, "itself");
+      assert.match(report.seals, /header's own/);
+    });
+
+    it("the list that holds at the block's height is the one that counts", async () => {
+      const lists = [
+        { fromBlock: 0, validators: addresses },
+        { fromBlock: 0x1234, validators: [stranger.address] },
+      ];
+      assert.equal((await said(await qbftHeader(validators), { validators: lists })).sealed.length, 1);
+      const later = [lists[0]!, { ...lists[1]!, fromBlock: 0x1235 }];
+      assert.equal((await said(await qbftHeader(validators), { validators: later })).sealed.length, 0);
+    });
+  });
+});
