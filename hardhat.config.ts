@@ -3,6 +3,8 @@ import hardhatToolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { defineConfig } from "hardhat/config";
 
 const { resolve } = createRequire(import.meta.url);
+/** scripts/test sets it, `--long` higher. */
+const fuzzRuns = Number(process.env.EPHEMESH_FUZZ_RUNS ?? 256);
 
 export default defineConfig({
   plugins: [hardhatToolbox],
@@ -28,5 +30,5 @@ export default defineConfig({
     target: { type: "http", url: "http://127.0.0.1:8545" },
   },
   typechain: { dontOverrideCompile: true },
-  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 16, depth: 100, failOnRevert: true } } },
+  test: { solidity: { fuzz: { runs: fuzzRuns }, invariant: { runs: 16, depth: 100, failOnRevert: true } } },
 });

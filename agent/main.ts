@@ -138,6 +138,15 @@ read("down", "end an event, or all of this region's: release, dissolve, settle")
 read("cleanup", "remove whatever a crash left in the kernel; needs root, touches only objects of ours").action(
   async (options: Common) => (await import("./cli/cleanup.ts")).cleanup(options),
 );
+const market = program.command("market").description("the auction's rule by itself");
+market
+  .command("clear")
+  .argument("<file>", "a book of orders as JSON, - for standard input")
+  .option("--json", "machine-readable")
+  .description("what a book gives: price, fills, certificate, leases; needs no chain and no agent")
+  .action(async (file: string, options: { json?: boolean }) =>
+    (await import("./cli/market.ts")).clearFile(file, options),
+  );
 const configuration = program.command("config").description("check and explain the configuration");
 configuration
   .command("check")

@@ -174,6 +174,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
     }
 
     function registerBudget(uint32 regionId) external {
+        if (!IMembership(membership).isRegion(regionId)) revert UnknownRegion(regionId);
         if (!Budgets.isLastDayOfWeek(block.timestamp)) revert NotLastDayOfWeek(block.timestamp / 1 days);
         uint16 week = Budgets.weekOf(block.timestamp) + 1;
         Budgets.Part storage part = budgets.parts[week][regionId];

@@ -55,7 +55,9 @@ contract Reputation is IReputation {
     }
 
     function scoreAt(uint32 regionId, uint32 day) public view returns (uint32) {
-        return uint32(sellers[regionId].scoreAt(day));
+        SellerState memory state = sellers[regionId];
+        if (day < state.day) revert DayBeforeSettlement(regionId, day, state.day);
+        return uint32(state.scoreAt(day));
     }
 
     function closingScore(uint32 regionId) external view returns (uint16) {

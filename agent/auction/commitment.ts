@@ -48,30 +48,3 @@ export function commitmentOf(order: OrderToSeal): Hex {
     ]),
   );
 }
-
-/**
- * What a wallet signs so that its salt can be derived again on any machine: `keccak256(signature)` of this is the salt.
- * A wallet signs deterministically (RFC 6979), so the same wallet always finds it again.
- */
-export function saltRequest(chainId: number, auction: Hex, auctionId: number, regionId: number) {
-  return {
-    domain: { name: "Ephemesh", version: "1", chainId, verifyingContract: auction },
-    types: {
-      OrderSalt: [
-        { name: "purpose", type: "string" },
-        { name: "auctionId", type: "uint32" },
-        { name: "regionId", type: "uint32" },
-      ],
-    },
-    primaryType: "OrderSalt",
-    message: {
-      purpose: "Seal my order in this auction. Whoever has this signature can read the order: sign it nowhere else.",
-      auctionId,
-      regionId,
-    },
-  } as const;
-}
-
-export function saltOf(signature: Hex): Hex {
-  return keccak256(signature);
-}

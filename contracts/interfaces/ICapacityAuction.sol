@@ -149,6 +149,24 @@ struct AuctionConstants {
 /// @title CapacityAuction: sealed-bid, two-sided, divisible, uniform price, cleared by certificate
 /// @notice docs/PROTOCOL.md has the rules. Every call is by the region's agent key (within its allowance) or treasury,
 /// except reveal, clear, cancel, collect and poke, which are anyone's.
+///
+/// | attack                                              | what refuses it, or what it costs                      |
+/// |-----------------------------------------------------|--------------------------------------------------------|
+/// | a copied commitment, a replay across auctions, contracts or chains | WrongOpening                            |
+/// | brute force of an order with few possible figures   | the salt's 32 bytes; a guess is a WrongOpening         |
+/// | a second order, a second opening                    | AlreadyOrdered, AlreadyRevealed                        |
+/// | a ladder of commits, a last revealer that walks off | every bond not revealed, a fifth of its order at least |
+/// | spam of commits                                     | AlreadyOrdered, BondTooSmall, BookFull                 |
+/// | a wrong certificate                                 | CertificateWrong                                       |
+/// | figures that would overflow                         | OutOfRange, BondTooSmall, LeaseEscrow.LedgerFull       |
+/// | a wash trade inside an organisation                 | OtherSide                                              |
+/// | a wash trade in a pair or a clique                  | credit fees and bonds (IReputation), budgets of a week |
+/// | a seller of air, or of one line twice               | its bond, lease by lease (ILeaseEscrow)                |
+/// | a censoring proposer                                | phases of two rotations of the validators              |
+/// | a timestamp at an edge                              | phases count blocks; a week is that of the opening     |
+/// | a wallet that lost its disk                         | nothing is lost: its salt is derived from its key      |
+/// | a token that re-enters, takes a fee, refuses or lies| ReentrancyGuardReentrantCall, LeaseEscrow.TokenAmountWrong, SafeERC20FailedOperation |
+/// | an admin with a bad intent                          | nothing here is restricted, paused or changeable       |
 interface ICapacityAuction {
     /// @param place the opener's attested place: the middle of the cell.
     event AuctionOpened(

@@ -192,7 +192,7 @@ interface ILeaseEscrow {
     function withdraw(uint32 regionId, uint64 units) external;
 
     /// @notice Most that orders of the agent's key may hold or spend from now on; 0 stops it at once, and what earlier
-    /// orders give back does not raise it.
+    /// orders give back does not raise it. (Lowered to anything else, what is out still comes back on top.)
     /// @custom:reverts NotTreasury
     function setAllowance(uint32 regionId, uint56 units) external;
 
@@ -209,7 +209,7 @@ interface ILeaseEscrow {
     function finishBondExit(uint32 regionId) external;
 
     /// @notice On the last UTC day of a week, by anyone: a region's part in the next week's budgets.
-    /// @custom:reverts NotLastDayOfWeek · AlreadyRegistered
+    /// @custom:reverts UnknownRegion · NotLastDayOfWeek · AlreadyRegistered
     function registerBudget(uint32 regionId) external;
 
     // Leases.
@@ -225,7 +225,8 @@ interface ILeaseEscrow {
         bytes calldata buyerSignature
     ) external;
 
-    /// @notice One side's claim of available seconds; both claims settle at once.
+    /// @notice One side's claim of available seconds; both claims settle at once, on the latest receipt posted by then:
+    /// whoever holds a later one posts it first.
     /// @custom:reverts LeaseNotUnderRoot · AlreadySettled · TooEarly · WindowClosed · NotAParty · NotAuthorised · AlreadyClaimed · ReceiptOutOfRange
     function claim(Lease memory lease, bytes32[] calldata proof, uint32 regionId, uint32 available) external;
 

@@ -107,7 +107,6 @@ interface IMembership {
     error NotAuthorised(uint32 regionId, address caller);
     error AlreadySuspended(uint32 regionId);
     error NotSuspended(uint32 regionId);
-    error NotHolder(uint32 regionId, uint128 network, uint8 length);
 
     // The consortium: restricted by the AccessManager.
 
@@ -137,7 +136,7 @@ interface IMembership {
     /// @custom:reverts UnknownRegion · Intervals.Overlap · Intervals.NotCanonical
     function addPrefix(uint32 regionId, Prefix calldata prefix) external;
 
-    /// @custom:reverts NotHolder
+    /// @custom:reverts Intervals.NotHeld
     function removePrefix(uint32 regionId, Prefix calldata prefix) external;
 
     // The region: its treasury; control URLs also its agent.

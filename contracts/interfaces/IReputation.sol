@@ -37,6 +37,7 @@ interface IReputation {
     event PairBlocked(uint32 indexed lower, uint32 indexed higher, uint40 until);
 
     error OnlyEscrow(address caller);
+    error DayBeforeSettlement(uint32 regionId, uint32 day, uint32 settled);
 
     /// @notice A lease settled.
     /// @param contested more than a twentieth of the term was void or disputed: the pair is blocked for 14 days.
@@ -57,6 +58,7 @@ interface IReputation {
     /// @return 0..10^6, as of the block's day.
     function score(uint32 regionId) external view returns (uint32);
     /// @param day since 1970; not before the seller's last settlement.
+    /// @custom:reverts DayBeforeSettlement
     function scoreAt(uint32 regionId, uint32 day) external view returns (uint32);
     /// @return 0..1000, of yesterday: nothing that happens today moves it.
     function closingScore(uint32 regionId) external view returns (uint16);

@@ -63,7 +63,7 @@ library Intervals {
     }
 
     function first(uint128 ip, uint8 length) internal pure returns (uint128) {
-        return length == 0 ? 0 : (ip >> (128 - length)) << (128 - length);
+        return (ip >> (128 - length)) << (128 - length);
     }
 
     function last(uint128 network, uint8 length) internal pure returns (uint128) {

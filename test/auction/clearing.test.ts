@@ -63,6 +63,19 @@ describe("auction/clearing", () => {
     );
   });
 
+  it("no way of filling orders at all is worth more: every combination of fills, on the smallest books", () => {
+    fc.assert(
+      fc.property(book, (orders) => {
+        const small = orders.slice(0, 6).map((order) => ({ ...order, lots: Math.min(order.lots, 3) }));
+        const fills = clearBook(small, CAP)?.fills ?? new Map<number, number>();
+        const worth = (won: (order: RevealedOrder) => number) =>
+          small.reduce((sum, o) => sum + (o.side === "bid" ? 1n : -1n) * BigInt(won(o)) * effectivePrice(o, CAP), 0n);
+        expect(worth(({ index }) => fills.get(index) ?? 0)).to.equal(bestOf(small, 0, 0, 0n));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("INV-5: no filled order is worse than its limit, no unfilled order outranks a filled one, money adds up", () => {
     fc.assert(
       fc.property(book, (orders) => {
@@ -158,3 +171,17 @@ describe("auction/clearing", () => {
     expect(findCertificate([{ index: 0, side: "bid", price: 9, lots: 1, score: 0, bps: 0 }], CAP)).to.equal(null);
   });
 });
+
+/** Every combination, with as many lots sold as bought. */
+function bestOf(orders: readonly RevealedOrder[], at: number, balance: number, worth: bigint): bigint {
+  const order = orders[at];
+  if (!order) return balance === 0 ? worth : -(2n ** 128n);
+  const sign = order.side === "bid" ? 1 : -1;
+  let best = -(2n ** 128n);
+  for (let lots = 0; lots <= order.lots; lots++) {
+    const gain = BigInt(sign * lots) * effectivePrice(order, CAP);
+    const found = bestOf(orders, at + 1, balance + sign * lots, worth + gain);
+    if (found > best) best = found;
+  }
+  return best;
+}

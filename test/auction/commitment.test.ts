@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import type { Hex } from "viem";
-import { privateKeyToAccount } from "viem/accounts";
-import { commitmentOf, type OrderToSeal, saltOf, saltRequest } from "../../agent/auction/commitment.ts";
+import { commitmentOf, type OrderToSeal } from "../../agent/auction/commitment.ts";
 
 const auction: Hex = `0x${"a1".repeat(20)}`;
 const order: OrderToSeal = {
@@ -31,13 +30,5 @@ describe("auction/commitment", () => {
     ];
     const seen = new Set([commitmentOf(order), ...changes.map((change) => commitmentOf({ ...order, ...change }))]);
     expect(seen.size).to.equal(changes.length + 1);
-  });
-
-  it("a wallet finds its salt again on any machine, and another auction has another salt", async () => {
-    const wallet = privateKeyToAccount(`0x${"11".repeat(32)}`);
-    const saltFor = async (auctionId: number) =>
-      saltOf(await wallet.signTypedData(saltRequest(7357, auction, auctionId, 2)));
-    expect(await saltFor(3)).to.equal(await saltFor(3));
-    expect(await saltFor(3)).to.not.equal(await saltFor(4));
   });
 });

@@ -414,7 +414,11 @@ describe("CapacityAuction", function () {
         { region: market.region(2), side: "ask", price: 50, lots: 1 },
         { region: market.region(3), side: "ask", price: 50, lots: 1, silent: true },
       ]);
-      await market.collectAll(auctionId, [0, 1]);
+      const collected = market.events(await market.collectAll(auctionId, [0, 1])).map(({ args }) => args);
+      expect(collected.map(({ fill, budgetBack }) => [fill, budgetBack])).to.deep.equal([
+        [1, 0n],
+        [1, 0n],
+      ]);
       for (const [indices, error] of [
         [[0], "AlreadyCollected"],
         [[2], "NotRevealed"],

@@ -130,8 +130,15 @@ describe("LeaseEscrow", function () {
   });
 
   describe("tokens that take a fee, refuse, lie or re-enter are contained", () => {
-    const modes = ["TakesFee", "Refuses", "SaysNo", "Lies", "ReentersDeposit", "ReentersWithdraw"];
-    for (const [i, mode] of modes.entries())
+    const modes = [
+      ["TakesFee", "TokenAmountWrong"],
+      ["Refuses", "Refused"],
+      ["SaysNo", "SafeERC20FailedOperation"],
+      ["Lies", "TokenAmountWrong"],
+      ["ReentersDeposit", "ReentrancyGuardReentrantCall"],
+      ["ReentersWithdraw", "ReentrancyGuardReentrantCall"],
+    ] as const;
+    for (const [i, [mode, refusal]] of modes.entries())
       it(mode, async () => {
         const market = await Market.create(2, undefined, "HostileToken");
         const { token, escrow } = market.deployment;
@@ -143,8 +150,10 @@ describe("LeaseEscrow", function () {
           escrow,
           1,
         ]);
-        for (const fn of ["deposit", "withdraw"])
-          await refusalOf(market.send(market.region(1).treasury, "escrow", fn, [1, 10n]));
+        for (const fn of ["deposit", "withdraw"]) {
+          const { name } = await refusalOf(market.send(market.region(1).treasury, "escrow", fn, [1, 10n]));
+          expect(name, fn).to.equal(refusal);
+        }
         expect(await market.account(market.region(1))).to.deep.equal(before);
         await expectSolvent(market, []);
       });
@@ -447,6 +456,27 @@ describe("LeaseEscrow", function () {
       await market.settle(grant!, 0, market.receiptFor(grant!, 0, 360));
       expect(await reserved()).to.equal(0n);
       await expectSolvent(market, [grant!]);
+    });
+
+    it("timestamp at the edge: registration ends with the last second of Sunday, UTC, and is for registered regions", async () => {
+      const market = await Market.create(2);
+      const sunday = await nextSunday(market);
+      const register = (id: number) => market.send(market.consortium, "escrow", "registerBudget", [id]);
+      const at = (seconds: number) => market.chain.setNextBlockTimestamp({ timestamp: BigInt(seconds) });
+      await at(sunday - 1);
+      await market.chain.mine({ blocks: 1 });
+      // A call on the pending block would be a second later.
+      expect(await market.read("escrow", "weekOf", [sunday + DAY - 1])).to.equal(Math.floor((sunday / DAY + 3) / 7));
+      expect(await market.read("escrow", "weekOf", [sunday + DAY])).to.equal(Math.floor((sunday / DAY + 3) / 7) + 1);
+      await at(sunday);
+      const first = market.events(await register(1)).find(({ name }) => name === "BudgetRegistered")!;
+      expect(first.args.week).to.equal(Math.floor((sunday / DAY + 3) / 7) + 1);
+      expect((await refusalOf(register(77))).name).to.equal("UnknownRegion");
+      expect((await refusalOf(register(0))).name).to.equal("UnknownRegion");
+      await at(sunday + DAY - 1);
+      await register(2);
+      await market.warpTo(sunday + DAY);
+      expect((await refusalOf(register(2))).name).to.equal("NotLastDayOfWeek");
     });
 
     it("a boost that the budget does not cover is 0, and the order stands at its price", async () => {

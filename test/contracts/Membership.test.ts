@@ -29,7 +29,10 @@ describe("Membership", function () {
 
   it("keeps everything attested, readable by number, name, agent key and routing key", async () => {
     await admit();
-    const { prefixes, controlUrls } = await region(4);
+    const { prefixes, controlUrls, ...kept } = await region(4);
+    const { organisation, place, attributes, fabrics, name, treasury, agent, routingKey } = admission();
+    const given = { organisation, place, attributes, fabrics, name, treasury, agent, routingKey };
+    expect(kept).to.deep.include({ id: 4, ...given, suspended: false });
     expect([prefixes.length, controlUrls.length]).to.deep.equal([1, 1]);
     expect(await market.read("membership", "regionByName", [keccak256(stringToBytes("region-9"))])).to.equal(4);
     expect(await market.read("membership", "regionByAgent", [testKey("agent 9").address])).to.equal(4);
@@ -99,6 +102,13 @@ describe("Membership", function () {
     expect(await market.read("membership", "signedFor", [1, agent.address, (await market.now()) + 60])).to.equal(false);
   });
 
+  it("two regions without an agent at once: no address is nobody's key", async () => {
+    for (const id of [1, 2]) await market.send(market.region(id).treasury, "membership", "replaceAgent", [id, ZERO]);
+    expect((await region(2)).agent).to.equal(ZERO);
+    expect(await market.read("membership", "regionByAgent", [ZERO])).to.equal(0);
+    await market.send(market.region(1).treasury, "membership", "replaceAgent", [1, testKey("fresh").address]);
+  });
+
   it("control URLs are the agent's or the treasury's to change", async () => {
     const urls = [{ fabric: 255, url: "https://one.example:7357" }];
     await market.send(market.region(1).agent, "membership", "replaceControlUrls", [1, urls]);
@@ -161,6 +171,23 @@ describe("Membership", function () {
         [1n, 129],
       ] as const)
         expect(await refused(raw(network, length))).to.equal("NotCanonical");
+    });
+
+    it("the longest and the shortest prefixes are held whole", async () => {
+      const held = async (network: bigint, length: number, id: number) =>
+        market.send(market.consortium, "membership", "addPrefix", [id, { network, length }]);
+      const top = 1n << 127n;
+      await held(top, 1, 1);
+      for (const ip of [top, 2n ** 128n - 1n])
+        expect((await market.read<readonly [number, object]>("membership", "holderOf", [ip]))[0]).to.equal(1);
+      expect(await refused(held(top, 128, 2))).to.equal("Overlap");
+      const low = 1n << 100n;
+      await held(low, 128, 2);
+      await held(low + 2n, 127, 3);
+      const holders = [low, low + 1n, low + 2n, low + 3n, low + 4n].map(
+        async (ip) => (await market.read<readonly [number, object]>("membership", "holderOf", [ip]))[0],
+      );
+      expect(await Promise.all(holders)).to.deep.equal([2, 0, 3, 3, 0]);
     });
 
     it("a prefix given back can be held by another; nobody gives back what it does not hold", async () => {

@@ -14,7 +14,8 @@ import { privateKeyToAccount } from "viem/accounts";
 
 export type Call = <T>(functionName: string, args: readonly unknown[]) => Promise<T>;
 
-export async function parityHarness(): Promise<Call> {
+/** @param creation instead of the build's: scripts/benches/mutation.ts has faults in it. */
+export async function parityHarness(creation?: Hex): Promise<Call> {
   const { provider } = await network.create();
   const transport = custom(provider);
   const account = privateKeyToAccount(keccak256(stringToBytes("parity")));
@@ -23,7 +24,7 @@ export async function parityHarness(): Promise<Call> {
   const client = createPublicClient({ transport, pollingInterval: 5 });
   const hash = await createWalletClient({ account, transport }).deployContract({
     abi: abi as Abi,
-    bytecode: bytecode as Hex,
+    bytecode: creation ?? (bytecode as Hex),
     chain: null,
   });
   const { contractAddress } = await client.waitForTransactionReceipt({ hash });

@@ -1,5 +1,5 @@
-/** Files of the form `{receipts, commitments, leases}`: hashes that are signed, sealed or proved. */
-import type { Hex } from "viem";
+/** Files of the form `{receipts, commitments, grants, salts}`: hashes that are signed, sealed or proved. */
+import { type Hex, hashTypedData } from "viem";
 import { commitmentOf, type OrderToSeal, SIDES } from "../../agent/auction/commitment.ts";
 import {
   type GrantTerms,
@@ -10,6 +10,7 @@ import {
   packLease,
   unpackLease,
 } from "../../agent/auction/leases.ts";
+import { type SaltScope, saltOf, saltRequest } from "../../agent/auction/wallet-salt.ts";
 import { type Receipt, receiptHash } from "../../agent/lease/receipt.ts";
 import { compareFigures } from "./figures.ts";
 import type { Call } from "./harness.ts";
@@ -22,6 +23,13 @@ export interface SigningFile {
     readonly digest: Hex;
   }[];
   readonly commitments: readonly { readonly order: OrderToSeal; readonly commitment: Hex }[];
+  /** What a wallet signs for its salt, the signature of one, and the salt: no contract computes these. */
+  readonly salts: readonly {
+    readonly scope: SaltScope;
+    readonly digest: Hex;
+    readonly signature: Hex;
+    readonly salt: Hex;
+  }[];
   readonly grants: readonly {
     readonly auctionId: number;
     readonly terms: GrantTerms;
@@ -32,8 +40,8 @@ export interface SigningFile {
 }
 
 export function isSigningFile(file: unknown): file is SigningFile {
-  const { receipts, commitments, grants } = (file ?? {}) as Partial<SigningFile>;
-  return [receipts, commitments, grants].every((list) => Array.isArray(list) && list.length > 0);
+  const { receipts, commitments, grants, salts } = (file ?? {}) as Partial<SigningFile>;
+  return [receipts, commitments, grants, salts].every((list) => Array.isArray(list) && list.length > 0);
 }
 
 export function signingInTypeScript(file: SigningFile): number {
@@ -42,6 +50,12 @@ export function signingInTypeScript(file: SigningFile): number {
     count += compareFigures(digest, receiptHash(chainId, escrow, receipt), `TypeScript: receipt ${i}`);
   for (const [i, { order, commitment }] of file.commitments.entries())
     count += compareFigures(commitment, commitmentOf(order), `TypeScript: commitment ${i}`);
+  for (const [i, { scope, digest, signature, salt }] of file.salts.entries())
+    count += compareFigures(
+      { digest, salt },
+      { digest: hashTypedData(saltRequest(scope)), salt: saltOf(signature) },
+      `TypeScript: salt ${i}`,
+    );
   for (const { auctionId, terms, words: texts, root, leases } of file.grants) {
     const words = texts.map(BigInt);
     count += compareFigures(root, leaseRoot(words, terms), `TypeScript: root of auction ${auctionId}`);

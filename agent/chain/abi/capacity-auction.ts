@@ -786,15 +786,6 @@ export const capacityAuctionAbi = [
   {
     inputs: [
       { name: "regionId", type: "uint32" },
-      { name: "network", type: "uint128" },
-      { name: "length", type: "uint8" },
-    ],
-    name: "NotHolder",
-    type: "error",
-  },
-  {
-    inputs: [
-      { name: "regionId", type: "uint32" },
       { name: "caller", type: "address" },
     ],
     name: "NotPendingTreasury",

@@ -893,15 +893,6 @@ export const leaseEscrowAbi = [
   {
     inputs: [
       { name: "regionId", type: "uint32" },
-      { name: "network", type: "uint128" },
-      { name: "length", type: "uint8" },
-    ],
-    name: "NotHolder",
-    type: "error",
-  },
-  {
-    inputs: [
-      { name: "regionId", type: "uint32" },
       { name: "caller", type: "address" },
     ],
     name: "NotPendingTreasury",

@@ -1,5 +1,14 @@
 // Generated from the build by scripts/generate-abi.ts.
 export const reputationAbi = [
+  {
+    inputs: [
+      { name: "regionId", type: "uint32" },
+      { name: "day", type: "uint32" },
+      { name: "settled", type: "uint32" },
+    ],
+    name: "DayBeforeSettlement",
+    type: "error",
+  },
   { inputs: [{ name: "caller", type: "address" }], name: "OnlyEscrow", type: "error" },
   {
     anonymous: false,

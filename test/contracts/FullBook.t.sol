@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {
+    EventKind,
+    ICapacityAuction,
+    Opening,
+    Phase,
+    Profile,
+    SealedOrder,
+    Side
+} from "../../contracts/interfaces/ICapacityAuction.sol";
+import {Account} from "../../contracts/interfaces/ILeaseEscrow.sol";
+import {TestMarket} from "./TestMarket.sol";
+import {vm} from "./Vm.sol";
+
+/// @notice 512 orders of the largest figures that money in 64 bits allows.
+contract FullBookTest is TestMarket {
+    uint32 private constant ORDERS = 512;
+    uint32 private constant PRICE = type(uint32).max;
+    uint32 private constant LOTS = 1_000_000;
+    uint64 private constant AMOUNT = uint64(PRICE) * LOTS * 5;
+    uint64 private constant BOND = AMOUNT / 5;
+    uint256 private constant MOST_GAS = 15_000_000;
+
+    SealedOrder[] private orders;
+
+    function setUp() public {
+        for (uint32 i = 1; i <= ORDERS + 1; ++i) admit(i, AMOUNT + BOND, 0);
+        vm.prank(treasuryOf(1));
+        auction.open(1, Opening(EventKind.Surge, 0, 0, 0, 0, false, 1, 10, 5, 0, PRICE, Profile.Urgent));
+        for (uint32 i = 1; i <= ORDERS; ++i) {
+            Side side = i % 2 == 0 ? Side.Ask : Side.Bid;
+            uint32 price = side == Side.Bid ? PRICE - i : PRICE / 2 - i;
+            SealedOrder memory o = SealedOrder(uint16(i - 1), i, side, price, LOTS, 0, BOND, bytes32(uint256(i)));
+            orders.push(o);
+            bytes32 c = auction.commitmentOf(1, i, side, price, LOTS, 0, o.salt);
+            vm.prank(treasuryOf(i));
+            auction.commit(1, i, side, BOND, c);
+        }
+    }
+
+    /// @dev Spam of commits ends at 512; what is in the book comes to its end in transactions of bounded gas (INV-4).
+    function test_AFullBookOfTheLargestOrdersEnds() external {
+        vm.prank(treasuryOf(ORDERS + 1));
+        try auction.commit(1, ORDERS + 1, Side.Bid, BOND, 0) {
+            assert(false);
+        } catch (bytes memory reason) {
+            assert(bytes4(reason) == ICapacityAuction.BookFull.selector);
+        }
+        vm.roll(block.number + 5);
+        for (uint256 from = 0; from < ORDERS; from += 128) {
+            SealedOrder[] memory some = new SealedOrder[](128);
+            for (uint256 i = 0; i < 128; ++i) some[i] = orders[from + i];
+            uint256 before = gasleft();
+            assert(auction.revealMany(1, some) == 128);
+            assert(before - gasleft() < MOST_GAS);
+        }
+        assert(auction.phaseOf(1) == Phase.Clear);
+        uint256 left = gasleft();
+        // Everybody trades: the lowest bid came last, the highest ask first.
+        auction.clear(1, 510, 1);
+        assert(left - gasleft() < 2_200_000);
+        assert(auction.auction(1).lotsTraded == 256 * LOTS);
+        collectAll();
+        requireSolvent();
+    }
+
+    function test_AFullBookThatNobodyClearsIsCancelled() external {
+        vm.roll(block.number + 5);
+        for (uint256 i = 0; i < 20; ++i) auction.reveal(1, orders[i]);
+        vm.roll(block.number + 20);
+        uint256 before = gasleft();
+        auction.cancel(1);
+        assert(before - gasleft() < MOST_GAS);
+        uint16[] memory shown = new uint16[](20);
+        for (uint16 i = 0; i < 20; ++i) shown[i] = i;
+        auction.collect(1, shown);
+        assert(escrow.pool().pool == uint64(ORDERS - 20) * BOND);
+        requireSolvent();
+    }
+
+    function collectAll() private {
+        for (uint16 from = 0; from < ORDERS; from += 128) {
+            uint16[] memory some = new uint16[](128);
+            for (uint16 i = 0; i < 128; ++i) some[i] = from + i;
+            uint256 before = gasleft();
+            auction.collect(1, some);
+            assert(before - gasleft() < MOST_GAS);
+        }
+    }
+
+    function requireSolvent() private view {
+        uint256 units = escrow.pool().pool;
+        for (uint32 i = 1; i <= ORDERS + 1; ++i) {
+            Account memory a = escrow.account(i);
+            units += uint256(a.free) + a.locked + a.bonded + a.membershipBond;
+        }
+        assert(token.balanceOf(address(escrow)) == units);
+    }
+}
