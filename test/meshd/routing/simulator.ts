@@ -97,7 +97,7 @@ export class Simulator {
   onRoutes: () => void = () => {};
   /** From hearing something to having computed what follows. */
   computeMillis: number;
-  /** Real time that each computation of routes took. */
+  /** Processor time of each computation of routes, in real milliseconds: other work on the machine does not count. */
   readonly computations: number[] = [];
   bytes = 0;
   readonly #events: Event[] = [];
@@ -130,7 +130,10 @@ export class Simulator {
     this.#mayCross = new Set((options.mayCross ?? all).map((id) => id as RegionId));
     for (const id of all) this.nodes.push(this.#node(id));
     for (const node of this.nodes) this.#configure(node);
-    for (const link of this.links) for (const end of [link.a, link.b]) this.#notice(end, link.tag, true);
+    for (const node of this.nodes) {
+      for (const link of this.linksOf(node.id)) node.believes.add(link.tag);
+      this.#tell(node);
+    }
     for (const node of this.nodes) this.#tick(node);
   }
 
@@ -453,9 +456,10 @@ export class Simulator {
       if (node.core !== core) return;
       node.settling = false;
       if (!node.alive) return;
-      const begun = performance.now();
+      const begun = process.threadCpuUsage();
       const effects = core.settle(this.nowMillis);
-      this.computations.push(performance.now() - begun);
+      const { user, system } = process.threadCpuUsage(begun);
+      this.computations.push((user + system) / 1000);
       this.#perform(node, effects);
     });
   }
