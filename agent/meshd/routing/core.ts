@@ -91,7 +91,7 @@ export class RoutingCore {
     this.#links.clear();
     for (const link of links.toSorted((a, b) => (a.tag < b.tag ? -1 : 1))) {
       this.#links.set(link.tag, link);
-      if (!before.delete(link.tag)) this.#flooding.addLink(link.tag, this.#database.entries(), nowMillis);
+      if (!before.delete(link.tag)) this.#flooding.addLink(link.tag, this.#database.entries());
     }
     for (const tag of before) this.#flooding.removeLink(tag);
     if (before.size === 0) return this.#speak(nowMillis);
@@ -125,7 +125,7 @@ export class RoutingCore {
     if (known && !isNewer(lsa, known.signed.lsa)) {
       this.#refuse("old");
       // Whoever is behind is told; whoever repeats itself is calmed.
-      if (isNewer(known.signed.lsa, lsa) && !known.dead) this.#flooding.tell(tag, lsa, nowMillis);
+      if (isNewer(known.signed.lsa, lsa) && !known.dead) this.#flooding.tell(tag, lsa);
       this.#flooding.acknowledged(tag, lsa, this.#database);
       return [{ kind: "acknowledge", tag, known: known.signed.lsa }, ...this.#flood(nowMillis)];
     }
@@ -137,7 +137,7 @@ export class RoutingCore {
     if (lsa.origin === this.#options.self) return [acknowledge, ...this.#heardOurself(lsa, nowMillis)];
     this.#database.store({ lsa, bytes }, Math.max(0, ageMillis), nowMillis);
     this.#flooding.acknowledged(tag, lsa, this.#database);
-    this.#flooding.tellAll(lsa, tag, nowMillis);
+    this.#flooding.tellAll(lsa, tag);
     this.#isStale = true;
     return [acknowledge, ...this.#flood(nowMillis)];
   }
@@ -189,7 +189,7 @@ export class RoutingCore {
   #tell(said: readonly SignedLsa[], nowMillis: number): void {
     for (const signed of said) {
       this.#database.store(signed, 0, nowMillis);
-      this.#flooding.tellAll(signed.lsa, null, nowMillis);
+      this.#flooding.tellAll(signed.lsa, null);
       this.#isStale = true;
     }
   }

@@ -18,18 +18,13 @@ export interface Entry {
   readonly dead: boolean;
 }
 
+/** A link that both ends advertise. */
 export interface MeshEdge {
   readonly tag: string;
   readonly a: RegionId;
   readonly b: RegionId;
-  readonly rttMicros: number;
-  /** Lost of what b sends to a, and of what a sends to b. */
-  readonly lossAtAPpm: number;
-  readonly lossAtBPpm: number;
-  /** What both ends say that it has. */
-  readonly attributes: number;
-  /** By buyer: the smaller of what both ends grant and saw. */
-  readonly kbps: ReadonlyMap<RegionId, number>;
+  readonly ofA: LsaLink;
+  readonly ofB: LsaLink;
 }
 
 export const entryKey = (lsa: Pick<Lsa, "origin" | "fragment">): string => `${lsa.origin}/${lsa.fragment}`;
@@ -41,6 +36,11 @@ export class Database {
 
   get(lsa: Pick<Lsa, "origin" | "fragment">): Entry | undefined {
     return this.#entries.get(entryKey(lsa));
+  }
+
+  /** By what `entryKey` says. */
+  find(key: string): Entry | undefined {
+    return this.#entries.get(key);
   }
 
   entries(): IterableIterator<Entry> {
@@ -80,30 +80,21 @@ export class Database {
     this.#changed();
   }
 
-  /** A link counts when both ends advertise it; its value is the worse of the two. */
+  /** A link counts when both ends advertise it; each of its figures is the worse of the two. */
   edges(): readonly MeshEdge[] {
     if (this.#edges) return this.#edges;
-    const seen = new Map<string, { origin: RegionId; link: LsaLink }>();
+    // More than one may claim a tag: only those that name each other are the two ends of a link.
+    const seen = new Map<string, { readonly origin: RegionId; readonly link: LsaLink }[]>();
     const edges: MeshEdge[] = [];
     for (const { signed, dead } of this.#entries.values()) {
       if (dead) continue;
-      const origin = signed.lsa.origin;
-      for (const link of signed.lsa.links) {
-        const other = seen.get(`${link.tag}/${link.peer}/${origin}`);
-        if (!other) {
-          seen.set(`${link.tag}/${origin}/${link.peer}`, { origin, link });
-          continue;
-        }
-        edges.push({
-          tag: link.tag,
-          a: origin,
-          b: link.peer,
-          rttMicros: Math.max(link.rttMicros, other.link.rttMicros),
-          lossAtAPpm: link.lossPpm,
-          lossAtBPpm: other.link.lossPpm,
-          attributes: link.attributes & other.link.attributes,
-          kbps: sharedRates(link, other.link),
-        });
+      const { origin, links } = signed.lsa;
+      for (const link of links) {
+        const claims = seen.get(link.tag);
+        const other = claims?.find((claim) => claim.origin === link.peer && claim.link.peer === origin);
+        if (other) edges.push({ tag: link.tag, a: other.origin, b: origin, ofA: other.link, ofB: link });
+        else if (claims) claims.push({ origin, link });
+        else seen.set(link.tag, [{ origin, link }]);
       }
     }
     this.#edges = edges;
@@ -116,16 +107,15 @@ export class Database {
     const known = this.#graphs.get(key);
     if (known) return known;
     const graph = new Graph(
-      this.edges().flatMap((edge) => {
-        const kbps = edge.kbps.get(buyer);
-        if (kbps === undefined || (edge.attributes & required) !== required) return [];
+      this.edges().flatMap(({ tag, a, b, ofA, ofB }) => {
+        const kbps = Math.min(kbpsFor(buyer, ofA), kbpsFor(buyer, ofB));
+        if (kbps === 0 || (ofA.attributes & ofB.attributes & required) !== required) return [];
         const metric: EdgeMetric = {
-          rttMicros: edge.rttMicros,
-          lossForwardPpm: edge.lossAtAPpm,
-          lossReversePpm: edge.lossAtBPpm,
+          rttMicros: Math.max(ofA.rttMicros, ofB.rttMicros),
+          lossForwardPpm: ofA.lossPpm,
+          lossReversePpm: ofB.lossPpm,
           capacityKbps: kbps,
         };
-        const { tag, a, b } = edge;
         return [{ tag, a, b, kbps, costMicros: linkCostMicros(metric, trafficClass) }];
       }),
     );
@@ -145,14 +135,8 @@ export class Database {
   }
 }
 
-const seenKbps = (link: LsaLink): number => (link.observedKbps === 0 ? Number.POSITIVE_INFINITY : link.observedKbps);
-
-function sharedRates(a: LsaLink, b: LsaLink): ReadonlyMap<RegionId, number> {
-  const ofA = new Map(a.shares.map((share) => [share.buyer, share.kbps]));
-  return new Map(
-    b.shares.flatMap(({ buyer, kbps }) => {
-      const other = ofA.get(buyer);
-      return other === undefined ? [] : [[buyer, Math.min(kbps, other, seenKbps(a), seenKbps(b))] as const];
-    }),
-  );
+/** The smaller of what one end grants the buyer and what it saw the link carry; 0: nothing. */
+function kbpsFor(buyer: RegionId, { shares, observedKbps }: LsaLink): number {
+  const ceiling = shares.find((share) => share.buyer === buyer)?.kbps ?? 0;
+  return observedKbps === 0 ? ceiling : Math.min(ceiling, observedKbps);
 }

@@ -5,14 +5,20 @@
 import { type Database, type Entry, entryKey } from "./database.ts";
 import { isNewer, type Lsa } from "./lsa.ts";
 
-const FIRST_REPEAT_MILLIS = 60;
+/** On a link that loses a third both ways, all of the early ones are lost once in a hundred times. */
+const EARLY_REPEAT_MILLIS = 60;
+const EARLY_REPEATS = 7;
 const LONGEST_REPEAT_MILLIS = 1_000;
 /** Advertisements at once to one neighbour: a whole database of 200 regions goes in a few steps. */
 const BURST = 40;
 
-interface Due {
-  atMillis: number;
-  repeatMillis: number;
+interface Neighbour {
+  /** To be told at once, as soon as the burst allows. */
+  readonly fresh: Set<string>;
+  /** Told, and not acknowledged yet. */
+  readonly waiting: Map<string, { readonly atMillis: number; readonly told: number }>;
+  /** Nothing that waits is due before this. */
+  nextMillis: number;
 }
 
 export interface Acknowledgement {
@@ -23,67 +29,73 @@ export interface Acknowledgement {
 }
 
 export class Flooding {
-  /** By link, by entry. */
-  readonly #due = new Map<string, Map<string, Due>>();
+  /** By link. */
+  readonly #neighbours = new Map<string, Neighbour>();
 
   /** A link came up: its far end is told everything, and acknowledges what it knows. */
-  addLink(tag: string, entries: Iterable<Entry>, nowMillis: number): void {
-    if (this.#due.has(tag)) return;
-    this.#due.set(tag, new Map());
-    for (const entry of entries) if (!entry.dead) this.#mark(tag, entryKey(entry.signed.lsa), nowMillis);
+  addLink(tag: string, entries: Iterable<Entry>): void {
+    if (this.#neighbours.has(tag)) return;
+    const known = [...entries].filter(({ dead }) => !dead).map(({ signed }) => entryKey(signed.lsa));
+    this.#neighbours.set(tag, { fresh: new Set(known), waiting: new Map(), nextMillis: Number.POSITIVE_INFINITY });
   }
 
   removeLink(tag: string): void {
-    this.#due.delete(tag);
+    this.#neighbours.delete(tag);
   }
 
-  links(): IterableIterator<string> {
-    return this.#due.keys();
+  tellAll(lsa: Lsa, exceptTag: string | null): void {
+    for (const tag of this.#neighbours.keys()) if (tag !== exceptTag) this.tell(tag, lsa);
   }
 
-  tellAll(lsa: Lsa, exceptTag: string | null, nowMillis: number): void {
-    for (const tag of this.#due.keys()) if (tag !== exceptTag) this.#mark(tag, entryKey(lsa), nowMillis);
-  }
-
-  tell(tag: string, lsa: Pick<Lsa, "origin" | "fragment">, nowMillis: number): void {
-    if (this.#due.has(tag)) this.#mark(tag, entryKey(lsa), nowMillis);
+  tell(tag: string, lsa: Pick<Lsa, "origin" | "fragment">): void {
+    this.#neighbours.get(tag)?.fresh.add(entryKey(lsa));
   }
 
   /** The neighbour has this one or a newer one. */
   acknowledged(tag: string, known: Acknowledgement, database: Database): void {
+    const neighbour = this.#neighbours.get(tag);
     const entry = database.get(known);
-    if (entry && !isNewer(entry.signed.lsa, known)) this.#due.get(tag)?.delete(entryKey(known));
+    if (!neighbour || !entry || isNewer(entry.signed.lsa, known)) return;
+    neighbour.fresh.delete(entryKey(known));
+    neighbour.waiting.delete(entryKey(known));
   }
 
   /** What is due now, and is thereby told once more. */
   due(database: Database, nowMillis: number): readonly { readonly tag: string; readonly entry: Entry }[] {
     const out: { tag: string; entry: Entry }[] = [];
-    for (const [tag, entries] of this.#due) {
-      let room = BURST;
-      for (const [key, due] of entries) {
-        if (due.atMillis > nowMillis || room === 0) continue;
-        const [origin, fragment] = key.split("/").map(Number);
-        const entry = database.get({ origin: origin as Lsa["origin"], fragment: fragment ?? 0 });
+    for (const [tag, neighbour] of this.#neighbours) {
+      if (neighbour.fresh.size === 0 && neighbour.nextMillis > nowMillis) continue;
+      for (const key of dueAt(neighbour, nowMillis)) {
+        const entry = database.find(key);
+        neighbour.fresh.delete(key);
         if (!entry || entry.dead) {
-          entries.delete(key);
+          neighbour.waiting.delete(key);
           continue;
         }
-        room--;
-        due.atMillis = nowMillis + due.repeatMillis;
-        due.repeatMillis = Math.min(LONGEST_REPEAT_MILLIS, due.repeatMillis * 2);
+        const told = (neighbour.waiting.get(key)?.told ?? 0) + 1;
+        const later = EARLY_REPEAT_MILLIS * 2 ** Math.max(0, told - EARLY_REPEATS);
+        const atMillis = nowMillis + Math.min(LONGEST_REPEAT_MILLIS, later);
+        neighbour.waiting.set(key, { atMillis, told });
+        neighbour.nextMillis = Math.min(neighbour.nextMillis, atMillis);
         out.push({ tag, entry });
       }
     }
     return out;
   }
+}
 
-  nextMillis(): number | null {
+/** News first, and not more at once than a burst. */
+function dueAt(neighbour: Neighbour, nowMillis: number): readonly string[] {
+  const keys = [...neighbour.fresh];
+  for (const key of keys) neighbour.waiting.delete(key);
+  if (neighbour.nextMillis <= nowMillis) {
     let next = Number.POSITIVE_INFINITY;
-    for (const entries of this.#due.values()) for (const due of entries.values()) next = Math.min(next, due.atMillis);
-    return Number.isFinite(next) ? next : null;
+    for (const [key, { atMillis }] of neighbour.waiting) {
+      if (atMillis <= nowMillis) keys.push(key);
+      else next = Math.min(next, atMillis);
+    }
+    // What the burst leaves over is due still.
+    neighbour.nextMillis = keys.length > BURST ? nowMillis : next;
   }
-
-  #mark(tag: string, key: string, nowMillis: number): void {
-    this.#due.get(tag)?.set(key, { atMillis: nowMillis, repeatMillis: FIRST_REPEAT_MILLIS });
-  }
+  return keys.slice(0, BURST);
 }

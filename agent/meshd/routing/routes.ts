@@ -6,7 +6,7 @@ import { alternateOf, repairChoice, repairSpread } from "./alternate.ts";
 import { type Candidate, type Choice, decide } from "./choice.ts";
 import type { Database } from "./database.ts";
 import type { Tree } from "./shortest.ts";
-import { decideSpread, type Spread } from "./spread.ts";
+import { decideSpread, isSame, type Spread } from "./spread.ts";
 
 /** The traffic of one buyer and class that this node may have to send on. */
 export interface Demand {
@@ -153,7 +153,7 @@ export class RouteTable {
         const route = routeOf(demand, destination, decided.memory, trees);
         const previous = this.#routes.get(key)?.planes ?? [];
         this.#routes.set(key, route);
-        if (route.planes.join() !== previous.join()) changes.push({ route, previous });
+        if (!isSame(route.planes, previous)) changes.push({ route, previous });
       }
     }
     return { changes, lookAgainMillis: Number.isFinite(lookAgainMillis) ? lookAgainMillis : null };

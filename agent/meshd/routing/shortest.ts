@@ -87,22 +87,24 @@ export class Graph {
     widths[start] = Number.POSITIVE_INFINITY;
     const queue = new Heap();
     queue.push(0, start);
+    const [first, out, ends, edgeCosts, kbps] = [this.#first, this.#out, this.#ends, this.#costs, this.#kbps];
     for (let node = queue.pop(); node >= 0; node = queue.pop()) {
       if (done[node] === 1) continue;
       done[node] = 1;
       if (node !== start && !mayCross(this.regions[node] ?? source)) continue;
       const cost = at(costs, node);
-      const end = at(this.#first, node + 1);
-      for (let place = at(this.#first, node); place < end; place++) {
-        const edge = at(this.#out, place);
-        const to = at(this.#ends, 2 * edge) + at(this.#ends, 2 * edge + 1) - node;
-        const through = cost + at(this.#costs, edge);
+      const end = at(first, node + 1);
+      for (let place = at(first, node); place < end; place++) {
+        const edge = at(out, place);
+        const to = at(ends, 2 * edge) + at(ends, 2 * edge + 1) - node;
+        if (done[to] === 1) continue;
+        const through = cost + at(edgeCosts, edge);
         const known = at(costs, to);
         // Equal costs: the lower region id, so that every node draws the same tree.
-        if (through < known || (through === known && done[to] === 0 && node < at(before, to))) {
+        if (through < known || (through === known && node < at(before, to))) {
           costs[to] = through;
           before[to] = node;
-          widths[to] = Math.min(at(widths, node), at(this.#kbps, edge));
+          widths[to] = Math.min(at(widths, node), at(kbps, edge));
           if (through < known) queue.push(through, to);
         }
       }
@@ -167,49 +169,48 @@ class Heap {
   readonly #nodes: number[] = [];
 
   push(cost: number, node: number): void {
-    let place = this.#nodes.length;
+    const [costs, nodes] = [this.#costs, this.#nodes];
+    let place = nodes.length;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (!this.#isBefore(cost, node, parent)) break;
-      this.#move(parent, place);
+      if (!isBefore(cost, node, at(costs, parent), at(nodes, parent))) break;
+      costs[place] = at(costs, parent);
+      nodes[place] = at(nodes, parent);
       place = parent;
     }
-    this.#costs[place] = cost;
-    this.#nodes[place] = node;
+    costs[place] = cost;
+    nodes[place] = node;
   }
 
   /** −1: it is empty. */
   pop(): number {
-    const top = this.#nodes[0];
-    const cost = this.#costs.pop();
-    const node = this.#nodes.pop();
+    const [costs, nodes] = [this.#costs, this.#nodes];
+    const top = nodes[0];
+    const cost = costs.pop();
+    const node = nodes.pop();
     if (top === undefined || cost === undefined || node === undefined) return -1;
-    const size = this.#nodes.length;
+    const size = nodes.length;
     if (size === 0) return top;
     let place = 0;
     for (;;) {
       let child = 2 * place + 1;
       if (child >= size) break;
-      if (child + 1 < size && this.#isBefore(at(this.#costs, child + 1), at(this.#nodes, child + 1), child)) child++;
-      if (this.#isBefore(cost, node, child)) break;
-      this.#move(child, place);
+      const right = child + 1;
+      if (right < size && isBefore(at(costs, right), at(nodes, right), at(costs, child), at(nodes, child)))
+        child = right;
+      if (isBefore(cost, node, at(costs, child), at(nodes, child))) break;
+      costs[place] = at(costs, child);
+      nodes[place] = at(nodes, child);
       place = child;
     }
-    this.#costs[place] = cost;
-    this.#nodes[place] = node;
+    costs[place] = cost;
+    nodes[place] = node;
     return top;
   }
-
-  #isBefore(cost: number, node: number, place: number): boolean {
-    const other = at(this.#costs, place);
-    return cost !== other ? cost < other : node < at(this.#nodes, place);
-  }
-
-  #move(from: number, to: number): void {
-    this.#costs[to] = at(this.#costs, from);
-    this.#nodes[to] = at(this.#nodes, from);
-  }
 }
+
+const isBefore = (cost: number, node: number, otherCost: number, other: number): boolean =>
+  cost !== otherCost ? cost < otherCost : node < other;
 
 /** Every place asked for is within; the zero is for the compiler. */
 const at = (list: { readonly [place: number]: number }, place: number): number => list[place] ?? 0;

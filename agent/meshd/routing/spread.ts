@@ -11,7 +11,7 @@ export interface Spread {
   readonly planes: readonly string[];
   /** What each link's way cost when it was taken into use. */
   readonly costsAtChoice: ReadonlyMap<string, number>;
-  readonly better: { readonly planes: string; readonly sinceMillis: number } | null;
+  readonly better: { readonly planes: readonly string[]; readonly sinceMillis: number } | null;
   readonly fledAtMillis: number | null;
 }
 
@@ -53,8 +53,7 @@ export function decideSpread(
       : "a link in use went away";
     return take(used.length > 0 ? assign(current.planes, used) : goal, why, current.fledAtMillis);
   }
-  const wish = goal.join(" ");
-  if (wish === current.planes.join(" ")) {
+  if (isSame(goal, current.planes)) {
     return { spread: { ...current, better: null }, reason: null, lookAgainMillis: null };
   }
   const isCalm = current.fledAtMillis === null || nowMillis - current.fledAtMillis >= CALM_AFTER_FLIGHT_MILLIS;
@@ -62,10 +61,10 @@ export function decideSpread(
     const before = costText(current.costsAtChoice.get(worse.tag) ?? worse.costMicros);
     return take(goal, `a path in use got worse (${before}, now ${costText(worse.costMicros)})`, nowMillis);
   }
-  const since = current.better?.planes === wish ? current.better.sinceMillis : nowMillis;
+  const since = current.better && isSame(current.better.planes, goal) ? current.better.sinceMillis : nowMillis;
   if (nowMillis - since >= HOLD_MILLIS) return take(goal, `better for ${HOLD_MILLIS} ms`, current.fledAtMillis);
   return {
-    spread: { ...current, better: { planes: wish, sinceMillis: since } },
+    spread: { ...current, better: { planes: goal, sinceMillis: since } },
     reason: null,
     lookAgainMillis: since + HOLD_MILLIS,
   };
@@ -127,3 +126,6 @@ function spreadText(planes: readonly string[], candidates: readonly Candidate[])
 }
 
 const bySooner = (a: Candidate, b: Candidate): number => (isBefore(a, b) ? -1 : 1);
+
+export const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((tag, plane) => tag === b[plane]);

@@ -95,6 +95,10 @@ export class Simulator {
   readonly #options: SimOptions;
   /** Called after every change of any node's routes. */
   onRoutes: () => void = () => {};
+  /** From hearing something to having computed what follows. */
+  computeMillis: number;
+  /** Processor time of each computation of routes, in real milliseconds: other work on the machine does not count. */
+  readonly computations: number[] = [];
   bytes = 0;
   readonly #events: Event[] = [];
   readonly #mayCross: ReadonlySet<RegionId>;
@@ -105,6 +109,7 @@ export class Simulator {
 
   constructor(options: SimOptions) {
     this.#options = options;
+    this.computeMillis = options.computeMillis ?? 0;
     this.#detectMillis = options.detectMillis ?? 150;
     this.#random = options.random ?? (() => 0.999_999);
     this.links = options.links.map((link, index) => ({
@@ -125,7 +130,10 @@ export class Simulator {
     this.#mayCross = new Set((options.mayCross ?? all).map((id) => id as RegionId));
     for (const id of all) this.nodes.push(this.#node(id));
     for (const node of this.nodes) this.#configure(node);
-    for (const link of this.links) for (const end of [link.a, link.b]) this.#notice(end, link.tag, true);
+    for (const node of this.nodes) {
+      for (const link of this.linksOf(node.id)) node.believes.add(link.tag);
+      this.#tell(node);
+    }
     for (const node of this.nodes) this.#tick(node);
   }
 
@@ -171,13 +179,13 @@ export class Simulator {
     this.node(id).stalledUntil = this.nowMillis + millis;
   }
 
-  /** The time that news from `id` takes to the farthest node, over the links that are up. */
+  /** The longest that news from `id` takes to the farthest node, over the links that are up, none of it being lost. */
   floodingMillis(id: number): number {
     const at = new Map([[id, 0]]);
     for (const [node, millis] of at) {
       for (const link of this.linksOf(node)) {
         const peer = link.a === node ? link.b : link.a;
-        const there = millis + link.rttMicros / 2000;
+        const there = millis + link.rttMicros / 2000 + (this.#options.jitterMillis ?? 0);
         if (!link.up || !this.node(peer).alive || there >= (at.get(peer) ?? Number.POSITIVE_INFINITY)) continue;
         // Set anew at the end, so that it is looked at again.
         at.delete(peer);
@@ -203,7 +211,9 @@ export class Simulator {
     node.settling = false;
     node.core = this.#core(node.id, node.keys.privateKey, node.incarnation);
     this.#configure(node);
-    for (const link of this.linksOf(id)) this.setUp(link, true);
+    for (const link of this.linksOf(id)) {
+      if (this.node(link.a).alive && this.node(link.b).alive) this.setUp(link, true);
+    }
     this.#tick(node);
   }
 
@@ -211,9 +221,9 @@ export class Simulator {
     return this.#byNode.get(id) ?? [];
   }
 
-  /** Says their links' figures anew to all nodes. */
-  remeasure(): void {
-    for (const node of this.nodes) this.#tell(node);
+  /** Measures its links anew; without a name every node does. */
+  remeasure(id?: number): void {
+    for (const node of id === undefined ? this.nodes : [this.node(id)]) this.#tell(node);
   }
 
   /**
@@ -235,6 +245,12 @@ export class Simulator {
       at = next;
     }
     return { path, end: this.#follow(source, destination, trafficClass, new Map()) };
+  }
+
+  /** Whether packets from all these nodes arrive, whatever next hops they take. */
+  allArrive(sources: readonly number[], destination: number, trafficClass: TrafficClass): boolean {
+    const seen = new Map<number, "open" | "there" | "none" | "loop">();
+    return sources.every((source) => this.#follow(source, destination, trafficClass, seen) === "there");
   }
 
   /** Whether packets of any flow, from any node, can go in circles. */
@@ -436,10 +452,15 @@ export class Simulator {
     const { core } = node;
     if (node.settling || !core.isStale) return;
     node.settling = true;
-    this.at(this.nowMillis + (this.#options.computeMillis ?? 0), () => {
+    this.at(this.nowMillis + this.computeMillis, () => {
       if (node.core !== core) return;
       node.settling = false;
-      if (node.alive) this.#perform(node, core.settle(this.nowMillis));
+      if (!node.alive) return;
+      const begun = process.threadCpuUsage();
+      const effects = core.settle(this.nowMillis);
+      const { user, system } = process.threadCpuUsage(begun);
+      this.computations.push((user + system) / 1000);
+      this.#perform(node, effects);
     });
   }
 
