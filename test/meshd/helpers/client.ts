@@ -25,7 +25,10 @@ export class MeshdClient {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    createInterface({ input: socket }).on("line", (line) => {
+    const lines = createInterface({ input: socket });
+    // It repeats the socket's errors; a meshd that is killed resets the connection.
+    lines.on("error", () => {});
+    lines.on("line", (line) => {
       const reply = meshdReply.parse(JSON.parse(line));
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
