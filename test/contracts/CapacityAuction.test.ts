@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { commitmentOf } from "../../agent/auction/commitment.ts";
 import { leaseRoot } from "../../agent/auction/leases.ts";
 import { DAY, Market, NONE, type openingOf, placeAt, refusalOf, type TestOrder, type TestRegion } from "./market.ts";
 import { expectSolvent } from "./solvency.ts";
@@ -214,30 +213,6 @@ describe("CapacityAuction", function () {
   });
 
   describe("INV-3: sealed", () => {
-    it("a commitment copied by another region, or to another auction, cannot be opened", async () => {
-      const market = await Market.create(3);
-      const [one, two] = market.regions as [TestRegion, TestRegion];
-      const [first, second] = [await market.open(one), await market.open(one)];
-      const original = await market.commit(first, { region: one, side: "bid", price: 2_000, lots: 1 });
-      const { chainId, auction } = market.deployment;
-      const copy = commitmentOf({ ...original, side: "bid", chainId, auction, auctionId: first });
-      await market.send(two.agent, "auction", "commit", [first, 2, 0, original.bond, copy]);
-      await market.send(one.agent, "auction", "commit", [second, 1, 0, original.bond, copy]);
-      await market.passPhase(first);
-      for (const stolen of [
-        { ...original, regionId: 2, index: 1 },
-        { ...original, index: 1 },
-      ])
-        expect((await refusalOf(market.send(two.agent, "auction", "reveal", [first, stolen]))).name).to.equal(
-          "WrongOpening",
-        );
-      await market.passPhase(second);
-      expect((await refusalOf(market.send(one.agent, "auction", "reveal", [second, original]))).name).to.equal(
-        "WrongOpening",
-      );
-      await market.send(two.agent, "auction", "reveal", [first, original]);
-    });
-
     it("nothing of an opening can be changed: side, price, lots, boost, bond, salt, region, index", async () => {
       const market = await Market.create(2);
       const auctionId = await market.open(market.region(1));
@@ -307,6 +282,20 @@ describe("CapacityAuction", function () {
       expect(await commit({ leastScore: true }, 2, 1)).to.equal("ScoreTooLow"));
     it("a region not twice", async () => expect(await commit({}, 1)).to.equal("AlreadyOrdered"));
     it("an organisation not on both sides", async () => expect(await commit({}, 8, 1)).to.equal("OtherSide"));
+    it("whatever its organisation's number: once, and on one side", async () => {
+      for (const organisation of [64, 4_096, 2 ** 32 - 1]) {
+        const [first, second] = [await market.admit({ organisation }), await market.admit({ organisation })];
+        const auctionId = await market.open(market.region(1));
+        await market.commit(auctionId, { region: first, side: "bid", price: 1, lots: 1 });
+        const ordering = (region: TestRegion, side: number) =>
+          market.send(region.agent, "auction", "commit", [auctionId, region.id, side, 1_000n, SEALED]);
+        expect((await refusalOf(ordering(first, 0))).name).to.equal("AlreadyOrdered");
+        expect((await refusalOf(ordering(second, 1))).name).to.equal("OtherSide");
+        expect(await market.read("auction", "hasOrdered", [auctionId, first.id])).to.equal(true);
+        expect(await market.read("auction", "hasOrdered", [auctionId, second.id])).to.equal(false);
+        await ordering(second, 0);
+      }
+    });
     it("not with a bond below the least", async () => expect(await commit({}, 2, 0, 999n)).to.equal("BondTooSmall"));
     it("not beyond the free balance", async () =>
       expect(await commit({}, 2, 0, 3_000_000_000n, market.region(2).treasury)).to.equal("BalanceShort"));
