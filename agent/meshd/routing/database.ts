@@ -33,6 +33,7 @@ export class Database {
   readonly #entries = new Map<string, Entry>();
   #edges: readonly MeshEdge[] | null = null;
   readonly #graphs = new Map<string, Graph>();
+  readonly #shapes = new Map<string, Graph>();
 
   get(lsa: Pick<Lsa, "origin" | "fragment">): Entry | undefined {
     return this.#entries.get(entryKey(lsa));
@@ -106,6 +107,8 @@ export class Database {
     const key = `${buyer}/${trafficClass}/${required}`;
     const known = this.#graphs.get(key);
     if (known) return known;
+    // Which links there are does not depend on the class, only what they cost.
+    const like = `${buyer}/${required}`;
     const graph = new Graph(
       this.edges().flatMap(({ tag, a, b, ofA, ofB }) => {
         const kbps = Math.min(kbpsFor(buyer, ofA), kbpsFor(buyer, ofB));
@@ -118,7 +121,9 @@ export class Database {
         };
         return [{ tag, a, b, kbps, costMicros: linkCostMicros(metric, trafficClass) }];
       }),
+      this.#shapes.get(like),
     );
+    this.#shapes.set(like, graph);
     this.#graphs.set(key, graph);
     return graph;
   }
@@ -132,6 +137,7 @@ export class Database {
   #changed(): void {
     this.#edges = null;
     this.#graphs.clear();
+    this.#shapes.clear();
   }
 }
 

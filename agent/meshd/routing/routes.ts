@@ -123,9 +123,9 @@ export class RouteTable {
     for (const demand of this.#demands) {
       const graph = database.graph(demand.buyer, demand.trafficClass, demand.required);
       const links = graph.edgesOf(this.#self).filter((edge) => usable.has(edge.tag));
-      const mayCross = (region: RegionId): boolean => demand.mayCross.has(region) && !leaving.has(region);
+      const crossable = demand.mayCross.difference(leaving);
       const sources = new Set([this.#self, ...links.map((edge) => edge.to)]);
-      const trees = new Map([...sources].map((from) => [from, graph.shortestPaths(from, mayCross)]));
+      const trees = new Map([...sources].map((from) => [from, graph.shortestPaths(from, crossable)]));
       const own = trees.get(this.#self);
       for (const destination of demand.destinations) {
         const key = flowKey(demand, destination);
@@ -133,7 +133,7 @@ export class RouteTable {
           const tree = trees.get(edge.to);
           const onwardMicros = tree?.costTo(destination) ?? Number.POSITIVE_INFINITY;
           if (!tree || !Number.isFinite(onwardMicros)) return [];
-          if (edge.to !== destination && !mayCross(edge.to)) return [];
+          if (edge.to !== destination && !crossable.has(edge.to)) return [];
           return [
             {
               tag: edge.tag,

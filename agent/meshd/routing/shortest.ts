@@ -23,94 +23,94 @@ export interface Edge {
 
 /** Undirected; several edges between the same two nodes are several edges. */
 export class Graph {
-  readonly regions: readonly RegionId[];
   readonly edges: readonly GraphEdge[];
-  readonly #indices: ReadonlyMap<RegionId, number>;
-  /** Of node i: `#out[#first[i]]` up to `#out[#first[i + 1]]`, numbers of edges. */
-  readonly #first: Int32Array;
-  readonly #out: Int32Array;
-  readonly #ends: Int32Array;
+  readonly #shape: Shape;
   readonly #costs: Float64Array;
   readonly #kbps: Float64Array;
 
-  constructor(edges: readonly GraphEdge[]) {
+  /** `like`: a graph of the same edges in the same order, at other costs; its shape serves again. */
+  constructor(edges: readonly GraphEdge[], like?: Graph) {
     this.edges = edges;
-    this.regions = [...new Set(edges.flatMap(({ a, b }) => [a, b]))].sort((a, b) => a - b);
-    this.#indices = new Map(this.regions.map((region, index) => [region, index]));
-    this.#ends = new Int32Array(2 * edges.length);
-    this.#costs = new Float64Array(edges.length);
-    this.#kbps = new Float64Array(edges.length);
-    this.#first = new Int32Array(this.regions.length + 1);
-    this.#out = new Int32Array(2 * edges.length);
-    edges.forEach((edge, number) => {
-      const a = this.#indices.get(edge.a) ?? 0;
-      const b = this.#indices.get(edge.b) ?? 0;
-      this.#ends[2 * number] = a;
-      this.#ends[2 * number + 1] = b;
-      this.#costs[number] = edge.costMicros;
-      this.#kbps[number] = edge.kbps;
-      this.#first[a + 1] = at(this.#first, a + 1) + 1;
-      this.#first[b + 1] = at(this.#first, b + 1) + 1;
-    });
-    for (let node = 0; node < this.regions.length; node++) {
-      this.#first[node + 1] = at(this.#first, node + 1) + at(this.#first, node);
-    }
-    const filled = this.#first.slice();
-    for (let end = 0; end < this.#ends.length; end++) {
-      const node = at(this.#ends, end);
-      const place = at(filled, node);
-      filled[node] = place + 1;
-      this.#out[place] = end >> 1;
-    }
+    this.#shape = like ? like.#shape : shapeOf(edges);
+    this.#costs = Float64Array.from(edges, ({ costMicros }) => costMicros);
+    this.#kbps = Float64Array.from(edges, ({ kbps }) => kbps);
   }
 
   edgesOf(region: RegionId): readonly Edge[] {
-    const node = this.#indices.get(region);
+    const { indices, first, out } = this.#shape;
+    const node = indices.get(region);
     if (node === undefined) return [];
-    return [...this.#out.subarray(this.#first[node], this.#first[node + 1])].flatMap((number) => {
+    return [...out.subarray(first[node], first[node + 1])].flatMap((number) => {
       const edge = this.edges[number];
       return edge ? [{ ...edge, to: edge.a === region ? edge.b : edge.a }] : [];
     });
   }
 
   /** `mayCross` says through whom paths may lead; the source may be anybody, and so may a path's last node. */
-  shortestPaths(source: RegionId, mayCross: (region: RegionId) => boolean): Tree {
-    const count = this.regions.length;
+  shortestPaths(source: RegionId, mayCross: ReadonlySet<RegionId>): Tree {
+    const { regions, indices, first, out, ends } = this.#shape;
+    const count = regions.length;
     const costs = new Float64Array(count).fill(Number.POSITIVE_INFINITY);
     const widths = new Float64Array(count);
     const before = new Int32Array(count).fill(-1);
     const done = new Uint8Array(count);
-    const tree = new Tree(source, this.regions, this.#indices, costs, widths, before);
-    const start = this.#indices.get(source);
+    const tree = new Tree(source, regions, indices, costs, widths, before);
+    const start = indices.get(source);
     if (start === undefined) return tree;
     costs[start] = 0;
     widths[start] = Number.POSITIVE_INFINITY;
     const queue = new Heap();
     queue.push(0, start);
-    const [first, out, ends, edgeCosts, kbps] = [this.#first, this.#out, this.#ends, this.#costs, this.#kbps];
+    const [edgeCosts, kbps] = [this.#costs, this.#kbps];
     for (let node = queue.pop(); node >= 0; node = queue.pop()) {
       if (done[node] === 1) continue;
       done[node] = 1;
-      if (node !== start && !mayCross(this.regions[node] ?? source)) continue;
-      const cost = at(costs, node);
-      const end = at(first, node + 1);
-      for (let place = at(first, node); place < end; place++) {
-        const edge = at(out, place);
-        const to = at(ends, 2 * edge) + at(ends, 2 * edge + 1) - node;
+      if (node !== start && !mayCross.has(regions[node] ?? source)) continue;
+      const cost = costs[node]!;
+      const end = first[node + 1]!;
+      for (let place: number = first[node]!; place < end; place++) {
+        const edge: number = out[place]!;
+        const to = ends[2 * edge]! + ends[2 * edge + 1]! - node;
         if (done[to] === 1) continue;
-        const through = cost + at(edgeCosts, edge);
-        const known = at(costs, to);
+        const through = cost + edgeCosts[edge]!;
+        const known = costs[to]!;
         // Equal costs: the lower region id, so that every node draws the same tree.
-        if (through < known || (through === known && node < at(before, to))) {
+        if (through < known || (through === known && node < before[to]!)) {
           costs[to] = through;
           before[to] = node;
-          widths[to] = Math.min(at(widths, node), at(kbps, edge));
+          widths[to] = Math.min(widths[node]!, kbps[edge]!);
           if (through < known) queue.push(through, to);
         }
       }
     }
     return tree;
   }
+}
+
+/** Of node i: the edges numbered `out[first[i]]` up to `out[first[i + 1]]`; edge k ends at `ends[2k]` and `ends[2k + 1]`. */
+interface Shape {
+  readonly regions: readonly RegionId[];
+  readonly indices: ReadonlyMap<RegionId, number>;
+  readonly first: Int32Array;
+  readonly out: Int32Array;
+  readonly ends: Int32Array;
+}
+
+function shapeOf(edges: readonly GraphEdge[]): Shape {
+  const regions = [...new Set(edges.flatMap(({ a, b }) => [a, b]))].sort((a, b) => a - b);
+  const indices = new Map(regions.map((region, index) => [region, index]));
+  const ends = Int32Array.from(edges.flatMap(({ a, b }) => [indices.get(a) ?? 0, indices.get(b) ?? 0]));
+  const first = new Int32Array(regions.length + 1);
+  for (const node of ends) first[node + 1] = first[node + 1]! + 1;
+  for (let node = 0; node < regions.length; node++) first[node + 1] = first[node + 1]! + first[node]!;
+  const out = new Int32Array(ends.length);
+  const filled = first.slice();
+  ends.forEach((node, end) => {
+    const place = filled[node]!;
+    filled[node] = place + 1;
+    out[place] = end >> 1;
+  });
+  return { regions, indices, first, out, ends };
 }
 
 /** The cheapest ways from one node to all others. */
@@ -142,14 +142,14 @@ export class Tree {
   costTo(region: RegionId): number {
     if (region === this.source) return 0;
     const node = this.#indices.get(region);
-    return node === undefined ? Number.POSITIVE_INFINITY : at(this.#costs, node);
+    return node === undefined ? Number.POSITIVE_INFINITY : this.#costs[node]!;
   }
 
   /** Capacity of the narrowest link on the way, in kbit/s. */
   kbpsTo(region: RegionId): number {
     if (region === this.source) return Number.POSITIVE_INFINITY;
     const node = this.#indices.get(region);
-    return node === undefined ? 0 : at(this.#widths, node);
+    return node === undefined ? 0 : this.#widths[node]!;
   }
 
   /** From the source to `region`, both included; empty where there is no way. */
@@ -157,8 +157,8 @@ export class Tree {
     if (region === this.source) return [region];
     const path: RegionId[] = [];
     let node = this.#indices.get(region) ?? -1;
-    if (node < 0 || !Number.isFinite(at(this.#costs, node))) return [];
-    for (; node >= 0; node = at(this.#before, node)) path.push(this.#regions[node] ?? region);
+    if (node < 0 || !Number.isFinite(this.#costs[node]!)) return [];
+    for (; node >= 0; node = this.#before[node]!) path.push(this.#regions[node] ?? region);
     return path.reverse();
   }
 }
@@ -173,9 +173,9 @@ class Heap {
     let place = nodes.length;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (!isBefore(cost, node, at(costs, parent), at(nodes, parent))) break;
-      costs[place] = at(costs, parent);
-      nodes[place] = at(nodes, parent);
+      if (!isBefore(cost, node, costs[parent]!, nodes[parent]!)) break;
+      costs[place] = costs[parent]!;
+      nodes[place] = nodes[parent]!;
       place = parent;
     }
     costs[place] = cost;
@@ -196,11 +196,10 @@ class Heap {
       let child = 2 * place + 1;
       if (child >= size) break;
       const right = child + 1;
-      if (right < size && isBefore(at(costs, right), at(nodes, right), at(costs, child), at(nodes, child)))
-        child = right;
-      if (isBefore(cost, node, at(costs, child), at(nodes, child))) break;
-      costs[place] = at(costs, child);
-      nodes[place] = at(nodes, child);
+      if (right < size && isBefore(costs[right]!, nodes[right]!, costs[child]!, nodes[child]!)) child = right;
+      if (isBefore(cost, node, costs[child]!, nodes[child]!)) break;
+      costs[place] = costs[child]!;
+      nodes[place] = nodes[child]!;
       place = child;
     }
     costs[place] = cost;
@@ -211,6 +210,3 @@ class Heap {
 
 const isBefore = (cost: number, node: number, otherCost: number, other: number): boolean =>
   cost !== otherCost ? cost < otherCost : node < other;
-
-/** Every place asked for is within; the zero is for the compiler. */
-const at = (list: { readonly [place: number]: number }, place: number): number => list[place] ?? 0;

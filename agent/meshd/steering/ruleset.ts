@@ -154,7 +154,10 @@ ${sortText("interactive")}
 `;
 }
 
-/** A little above what the other end shapes to, so that only more than the lease is cut. */
+/**
+ * A little above what the other end shapes to, so that only more than the lease is cut. The kernel's bucket for bytes
+ * holds a whole second of the rate beside the burst.
+ */
 function leaseText(lease: GuardedLease): string {
   const bytesPerSecond = Math.round((lease.rateMbps * 1_000_000 * 1.01) / 8);
   const burst = Math.max(65_536, Math.round(bytesPerSecond / 10));

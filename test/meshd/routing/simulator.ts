@@ -217,6 +217,12 @@ export class Simulator {
     this.#tick(node);
   }
 
+  /** Its planned end begins. */
+  retire(id: number): void {
+    const node = this.node(id);
+    this.#perform(node, node.core.retire(this.nowMillis));
+  }
+
   linksOf(id: number): SimLink[] {
     return this.#byNode.get(id) ?? [];
   }

@@ -40,11 +40,12 @@ export function randomWorld(nodes: number, links: number, random: () => number):
 /** What does not hold, of all that must hold once the world has stood still; empty: all is well. */
 export function untruths(world: Simulator, exceptClass: (each: TrafficClass) => boolean = () => false): string[] {
   const wrong: string[] = [];
+  const everybody = new Set(world.nodes.map(({ id }) => id as RegionId));
   const living = world.nodes.filter(({ alive }) => alive);
   for (const trafficClass of world.classes) {
     if (exceptClass(trafficClass)) continue;
     const truth = trueGraph(world, trafficClass);
-    const trees = new Map(living.map(({ id }) => [id, truth.shortestPaths(id as RegionId, () => true)]));
+    const trees = new Map(living.map(({ id }) => [id, truth.shortestPaths(id as RegionId, everybody)]));
     for (const { id, core } of living) {
       for (const route of core.routes.filter((each) => each.trafficClass === trafficClass)) {
         const where = `${trafficClass} ${id} to ${route.destination}`;
