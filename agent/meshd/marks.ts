@@ -25,6 +25,9 @@ export const CONTROL_PORT = 7357;
 export const MARK_OURS = 0x65000000;
 export const MARK_OURS_MASK = 0xff000000;
 const KIND_DELIVER = 0x00e00000;
+export const MARK_DELIVER = MARK_OURS | KIND_DELIVER;
+/** Says of what the mesh delivers here that its source is a possible one; nothing is ever sent by it. */
+export const ARRIVALS_TABLE = MARK_DELIVER;
 const KIND_OUTER = 0x00f00000;
 export const KIND_MASK = 0xfff00000;
 export const MARK_OUTER = MARK_OURS | KIND_OUTER;
@@ -46,7 +49,7 @@ export const steerMark = (slot: number, trafficClass: TrafficClass): number =>
 export const planeTable = (slot: number, trafficClass: TrafficClass, plane: number): number =>
   steerMark(slot, trafficClass) | (plane * (BUCKETS / PLANES[trafficClass]));
 export const planeMask = (trafficClass: TrafficClass): number => 0xffffffff - (BUCKETS / PLANES[trafficClass] - 1);
-/** For authorised packets that have arrived where they belong: no rule picks them up, `main` delivers them. */
+/** For authorised packets that have arrived where they belong: `main` delivers them. */
 export const deliverMark = (slot: number): number => MARK_OURS | KIND_DELIVER | (slot << 8);
 export const outerMark = (underlay: number): number => MARK_OUTER | (underlay << 8);
 
@@ -68,6 +71,7 @@ export const RULE = {
   outer: 6920,
   outerElsewhere: 6921,
   steer: 6930,
+  arrivals: 6940,
   end: 6990,
 } as const;
 

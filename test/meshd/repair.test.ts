@@ -43,18 +43,24 @@ describe("meshd: others change what is ours, or send what they must not", functi
   });
   after(async () => network?.down());
 
-  it("an interface that is deleted by hand is left within 150 ms, and made again", async () => {
+  for (const [what, family, harm] of [
+    ["deleted by hand", "ipv6", (victim: string) => `link del ${victim}`],
+    ["set down by hand", "ipv4", (victim: string) => `link set ${victim} down`],
+  ] as const)
+    it(`an interface that is ${what} is left within 150 ms, and made again`, () => leftAndMadeAgain(family, harm));
+
+  async function leftAndMadeAgain(family: "ipv4" | "ipv6", harm: (victim: string) => string): Promise<void> {
     for (const index of ALL) await network.losePeering(index);
     const stream = await Stream.between(
       network.node(1).host,
       network.node(2).host,
-      network.node(2).hostAddress.ipv6,
+      network.node(2).hostAddress[family],
       10,
     );
     const victim = await device(1, 2);
     await delay(300);
     const at = monotonicMillis();
-    await inside(network.node(1).router, [`link del ${victim}`]);
+    await inside(network.node(1).router, [harm(victim)]);
     await until(
       () => network.client(1).ask("measurements", {}),
       ({ meshes }) =>
@@ -66,7 +72,7 @@ describe("meshd: others change what is ours, or send what they must not", functi
     assert.ok(gap < 150, `${gap} ms`);
     for (const index of ALL) await network.heal(index);
     await allUp();
-  });
+  }
 
   it("rules and next-hop objects of ours that somebody deleted come back", async () => {
     const before = await network.client(1).ask("snapshot", {});

@@ -24,7 +24,11 @@ export class SendRedirects {
   }
 }
 
-/** Loose, because the way back over a mesh may differ; ours only, the operator's setting elsewhere stays. */
+/**
+ * Loose, because the way back over a mesh may differ, and by the packet's mark, because `main` may know no way back at
+ * all when the peering is down. Ours only; the operator's setting elsewhere stays.
+ */
 export async function loosenReversePath(device: string): Promise<void> {
   await writeFile(`/proc/sys/net/ipv4/conf/${device}/rp_filter`, "2");
+  await writeFile(`/proc/sys/net/ipv4/conf/${device}/src_valid_mark`, "1");
 }

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { commandJson } from "../commands.ts";
-import { isOurNextHopId, PROTOCOL } from "../marks.ts";
+import { ARRIVALS_TABLE, isOurNextHopId, PROTOCOL } from "../marks.ts";
 
 export interface KernelObjects {
   readonly rules4: ReadonlySet<string>;
@@ -28,6 +28,8 @@ export const hostRouteText = (host: string, gateway: string | undefined, device:
   gateway === undefined
     ? `${host} dev ${device} table ${table}`
     : `${host} via ${gateway} dev ${device} table ${table}`;
+/** Any route of its kind pleases a loose reverse-path filter; one that needs no next hop never goes with one. */
+export const arrivalRouteText = (prefix: string): string => hostRouteText(prefix, undefined, "lo", ARRIVALS_TABLE);
 /** Refuses what has no path; the two families need two texts. */
 export const refusalText = (family: 4 | 6, table: number): string =>
   `unreachable ${family === 4 ? "0.0.0.0/0" : "::/0"} table ${table}`;

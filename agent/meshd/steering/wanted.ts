@@ -3,7 +3,10 @@ import type { LinkId, MeshId, RegionId } from "../../model/ids.ts";
 import type { LinkSpec, MeshdConfig, MeshPair, MeshSpec } from "../../model/meshd-messages.ts";
 import { TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 import {
+  ARRIVALS_TABLE,
   deliverMark,
+  KIND_MASK,
+  MARK_DELIVER,
   MARK_OURS,
   MARK_OURS_MASK,
   nextHopId,
@@ -14,7 +17,14 @@ import {
   steerMark,
   UNSORTED_CLASS,
 } from "../marks.ts";
-import { type KernelObjects, meshRouteText, NO_OBJECTS, nextHopText, refusalText } from "./kernel-objects.ts";
+import {
+  arrivalRouteText,
+  type KernelObjects,
+  meshRouteText,
+  NO_OBJECTS,
+  nextHopText,
+  refusalText,
+} from "./kernel-objects.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
 import { contains } from "./prefix.ts";
 import type { GuardedLease, SteeredPair, Steering } from "./ruleset.ts";
@@ -100,6 +110,10 @@ export function wantedObjects(
         for (const family of [4, 6] as const) routes.add(refusalText(family, table));
       }
     }
+    for (const { source, sourceRegion, destinationRegion } of pairs) {
+      if (destinationRegion === self && sourceRegion !== self && !source.includes(":"))
+        routes.add(arrivalRouteText(source));
+    }
     for (const { buyer, trafficClass, destination, planes } of mesh.routes) {
       const slot = slots.slotOf(meshId, buyer);
       const prefixes = prefixesToward(pairs, buyer, destination, self);
@@ -129,6 +143,10 @@ function rules(config: Pick<MeshdConfig, "underlays">, slots: readonly number[],
     ...slots
       .flatMap(planesOf)
       .map(({ table, mask }) => `pref ${RULE.steer} fwmark ${hex(table)}/${hex(mask)} lookup ${table}`),
+    // Reverse-path filters are IPv4's alone.
+    ...(family === 4
+      ? [`pref ${RULE.arrivals} fwmark ${hex(MARK_DELIVER)}/${hex(KIND_MASK)} lookup ${ARRIVALS_TABLE}`]
+      : []),
     `pref ${RULE.end} nop`,
   ];
 }
