@@ -8,6 +8,13 @@ const CLASS_BITS: Readonly<Record<TrafficClass, number>> = { critical: 12_000, i
 /** Low enough that the sum over 1,000 edges stays an exact integer. */
 export const MAX_COST_MICROS = 1_000_000_000_000;
 
+/**
+ * More loss than this breaks every lease's bound beyond chance, though repetition alone would make the edge look cheap
+ * still: any path of a few sound edges is better, and the edge is left at once where there is one.
+ */
+const BREACH_LOSS_PPM = 100_000;
+const BREACH_FACTOR = 4;
+
 export interface EdgeMetric {
   readonly rttMicros: number;
   readonly lossForwardPpm: number;
@@ -19,5 +26,7 @@ export function linkCostMicros(edge: EdgeMetric, trafficClass: TrafficClass): nu
   const once = edge.rttMicros / 2 + (CLASS_BITS[trafficClass] * 1000) / Math.max(1, edge.capacityKbps);
   const arrives = (1_000_000 - edge.lossForwardPpm) * (1_000_000 - edge.lossReversePpm);
   if (arrives <= 0) return MAX_COST_MICROS;
-  return Math.max(1, Math.min(MAX_COST_MICROS, Math.round((once * 1e12) / arrives)));
+  const isBreached = Math.max(edge.lossForwardPpm, edge.lossReversePpm) > BREACH_LOSS_PPM;
+  const cost = ((isBreached ? BREACH_FACTOR : 1) * once * 1e12) / arrives;
+  return Math.max(1, Math.min(MAX_COST_MICROS, Math.round(cost)));
 }

@@ -25,7 +25,14 @@ describe("link cost", () => {
     assert.equal(linkCostMicros(metric, "interactive"), 5_960);
     assert.equal(linkCostMicros(metric, "critical"), 5_120);
     assert.equal(linkCostMicros(metric, "bulk"), 645_000);
-    assert.equal(linkCostMicros({ ...metric, lossForwardPpm: 500_000 }, "interactive"), 11_920);
+    assert.equal(linkCostMicros({ ...metric, lossForwardPpm: 100_000 }, "interactive"), 6_622);
+  });
+
+  it("a link that loses more than a tenth is dearer than any three sound ones like it", () => {
+    const sound = { rttMicros: 10_000, lossForwardPpm: 0, lossReversePpm: 0, capacityKbps: 100_000 };
+    for (const trafficClass of TRAFFIC_CLASSES)
+      for (const lossy of [{ lossForwardPpm: 100_001 }, { lossReversePpm: 300_000 }])
+        assert.ok(linkCostMicros({ ...sound, ...lossy }, trafficClass) > 3 * linkCostMicros(sound, trafficClass));
   });
 
   it("is a positive integer, monotone in each argument, and saturates", () => {
