@@ -165,6 +165,27 @@ describe("CapacityAuction", function () {
       );
     });
 
+    it("a commit fits into the last block of its phase, and so does a reveal; a block later neither does", async () => {
+      const auctionId = await market.open(market.region(1));
+      type Blocks = { readonly lastCommitBlock: bigint; readonly lastRevealBlock: bigint };
+      const { lastCommitBlock, lastRevealBlock } = await market.read<Blocks>("auction", "auction", [auctionId]);
+      /** The next transaction is in this block. */
+      const upTo = async (block: bigint) => {
+        const missing = block - 1n - (await market.client.getBlockNumber());
+        if (missing > 0n) await market.chain.mine({ blocks: Number(missing) });
+      };
+      const early = await market.commit(auctionId, orders[1]!);
+      await upTo(lastCommitBlock);
+      const last = await market.commit(auctionId, orders[0]!);
+      const late = market.send(market.region(5).agent, "auction", "commit", [auctionId, 5, 0, 1_000n, SEALED]);
+      expect((await refusalOf(late)).name).to.equal("WrongPhase");
+
+      await upTo(lastRevealBlock);
+      await market.send(market.consortium, "auction", "reveal", [auctionId, last]);
+      const reveal = market.send(market.consortium, "auction", "reveal", [auctionId, early]);
+      expect((await refusalOf(reveal)).name).to.equal("WrongPhase");
+    });
+
     it("phases move by blocks alone: what each call needs is refused in every other", async () => {
       const auctionId = await market.open(market.region(1));
       const phase = () => market.read<number>("auction", "phaseOf", [auctionId]);

@@ -161,6 +161,21 @@ describe("Membership", function () {
       expect([await holder("2001:db8:1::1"), await holder("2001:db8:3::1")]).to.deep.equal([2, 0]);
     });
 
+    it("of several prefixes of a region, the one given back goes and the others stay", async () => {
+      const id = (await market.admit()).id;
+      const [first, second, third] = ["10.61.0.0/16", "10.62.0.0/16", "10.63.0.0/16"].map(parsePrefix) as [
+        ReturnType<typeof parsePrefix>,
+        ReturnType<typeof parsePrefix>,
+        ReturnType<typeof parsePrefix>,
+      ];
+      for (const prefix of [first, second, third])
+        await market.send(market.consortium, "membership", "addPrefix", [id, prefix]);
+      await market.send(market.consortium, "membership", "removePrefix", [id, second]);
+      const { prefixes } = await market.read<{ prefixes: { network: bigint }[] }>("membership", "region", [id]);
+      expect(prefixes.map(({ network }) => network)).to.include.members([first.network, third.network]);
+      expect(prefixes.map(({ network }) => network)).not.to.include(second.network);
+    });
+
     it("not with host bits set, not everything, not nothing", async () => {
       const raw = (network: bigint, length: number) =>
         market.send(market.consortium, "membership", "addPrefix", [1, { network, length }]);
