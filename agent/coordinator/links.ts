@@ -4,7 +4,7 @@ import type { LeaseId, LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { MeshPair, MeshSpec } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
 import { addedLinkId } from "../topology/topology.ts";
-import { type GrantedLease, isOver, leasesOf, type Mesh } from "./mesh.ts";
+import { type Auction, type GrantedLease, isOver, leasesOf, type Mesh } from "./mesh.ts";
 
 export interface WantedLink {
   readonly linkId: LinkId;
@@ -103,7 +103,14 @@ export function meshSpec(
     pairs: authorisedPairs(live, self, regions),
     transit: transitRights(live),
     fallback: routing.fallback,
+    microPricePerMbps: Math.max(0, ...mesh.auctions.map(microPricePerMbps)),
   };
+}
+
+/** Of what the chain says alone, so that both ends of a pair decide alike. */
+function microPricePerMbps({ terms, outcome, leases }: Auction): number {
+  if (!outcome || outcome.cancelled || leases.length === 0) return 0;
+  return Math.round((outcome.price * 1_000_000) / terms.lotMbps);
 }
 
 /** A flow belongs to the buyer among its two ends; it is known here if that buyer may pass here. */

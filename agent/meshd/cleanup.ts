@@ -69,7 +69,7 @@ async function deleteRoutes(): Promise<void> {
   const { routes } = await readKernelObjects();
   const of = (sixes: boolean): string[] =>
     [...routes]
-      .filter((route) => (route.replace(/^unreachable /, "").split(" ")[0] ?? "").includes(":") === sixes)
+      .filter((route) => (route.replace(/^(unreachable|throw) /, "").split(" ")[0] ?? "").includes(":") === sixes)
       .map((route) => `route del ${route} protocol ${PROTOCOL}`);
   await Promise.all([batch("-4", of(false)), batch("-6", of(true))]);
 }

@@ -23,6 +23,7 @@ import { Prober } from "./prober.ts";
 import { Retry } from "./retry.ts";
 import { decodeRoutingPacket } from "./routing/wire.ts";
 import type { SteeringKernel } from "./steering/kernel.ts";
+import { OwnRoutes } from "./steering/own-routes.ts";
 import { Slots } from "./steering/slots.ts";
 import { wantedObjects, wantedSteering } from "./steering/wanted.ts";
 
@@ -62,6 +63,7 @@ export class Meshd {
   readonly #retry: Retry;
   readonly #instance = randomInt(1, 0xffff_ffff);
   readonly #startedAt = monotonicMillis();
+  readonly #ownRoutes: OwnRoutes;
   readonly interfaces: Interfaces;
   #incarnation: number;
   #last: Promise<unknown> = Promise.resolve();
@@ -71,6 +73,7 @@ export class Meshd {
   constructor(parts: MeshdParts) {
     this.#parts = parts;
     this.#incarnation = parts.incarnation;
+    this.#ownRoutes = new OwnRoutes(parts.config.primaryDevices);
     this.#retry = new Retry(() => {
       parts.kernel.forget();
       this.#reconcileInBackground();
@@ -163,6 +166,7 @@ export class Meshd {
     if (this.#stopped) return [];
     const nowMillis = monotonicMillis();
     const { wireguard } = this.#parts;
+    await this.#ownRoutes.refresh(this.#leasedPrefixes());
     const gone = this.#takeWantedLinks(nowMillis);
     const live = [...this.#links.values()];
     // Traffic leaves what goes before it is gone.
@@ -264,6 +268,8 @@ export class Meshd {
     if (event.kind === "interfaceGone") {
       const link = this.#links.get(event.device);
       if (link?.socket) this.#broken(link, `somebody took the interface away (${event.what})`);
+    } else if (event.kind === "routeChanged") {
+      if (this.#ownRoutes.heard(event.prefix)) this.#retry.soon();
     } else if (this.#meshes.size > 0) {
       // Our own changes are announced as well; they are over, and known, when the look is taken.
       this.#retry.soon();
@@ -313,6 +319,14 @@ export class Meshd {
 
   #wantedObjects(): ReturnType<typeof wantedObjects> {
     const meshes = [...this.#meshes.values()].map((mesh) => mesh.kernelRoutes());
-    return wantedObjects(this.#parts.config, meshes, [...this.#links.values()], this.#slots);
+    return wantedObjects(this.#parts.config, meshes, [...this.#links.values()], this.#slots, this.#ownRoutes.prefixes);
+  }
+
+  /** Of other regions, toward which hosts behind this router are steered. */
+  #leasedPrefixes(): readonly string[] {
+    const prefixes = this.#specs().flatMap((spec) =>
+      spec.pairs.filter((pair) => pair.destinationRegion !== spec.self).map((pair) => pair.destination),
+    );
+    return [...new Set(prefixes)];
   }
 }

@@ -1,15 +1,18 @@
 /**
  * Hears from the kernel when somebody changes what is ours: an interface that goes away is down at once, without a
- * missing probe; other objects are looked at again and put right. Routes are not watched, a router with a full table
- * has too many; they go with their next-hop objects, which are.
+ * missing probe; other objects are looked at again and put right. Our routes are not watched, they go with their
+ * next-hop objects, which are; those of `main` are, because a more specific one takes its traffic back from the mesh.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { PROTOCOL } from "./marks.ts";
+import { prefixOf } from "./steering/own-routes.ts";
 
 export type KernelEvent =
   | { readonly kind: "interfaceGone"; readonly device: string; readonly what: "deleted" | "down" }
-  | { readonly kind: "objectGone"; readonly what: string };
+  | { readonly kind: "objectGone"; readonly what: string }
+  /** Of `main`, and not by us. */
+  | { readonly kind: "routeChanged"; readonly prefix: string };
 
 const RESTART_MILLIS = 1_000;
 
@@ -24,7 +27,7 @@ export class KernelMonitor {
   }
 
   start(): void {
-    const child = spawn("ip", ["-o", "-N", "monitor", "link", "nexthop", "rule"], {
+    const child = spawn("ip", ["-o", "-N", "monitor", "link", "nexthop", "rule", "route"], {
       stdio: ["ignore", "pipe", "ignore"],
     });
     this.#child = child;
@@ -54,5 +57,8 @@ export function parseEvent(line: string): KernelEvent | null {
     return flags.split(",").includes("UP") ? null : { kind: "interfaceGone", device, what: "down" };
   }
   const ours = new RegExp(`^Deleted .* proto ${PROTOCOL}\\b`).test(line);
-  return ours ? { kind: "objectGone", what: line.trim() } : null;
+  if (ours) return { kind: "objectGone", what: line.trim() };
+  const route = /^(?:Deleted )?(?:(?:unicast|blackhole|unreachable|prohibit|\d+) )?([0-9a-f.:]+(?:\/\d+)?) /.exec(line);
+  const prefix = prefixOf(route?.[1] ?? "");
+  return prefix === null || / table | proto 69\b|^\d+: /.test(line) ? null : { kind: "routeChanged", prefix };
 }

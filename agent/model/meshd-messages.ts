@@ -105,6 +105,8 @@ export const meshSpec = z.strictObject({
     }),
   ),
   fallback: z.enum(["peering", "drop"]),
+  /** Highest clearing price of its auctions, in millionths of a price unit per Mbit/s and slot: decides a pair that two meshes hold. */
+  microPricePerMbps: z.number().int().nonnegative(),
 });
 export type MeshSpec = z.infer<typeof meshSpec>;
 

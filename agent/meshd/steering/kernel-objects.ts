@@ -34,6 +34,9 @@ export const arrivalRouteText = (prefix: string): string => hostRouteText(prefix
 export const refusalText = (family: 4 | 6, table: number): string =>
   `unreachable ${family === 4 ? "0.0.0.0/0" : "::/0"} table ${table}`;
 
+/** Back to `main`: a more specific route of the region's own keeps its precedence (ROUTING.md, section 1). */
+export const throwText = (prefix: string, table: number): string => `throw ${prefix} table ${table}`;
+
 export interface Changes {
   /** For one `ip -batch -`, in an order in which no packet loses its route. */
   readonly lines: readonly string[];
@@ -167,6 +170,7 @@ function ruleText(rule: z.infer<typeof foundRule>): string {
 
 /** Asked for numbers instead of names, `ip` says RTN_UNREACHABLE as one. */
 const isUnreachable = (type: string): boolean => type === "unreachable" || type === "7";
+const isThrow = (type: string): boolean => type === "throw" || type === "9";
 
 function routeText(route: z.infer<typeof foundRoute>, family: 4 | 6): string {
   const table = Number(route.table ?? 254);
@@ -174,6 +178,7 @@ function routeText(route: z.infer<typeof foundRoute>, family: 4 | 6): string {
   const all = family === 4 ? "0.0.0.0/0" : "::/0";
   const host = family === 4 ? "/32" : "/128";
   const prefix = route.dst === "default" ? all : route.dst.includes("/") ? route.dst : `${route.dst}${host}`;
+  if (route.type !== undefined && isThrow(route.type)) return throwText(prefix, table);
   if (route.nhid !== undefined) return meshRouteText(prefix, route.nhid, table);
   return hostRouteText(prefix, route.gateway, route.dev ?? "", table);
 }

@@ -35,6 +35,11 @@ export interface SteeredPair {
   readonly mark: number;
 }
 
+export interface MarkedPrefix {
+  readonly prefix: string;
+  readonly mark: number;
+}
+
 export interface GuardedLease {
   readonly device: string;
   /** Marks of the packets that count against the lease. */
@@ -49,6 +54,9 @@ export interface Steering {
   readonly outward: readonly SteeredPair[];
   /** What may come in from the mesh: for our own hosts, or in transit. */
   readonly arriving: readonly SteeredPair[];
+  /** ICMP errors go by where they are for alone: routers that no pair names send them (path MTU, unreachable). */
+  readonly errorsOut: readonly MarkedPrefix[];
+  readonly errorsIn: readonly MarkedPrefix[];
   readonly leases: readonly GuardedLease[];
   /** Of the buyers whose packets are marked here. */
   readonly slots: readonly number[];
@@ -59,13 +67,15 @@ export interface Steering {
 export const LEASE_COUNTER = /^over_(eph[0-9a-f]{12})_(\d+)$/;
 
 export function ruleset(steering: Steering): string {
-  const { devices, outward, arriving, leases, slots, seed } = steering;
+  const { devices, outward, arriving, errorsOut, errorsIn, leases, slots, seed } = steering;
   return `table inet ${NFT_TABLE}
 delete table inet ${NFT_TABLE}
 table inet ${NFT_TABLE} {
 ${set("set", "enis", "ifname", devices.map(quote))}
 ${pairMap("outward", outward)}
 ${pairMap("arriving", arriving)}
+${prefixMap("errors_out", errorsOut)}
+${prefixMap("errors_in", errorsIn)}
 ${set(
   "map",
   "leases",
@@ -103,6 +113,7 @@ ${slots.map((slot) => spreadText(slot, seed)).join("\n")}
     iifname != @enis return
     ip6 saddr fe80::/10 ip6 daddr fe80::/10 return
     ip6 daddr ff00::/8 drop
+${errorsText("errors_in", "accept")}
     meta mark set ip saddr . ip daddr map @arriving4
     meta mark set ip6 saddr . ip6 daddr map @arriving6
     iifname . meta mark vmap @leases
@@ -111,6 +122,7 @@ ${slots.map((slot) => spreadText(slot, seed)).join("\n")}
   chain steer {
     type filter hook prerouting priority mangle + 10; policy accept;
     meta mark != 0 return
+${errorsText("errors_out", "return")}
     meta mark set ip saddr . ip daddr map @outward4
     meta mark set ip6 saddr . ip6 daddr map @outward6
   }
@@ -192,6 +204,24 @@ const excess = (lease: GuardedLease): string => `excess_${lease.device}_${lease.
 const leaseChain = (lease: GuardedLease): string => `lease_${lease.device}_${lease.slot}`;
 const counterName = (lease: GuardedLease): string => `over_${lease.device}_${lease.slot}`;
 const quote = (device: string): string => `"${device}"`;
+
+/** Rate-limited, because whoever sends them pays for no lease. */
+const ERRORS_PER_SECOND = 200;
+
+function errorsText(map: string, verdict: "accept" | "return"): string {
+  const limit = `limit rate ${ERRORS_PER_SECOND}/second burst ${ERRORS_PER_SECOND} packets`;
+  return `    icmp type { destination-unreachable, time-exceeded, parameter-problem } ${limit} meta mark set ip daddr map @${map}4 ${verdict}
+    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } ${limit} meta mark set ip6 daddr map @${map}6 ${verdict}`;
+}
+
+function prefixMap(name: string, marked: readonly MarkedPrefix[]): string {
+  const elements = (sixes: boolean): string[] =>
+    marked.filter(({ prefix }) => prefix.includes(":") === sixes).map(({ prefix, mark }) => `${prefix} : ${hex(mark)}`);
+  return [
+    set("map", `${name}4`, "ipv4_addr : mark", elements(false), "flags interval;"),
+    set("map", `${name}6`, "ipv6_addr : mark", elements(true), "flags interval;"),
+  ].join("\n");
+}
 
 function pairMap(name: string, pairs: readonly SteeredPair[]): string {
   const elements = (sixes: boolean): string[] =>

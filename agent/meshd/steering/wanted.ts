@@ -24,6 +24,7 @@ import {
   NO_OBJECTS,
   nextHopText,
   refusalText,
+  throwText,
 } from "./kernel-objects.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
 import { contains } from "./prefix.ts";
@@ -53,8 +54,10 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
   const outward = new Map<string, SteeredPair>();
   const arriving = new Map<string, SteeredPair>();
   const used = new Set<number>();
-  // A pair in two meshes belongs to the lower mesh id, until clearing prices are part of the wanted state.
-  for (const mesh of meshes.toSorted((a, b) => a.meshId - b.meshId)) {
+  const errorsOut = new Map<string, number>();
+  const errorsIn = new Map<string, number>();
+  // A pair in two meshes belongs to the one with the higher clearing price, then to the lower id; the other stands by.
+  for (const mesh of meshes.toSorted((a, b) => b.microPricePerMbps - a.microPricePerMbps || a.meshId - b.meshId)) {
     const mayCross = new Set(
       mesh.transit.flatMap(({ buyer, regions }) => (regions.includes(mesh.self) ? [buyer] : [])),
     );
@@ -64,15 +67,24 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
       const key = `${pair.source} ${pair.destination}`;
       const steered = { source: pair.source, destination: pair.destination };
       used.add(slot);
-      if (pair.sourceRegion === mesh.self) setOnce(outward, key, { ...steered, mark });
-      else if (pair.destinationRegion === mesh.self) setOnce(arriving, key, { ...steered, mark: deliverMark(slot) });
-      else if (mayCross.has(pair.buyer)) setOnce(arriving, key, { ...steered, mark });
+      if (pair.sourceRegion === mesh.self) {
+        setOnce(outward, key, { ...steered, mark });
+        setOnce(errorsOut, pair.destination, mark);
+      } else if (pair.destinationRegion === mesh.self) {
+        setOnce(arriving, key, { ...steered, mark: deliverMark(slot) });
+        setOnce(errorsIn, pair.destination, deliverMark(slot));
+      } else if (mayCross.has(pair.buyer)) {
+        setOnce(arriving, key, { ...steered, mark });
+        setOnce(errorsIn, pair.destination, mark);
+      }
     }
   }
   return {
     devices: links.map((link) => link.device),
     outward: [...outward.values()],
     arriving: [...arriving.values()],
+    errorsOut: outermost(errorsOut),
+    errorsIn: outermost(errorsIn),
     leases: links.flatMap(({ meshId, spec, device }) =>
       spec.shares.map((share): GuardedLease => {
         const slot = slots.slotOf(meshId, share.buyer);
@@ -89,6 +101,7 @@ export function wantedObjects(
   meshes: readonly MeshRoutes[],
   links: readonly LiveLink[],
   slots: Slots,
+  ownRoutes: readonly string[],
 ): KernelObjects {
   if (meshes.length === 0 && links.length === 0) return NO_OBJECTS;
   const routes = new Set<string>();
@@ -123,7 +136,9 @@ export function wantedObjects(
         const id = nextHopId(slot, trafficClass, plane, slots.destinationOf(meshId, destination));
         nextHops.set(id, nextHopText(link.peerAddress, link.device));
         for (const prefix of prefixes) {
-          routes.add(meshRouteText(prefix, id, planeTable(slot, trafficClass, plane)));
+          const table = planeTable(slot, trafficClass, plane);
+          routes.add(meshRouteText(prefix, id, table));
+          for (const own of ownRoutes) if (own !== prefix && contains(prefix, own)) routes.add(throwText(own, table));
         }
       }
     }
@@ -171,6 +186,13 @@ function prefixesToward(
     pairs
       .filter((pair) => pair.buyer === buyer && pair.destinationRegion === destination && destination !== self)
       .map((pair) => pair.destination),
+  );
+}
+
+/** Of prefixes inside one another the widest alone, for the same reason. */
+function outermost(marks: ReadonlyMap<string, number>): { prefix: string; mark: number }[] {
+  return [...marks].flatMap(([prefix, mark]) =>
+    [...marks.keys()].some((wider) => wider !== prefix && contains(wider, prefix)) ? [] : [{ prefix, mark }],
   );
 }
 

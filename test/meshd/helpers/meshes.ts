@@ -78,6 +78,7 @@ export interface MeshPlan {
   readonly startsMillis?: number;
   readonly lastsMillis?: number;
   readonly fallback?: "peering" | "drop";
+  readonly microPricePerMbps?: number;
 }
 
 export function meshSpecOf(network: MeshNetwork, self: number, plan: MeshPlan): MeshSpec {
@@ -111,6 +112,7 @@ export function meshSpecOf(network: MeshNetwork, self: number, plan: MeshPlan): 
     pairs: plan.flows.flatMap(({ from, to, buyer }) => pairsOf(network.node(from), network.node(to), buyer)),
     transit: [...plan.transit].map(([buyer, regions]) => ({ buyer: region(buyer), regions: regions.map(region) })),
     fallback: plan.fallback ?? "peering",
+    microPricePerMbps: plan.microPricePerMbps ?? 0,
   };
 }
 

@@ -12,13 +12,17 @@ import {
   planeMask,
   planeTable,
   steerMark,
+  UNSORTED_CLASS,
 } from "../../../agent/meshd/marks.ts";
 import { parseEvent } from "../../../agent/meshd/monitor.ts";
 import { changes, type KernelObjects } from "../../../agent/meshd/steering/kernel-objects.ts";
+import { ownInside } from "../../../agent/meshd/steering/own-routes.ts";
 import { contains, isCanonical, overlap } from "../../../agent/meshd/steering/prefix.ts";
 import { ruleset, type Steering } from "../../../agent/meshd/steering/ruleset.ts";
 import { Slots } from "../../../agent/meshd/steering/slots.ts";
+import { wantedSteering } from "../../../agent/meshd/steering/wanted.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
+import type { MeshSpec } from "../../../agent/model/meshd-messages.ts";
 import { TRAFFIC_CLASSES } from "../../../agent/model/traffic-class.ts";
 
 const texts = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 5 });
@@ -197,6 +201,69 @@ describe("what the kernel says of its changes", () => {
       "objectGone",
     );
     assert.equal(parseEvent("Deleted 100: from all lookup 100 proto static"), null);
+    const route = (prefix: string) => ({ kind: "routeChanged", prefix });
+    assert.deepEqual(parseEvent("10.2.5.0/24 dev lan0 proto 3 scope 253"), route("10.2.5.0/24"));
+    assert.deepEqual(parseEvent("Deleted 10.2.5.9 via 10.1.0.7 dev lan0 proto 4"), route("10.2.5.9/32"));
+    assert.deepEqual(parseEvent("fd01:2:5::/48 dev lan0 proto 3 metric 1024 pref 0"), route("fd01:2:5::/48"));
+    assert.equal(
+      parseEvent("10.2.0.0/16 nhid 1157627904 via inet6 fe80::1 dev eph0123456789ab table 7 proto 69"),
+      null,
+    );
+    assert.equal(parseEvent("local 10.1.0.1 dev lan0 table 255 proto 2"), null);
+    assert.equal(parseEvent("default via 198.18.0.2 dev up0 proto 3"), null);
+  });
+});
+
+describe("more specific routes of the region's own", () => {
+  const inside = (routes: Parameters<typeof ownInside>[0]) => ownInside(routes, "10.2.0.0/16", ["up0"]);
+  it("are those inside the leased prefix that neither the peering nor we lead", () => {
+    assert.deepEqual(inside([{ dst: "10.2.5.0/24", dev: "lan0" }]), ["10.2.5.0/24"]);
+    assert.deepEqual(inside([{ dst: "10.2.5.9", dev: "lan0" }]), ["10.2.5.9/32"]);
+    assert.deepEqual(inside([{ dst: "10.2.5.0/24", nexthops: [{ dev: "lan0" }, { dev: "lan1" }] }]), ["10.2.5.0/24"]);
+    const others = [
+      { dst: "10.2.0.0/16", dev: "lan0" },
+      { dst: "10.2.6.0/24", dev: "up0" },
+      { dst: "10.2.7.0/24", nexthops: [{ dev: "lan0" }, { dev: "up0" }] },
+      { dst: "10.2.8.0/24", dev: "eph0123456789ab", protocol: 69 },
+      { dst: "default", dev: "lan0" },
+    ];
+    assert.deepEqual(inside(others), []);
+  });
+});
+
+describe("a pair that two meshes hold", () => {
+  const mesh = (meshId: number, microPricePerMbps: number): MeshSpec => ({
+    meshId: meshId as MeshId,
+    self: 1 as RegionId,
+    participants: [],
+    links: [],
+    pairs: [
+      {
+        source: "10.1.0.0/16",
+        destination: "10.2.0.0/16",
+        sourceRegion: 1 as RegionId,
+        destinationRegion: 2 as RegionId,
+        buyer: 1 as RegionId,
+      },
+    ],
+    transit: [],
+    fallback: "peering",
+    microPricePerMbps,
+  });
+  it("belongs to the one with the higher clearing price, then to the lower id", () => {
+    for (const [meshes, winner] of [
+      [[mesh(1, 10), mesh(2, 20)], 2],
+      [[mesh(2, 20), mesh(1, 20)], 1],
+      [[mesh(3, 30), mesh(1, 20)], 3],
+    ] as const) {
+      const slots = new Slots();
+      const { outward } = wantedSteering(meshes, [], slots);
+      const slot = slots.slotOf(winner as MeshId, 1 as RegionId);
+      assert.deepEqual(
+        outward.map(({ mark }) => mark),
+        [steerMark(slot, UNSORTED_CLASS)],
+      );
+    }
   });
 });
 
@@ -205,6 +272,8 @@ describe("ruleset", () => {
     devices: ["eph0123456789ab"],
     outward: [{ source: "10.1.0.0/16", destination: "10.2.0.0/16", mark: steerMark(1, "interactive") }],
     arriving: [{ source: "fd01:2::/32", destination: "fd01:1::/32", mark: deliverMark(1) }],
+    errorsOut: [{ prefix: "10.2.0.0/16", mark: steerMark(1, "bulk") }],
+    errorsIn: [{ prefix: "10.1.0.0/16", mark: deliverMark(1) }],
     leases: [{ device: "eph0123456789ab", marks: [deliverMark(1)], slot: 1, rateMbps: 100 }],
     slots: [1],
     seed: 7,

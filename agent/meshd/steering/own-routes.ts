@@ -1,0 +1,79 @@
+/**
+ * More specific routes of the region's own, or its customers', inside a leased prefix: what `main` leads by anything but
+ * the standing peering. The mesh must not take their traffic. They are read again only when they may have changed: a
+ * router with a full table has a million others.
+ */
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+import { commandJson } from "../commands.ts";
+import { PROTOCOL } from "../marks.ts";
+import { inParallel } from "../parallel.ts";
+import { contains } from "./prefix.ts";
+
+const AT_ONCE = 8;
+
+const foundRoutes = z.array(
+  z.object({
+    dst: z.string(),
+    dev: z.string().optional(),
+    protocol: z.union([z.string(), z.number()]).transform(String).optional(),
+    nexthops: z.array(z.object({ dev: z.string().optional() })).optional(),
+  }),
+);
+
+export class OwnRoutes {
+  readonly #primaryDevices: readonly string[];
+  #leased: readonly string[] = [];
+  #isKnown = true;
+  /** In canonical form, each strictly inside a leased one. */
+  prefixes: readonly string[] = [];
+
+  constructor(primaryDevices: readonly string[]) {
+    this.#primaryDevices = primaryDevices;
+  }
+
+  /** A route of `main` came or went. @returns whether it matters here. */
+  heard(prefix: string): boolean {
+    const matters = this.#leased.some((leased) => contains(leased, prefix));
+    if (matters) this.#isKnown = false;
+    return matters;
+  }
+
+  async refresh(leased: readonly string[]): Promise<void> {
+    if (this.#isKnown && leased.join() === this.#leased.join()) return;
+    this.#leased = leased;
+    // Before the look, so that what is heard while it is taken is looked at again.
+    this.#isKnown = true;
+    const own = new Set<string>();
+    await inParallel(leased, AT_ONCE, async (prefix) => {
+      const family = prefix.includes(":") ? "-6" : "-4";
+      const found = await commandJson("ip", [family, "-j", "-N", "route", "show", "table", "main", "root", prefix]);
+      for (const each of ownInside(foundRoutes.parse(found), prefix, this.#primaryDevices)) own.add(each);
+    }).catch((error: unknown) => {
+      this.#isKnown = false;
+      throw error;
+    });
+    this.prefixes = [...own];
+  }
+}
+
+/** Pure: of what the kernel says lies inside `prefix`. */
+export function ownInside(
+  routes: z.input<typeof foundRoutes>,
+  prefix: string,
+  primaryDevices: readonly string[],
+): readonly string[] {
+  return routes.flatMap(({ dst, dev, protocol, nexthops }) => {
+    const devices = [dev, ...(nexthops ?? []).map((hop) => hop.dev)];
+    if (String(protocol) === String(PROTOCOL) || devices.some((name) => name && primaryDevices.includes(name)))
+      return [];
+    const own = prefixOf(dst);
+    return own !== null && own !== prefix && contains(prefix, own) ? [own] : [];
+  });
+}
+
+/** What `ip` calls a route, as a prefix; null: it is none (`default`). */
+export function prefixOf(text: string): string | null {
+  const prefix = text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`;
+  return ipaddr.isValidCIDR(prefix) ? prefix : null;
+}
