@@ -97,7 +97,17 @@ read("leases", "leases, receipts and settlements")
   .action(async (options: Common) => (await import("./cli/reads.ts")).showLeases(options));
 read("mesh", "links with measurements, routes with reasons")
   .option("--all", "also what is long over")
-  .action(async (options: Common) => (await import("./cli/reads.ts")).showMeshes(options));
+  .option("--watch", "again every second, until interrupted")
+  .action(async (options: Common & { watch?: boolean }) => {
+    const { showMeshes, watchMeshes } = await import("./cli/reads.ts");
+    await (options.watch ? watchMeshes(options, untilSignal()) : showMeshes(options));
+  })
+  .command("trace")
+  .description("where traffic to one region, or to an address that it holds, goes by class, and why")
+  .argument("<destination>", "a region's name or an address")
+  .action(async (destination: string, _: unknown, self: Command) =>
+    (await import("./cli/trace.ts")).showTrace(destination, self.optsWithGlobals<Common>()),
+  );
 read("receipts", "what both sides signed, and whether it stands").action(async (options: Common) => {
   const { showReceipts } = await import("./cli/receipts.ts");
   process.exitCode = (await showReceipts(options)) ? 0 : EXIT.mismatch;

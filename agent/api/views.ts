@@ -123,6 +123,8 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
       destinationName: nameOf(route.destination),
       buyerName: nameOf(route.buyer),
       pathNames: route.path.map(nameOf),
+      nextHopNames: route.nextHops.map(({ region, planes }) => ({ name: nameOf(region), planes })),
+      backupName: route.backup === null ? null : nameOf(route.backup),
     })),
     changes: measured?.changes ?? [],
     dissolved: mesh.dissolved && {

@@ -1,4 +1,5 @@
 /** What an operator looks at: each a read of the agent's API. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { auctionView, leaseView, meshView, statusView } from "../api/views.ts";
 import type { ScannedPeer } from "../scan/rank.ts";
 import { askAgent, isHealthy } from "./api-client.ts";
@@ -79,6 +80,15 @@ export async function showLeases(options: Options): Promise<void> {
   );
 }
 
+/** Again every second until it is interrupted. */
+export async function watchMeshes(options: Options, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    process.stdout.write("\x1b[2J\x1b[H");
+    await showMeshes(options);
+    await delay(1000, undefined, { signal }).catch(() => undefined);
+  }
+}
+
 export async function showMeshes(options: Options): Promise<void> {
   const meshes = (await askAgent(options.config, `/v1/meshes${options.all ? "?all=1" : ""}`)) as ReturnType<
     typeof meshView
@@ -100,9 +110,10 @@ export async function showMeshes(options: Options): Promise<void> {
       ]),
     );
     printTable(
-      ["to", "paid by", "path", "why"],
+      ["to", "class", "paid by", "path", "why"],
       mesh.routes.map((r) => [
         r.destinationName,
+        r.trafficClass,
         r.buyerName,
         r.pathNames.length ? r.pathNames.join(" → ") : "standing peering",
         r.reason,
