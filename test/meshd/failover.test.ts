@@ -35,6 +35,7 @@ describe("meshd: four regions, one buyer, spokes and a path around", function ()
   });
   after(async () => network?.down());
 
+  /** Of bulk, as the stream's packets are: of the other classes links this short differ by less than 1 ms, and keep what came first. */
   async function pathIs(
     index: number,
     destination: number,
@@ -43,8 +44,9 @@ describe("meshd: four regions, one buyer, spokes and a path around", function ()
     await until(
       () => network.client(index).ask("measurements", {}),
       ({ meshes }) =>
-        meshes[0]?.routes.filter((route) => route.destination === destination).every((route) => pleases(route.path)) ===
-        true,
+        meshes[0]?.routes
+          .filter((route) => route.destination === destination && route.trafficClass === "bulk")
+          .every((route) => pleases(route.path)) === true,
     );
   }
 
