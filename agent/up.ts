@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import pino, { type Logger } from "pino";
 import { type Config, loadConfig, readSecret } from "./config.ts";
 import { removeEverythingOfOurs, removeSteering } from "./meshd/cleanup.ts";
-import { EphemeshError } from "./model/errors.ts";
+import { requireMachine } from "./meshd/machine.ts";
+import { describeError, EphemeshError } from "./model/errors.ts";
 
 /** A child that ends with this has said what is wrong; starting it again would say the same. */
 export const EXIT_REFUSED = 6;
@@ -30,7 +31,7 @@ interface Owner {
   readonly gid: number;
 }
 
-/** @throws EphemeshError NOT_ROOT, UNKNOWN_USER, ALREADY_UP, and what the children refuse */
+/** @throws EphemeshError NOT_ROOT, UNKNOWN_USER, TOOL_MISSING, KERNEL_LACKS, ALREADY_UP, and what the children refuse */
 export async function runUp(configFile: string, signal: AbortSignal): Promise<void> {
   const config = loadConfig(configFile);
   const log = pino({ level: config.log.level, base: { region: config.region, part: "up" } }, pino.destination(2));
@@ -41,6 +42,7 @@ export async function runUp(configFile: string, signal: AbortSignal): Promise<vo
       "Run it by the service manager or sudo; the agent itself runs unprivileged.",
     );
   const owner = ownerOf(config.user);
+  await requireMachine();
   const pidFile = claim(config, owner);
   for (const file of [config.keys.agent, config.keys.routing]) readSecret(file);
 
@@ -118,7 +120,8 @@ class Supervised {
 
   async #ended(code: number | null, killedBy: NodeJS.Signals | null, livedMillis: number): Promise<void> {
     if (this.#stopping) return;
-    await this.#hooks.onDeath();
+    // Should it fail, the next start does the same first, and ends where it cannot: so it is tried again and again.
+    await this.#hooks.onDeath().catch((error: unknown) => this.#log.error({}, describeError(error)));
     if (code === EXIT_REFUSED)
       return this.#hooks.onRefused(
         new EphemeshError(

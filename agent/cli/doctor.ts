@@ -7,6 +7,7 @@ import { checkDeployment, connectChain, loadDeployment } from "../chain/client.t
 import { readRegions } from "../chain/registry.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "../config.ts";
 import { probeRegion } from "../control/latency.ts";
+import { REQUIREMENTS } from "../meshd/machine.ts";
 import { MeshdClient } from "../meshd-client.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { prefixesOverlap } from "../model/prefix.ts";
@@ -53,24 +54,8 @@ export async function doctor(options: { readonly config: string; readonly json?:
 }
 
 function machineChecks(): Check[] {
-  const tool = (name: string, args: string[], debianPackage: string): Check => [
-    `tool ${name}`,
-    async () => {
-      const { stdout, stderr } = await execa(name, args, { timeout: 3000 }).catch((cause: unknown) => {
-        throw new EphemeshError(
-          "TOOL_MISSING",
-          `${name} does not run: ${(cause as Error).message.split("\n")[0]}.`,
-          `Install the Debian package ${debianPackage}.`,
-        );
-      });
-      return (stdout || stderr).split("\n")[0] ?? "";
-    },
-  ];
   return [
-    tool("ip", ["-V"], "iproute2"),
-    tool("tc", ["-V"], "iproute2"),
-    tool("nft", ["--version"], "nftables"),
-    tool("wg", ["--version"], "wireguard-tools"),
+    ...REQUIREMENTS.map(({ name, check }): Check => [name, check]),
     [
       "wireguard",
       async () => {

@@ -5,8 +5,13 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { EphemeshError } from "../model/errors.ts";
+import { kernelLacks, toolMissing } from "./lacking.ts";
 
 const TIMEOUT_MILLIS = 5_000;
+const OPTIONS = ["-force", "-batch", "-"];
+/** Of error output: more than this without an end is garbage. */
+const MAX_ERRORS = 1_000;
+const MAX_LINE = 65_536;
 
 export class Batch {
   readonly #file: "ip" | "tc";
@@ -21,7 +26,7 @@ export class Batch {
   /** Resolves when the kernel has done all lines; rejects with what `ip` said about those that it refused. */
   run(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve();
-    if (this.#closed) return Promise.reject(ended("it was closed"));
+    if (this.#closed) return Promise.reject(ended(this.#file, "it was closed"));
     if (!this.#session?.alive) this.#session = new Session(this.#file);
     return this.#session.run(lines);
   }
@@ -50,6 +55,7 @@ interface Waiting {
 }
 
 class Session {
+  readonly #file: "ip" | "tc";
   readonly #child: ChildProcessByStdio<Writable, null, Readable>;
   #waiting: Waiting[] = [];
   #errors: string[] = [];
@@ -58,21 +64,28 @@ class Session {
   alive = true;
 
   constructor(file: "ip" | "tc") {
-    const child = spawn(file, ["-force", "-batch", "-"], { stdio: ["pipe", "ignore", "pipe"] });
+    this.#file = file;
+    const child = spawn(file, OPTIONS, { stdio: ["pipe", "ignore", "pipe"] });
     this.#child = child;
     child.stderr.setEncoding("utf8");
     child.stderr.on("data", (text: string) => this.#read(text));
     child.stdin.on("error", () => {});
-    child.on("error", (error) => this.#gone(error.message));
-    child.on("close", (code, signal) => this.#gone(`it ended with ${signal ?? code}`));
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      this.#gone(error.code === "ENOENT" ? toolMissing(file, error) : ended(file, error.message)),
+    );
+    child.on("close", (code, signal) => {
+      const said = [...this.#errors, this.#partial].join(" ").trim().slice(0, 200);
+      this.#gone(
+        ended(file, `it ended with ${signal ?? code}${said === "" ? "" : `, saying ${JSON.stringify(said)}`}`),
+      );
+    });
   }
 
   run(lines: readonly string[]): Promise<void> {
     const marker = `end${this.#serial++}`;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#child.kill("SIGKILL");
-        this.#gone(`no answer within ${TIMEOUT_MILLIS} ms`);
+        this.#kill(`no answer within ${TIMEOUT_MILLIS} ms to: ${lines.slice(0, 3).join("; ")}`);
       }, TIMEOUT_MILLIS);
       const settle = (done: () => void): void => {
         clearTimeout(timer);
@@ -93,9 +106,14 @@ class Session {
     this.#child.stdin.end();
   }
 
-  #gone(why: string): void {
+  #kill(why: string): void {
+    this.#child.kill("SIGKILL");
+    this.#gone(ended(this.#file, why));
+  }
+
+  #gone(error: EphemeshError): void {
     this.alive = false;
-    for (const waiting of this.#waiting.splice(0)) waiting.reject(ended(why));
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
   }
 
   #read(text: string): void {
@@ -108,30 +126,32 @@ class Session {
         const errors = this.#errors;
         this.#errors = [];
         if (errors.length === 0) waiting.resolve();
-        else waiting.reject(refused(errors, waiting.lines));
+        else waiting.reject(refused(this.#file, errors, waiting.lines));
       } else if (!/^Command failed -:\d+$/.test(line)) {
         this.#errors.push(line);
       }
     }
+    if (this.#errors.length > MAX_ERRORS || this.#partial.length > MAX_LINE) this.#kill("it prints without end");
   }
 }
 
-function refused(errors: readonly string[], lines: readonly string[]): EphemeshError {
+function refused(file: "ip" | "tc", errors: readonly string[], lines: readonly string[]): EphemeshError {
+  const said = errors.slice(0, 5).join("; ").slice(0, 500);
+  const lacks = kernelLacks(file, said);
+  if (lacks) return lacks;
   return new EphemeshError(
     "KERNEL_REFUSED",
-    `The kernel refused part of a change: ${errors.slice(0, 5).join("; ")} (in: ${lines.slice(0, 5).join("; ")}${lines.length > 5 ? " …" : ""})`,
+    `The kernel refused part of a change, says ${file}: ${said} (in: ${lines.slice(0, 5).join("; ")}${lines.length > 5 ? " …" : ""})`,
     "meshd reads the kernel's state afresh and tries again; if it stays, `ephemesh doctor` says what is missing.",
     { retryable: true },
   );
 }
 
-function ended(why: string): EphemeshError {
+function ended(file: "ip" | "tc", why: string): EphemeshError {
   return new EphemeshError(
     "BATCH_ENDED",
-    `The long-lived batch of ip or tc ended: ${why}.`,
-    "meshd starts another one.",
-    {
-      retryable: true,
-    },
+    `The long-lived \`${file} ${OPTIONS.join(" ")}\` ended: ${why}.`,
+    `meshd starts another one; if that ends too, run ${file} by hand.`,
+    { retryable: true },
   );
 }

@@ -2,11 +2,14 @@
  * Removes what is ours by its marks alone, knowing nothing of what was wanted: after a crash, at the supervisor's
  * dead-man's switch, for `ephemesh cleanup`. Runs in the network namespace that it is to clean.
  */
+
+import { EphemeshError } from "../model/errors.ts";
 import { command } from "./commands.ts";
 import { ourDevices } from "./eni/found.ts";
 import { removeStaleSockets, removeTunnel } from "./eni/tunnel-device.ts";
 import { NFT_TABLE, PROTOCOL, RULE } from "./marks.ts";
 import { type KernelObjects, readKernelObjects } from "./steering/kernel-objects.ts";
+import { tableStands } from "./steering/table.ts";
 
 export interface Removed {
   readonly devices: readonly string[];
@@ -17,11 +20,14 @@ export interface Removed {
   readonly sockets: readonly string[];
 }
 
-/** Traffic goes by the standing peering from here on. Tunnels and what keeps them apart stay, to be adopted. */
+/**
+ * Traffic goes by the standing peering from here on. Tunnels and what keeps them apart stay, to be adopted.
+ * @throws EphemeshError STILL_THERE (retryable), and what a tool that fails says
+ */
 export async function removeSteering(): Promise<void> {
-  const objects = await readKernelObjects();
   const steering = (rules: ReadonlySet<string>): Set<string> =>
     new Set([...rules].filter((rule) => rule.startsWith(`pref ${RULE.steer} `)));
+  const objects = await readKernelObjects();
   await Promise.all([
     deleteRules("-4", steering(objects.rules4)),
     deleteRules("-6", steering(objects.rules6)),
@@ -29,9 +35,25 @@ export async function removeSteering(): Promise<void> {
     command("nft", ["flush", "chain", "inet", NFT_TABLE, "steer"]).catch(() => {}),
   ]);
   await deleteNextHops(objects);
+  const left = await readKernelObjects();
+  mustBeGone(steering(left.rules4).size + steering(left.rules6).size + left.nextHops.size);
 }
 
-/** Everything, the tunnels too. Repeats itself without harm. */
+/** The batches go on after a line that fails, so that one says nothing: what is left does. */
+function mustBeGone(left: number): void {
+  if (left === 0) return;
+  throw new EphemeshError(
+    "STILL_THERE",
+    `${left} rules, routes or next-hop objects of ours are still in the kernel: the command ip did not remove them.`,
+    "Run `ephemesh cleanup`; if it says the same, see what `ip rule` and `ip nexthop` say by hand.",
+    { retryable: true },
+  );
+}
+
+/**
+ * Everything, the tunnels too. Repeats itself without harm.
+ * @throws EphemeshError STILL_THERE (retryable), and what a tool that fails says
+ */
 export async function removeEverythingOfOurs(): Promise<Removed> {
   const objects = await readKernelObjects();
   await Promise.all([deleteRules("-4", objects.rules4), deleteRules("-6", objects.rules6)]);
@@ -40,6 +62,8 @@ export async function removeEverythingOfOurs(): Promise<Removed> {
   const devices = await ourDevices();
   for (const device of devices) await removeTunnel(device);
   const nftTables = await deleteTable();
+  const left = await readKernelObjects();
+  mustBeGone(left.rules4.size + left.rules6.size + left.routes.size + left.nextHops.size);
   return {
     devices,
     rules: objects.rules4.size + objects.rules6.size,
@@ -75,8 +99,7 @@ async function deleteRoutes(): Promise<void> {
 }
 
 async function deleteTable(): Promise<readonly string[]> {
-  const tables = await command("nft", ["list", "tables"]);
-  if (!tables.split("\n").includes(`table inet ${NFT_TABLE}`)) return [];
+  if (!(await tableStands())) return [];
   await command("nft", ["delete", "table", "inet", NFT_TABLE]);
   return [`inet ${NFT_TABLE}`];
 }

@@ -1,7 +1,9 @@
 /** The one way in which meshd runs a command to its end: argument arrays, a time limit, the output in the error. */
 import { open } from "node:fs/promises";
 import { ExecaError, execa } from "execa";
+import type { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
+import { kernelLacks, toolMissing } from "./lacking.ts";
 
 export interface CommandOptions {
   readonly input?: string;
@@ -9,30 +11,31 @@ export interface CommandOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What the command printed. */
+/**
+ * What the command printed.
+ * @throws EphemeshError TOOL_MISSING, KERNEL_LACKS, COMMAND_TIMEOUT, COMMAND_FAILED
+ */
 export async function command(file: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   try {
     const result = await execa(file, args, {
       input: options.input ?? "",
-      timeout: options.timeoutMillis ?? 10_000,
+      timeout: options.timeoutMillis ?? 5_000,
       forceKillAfterDelay: 1_000,
       ...(options.signal && { cancelSignal: options.signal }),
     });
     return result.stdout;
   } catch (cause) {
     if (!(cause instanceof ExecaError)) throw cause;
-    if (cause.code === "ENOENT") {
-      throw new EphemeshError(
-        "TOOL_MISSING",
-        `The command ${file} is not installed.`,
-        "Install iproute2, nftables, wireguard-tools and, where the kernel has no WireGuard, wireguard-go.",
-        { cause },
-      );
-    }
+    if (cause.code === "ENOENT") throw toolMissing(file, cause);
+    const said = `${cause.shortMessage}${cause.stderr ? `\n${cause.stderr}` : ""}`;
+    const lacks = kernelLacks(file, said, cause);
+    if (lacks) throw lacks;
     throw new EphemeshError(
       cause.timedOut ? "COMMAND_TIMEOUT" : "COMMAND_FAILED",
-      `${cause.shortMessage}${cause.stderr ? `\n${cause.stderr}` : ""}`,
-      "See the command's own message above; `ephemesh doctor` checks what meshd needs.",
+      said,
+      cause.timedOut
+        ? `Run it by hand: if it hangs there too, the kernel or the installation of ${file} is at fault. meshd ended it and tries again.`
+        : "See the command's own message above; `ephemesh doctor` checks what meshd needs.",
       { cause, retryable: true },
     );
   }
@@ -55,17 +58,25 @@ export async function withSecretFile<T>(content: string, use: (path: string) => 
   }
 }
 
-/** The command's JSON, or an empty list where it prints nothing (as `ip -j` does). */
-export async function commandJson(file: string, args: readonly string[]): Promise<unknown> {
+/**
+ * The command's JSON, if it is what was asked for. Everything else is a fault of the tool, an empty output too: it never
+ * means that there is nothing.
+ * @throws EphemeshError COMMAND_GARBAGE, and what `command` throws
+ */
+export async function commandJson<T>(file: string, args: readonly string[], schema: z.ZodType<T>): Promise<T> {
   const output = await command(file, args);
   try {
-    return output.trim() === "" ? [] : JSON.parse(output);
+    return schema.parse(JSON.parse(output));
   } catch (cause) {
-    throw new EphemeshError(
-      "COMMAND_GARBAGE",
-      `${file} ${args.join(" ")} printed what is not JSON: ${output.slice(0, 200)}`,
-      "Check the version of the tool; `ephemesh doctor` does.",
-      { cause, retryable: true },
-    );
+    throw garbage(file, args, output, cause);
   }
+}
+
+export function garbage(file: string, args: readonly string[], output: string, cause?: unknown): EphemeshError {
+  return new EphemeshError(
+    "COMMAND_GARBAGE",
+    `${file} ${args.join(" ")} printed what cannot be read: ${JSON.stringify(output.slice(0, 100))}. Nothing was concluded from it.`,
+    `Run it by hand and check which ${file} is first in PATH, and its version; meshd tries again.`,
+    { cause, retryable: true },
+  );
 }

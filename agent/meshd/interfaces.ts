@@ -104,26 +104,25 @@ export class Interfaces {
         onError: (error) => this.#events.onBroken(link, `the interface fails: ${error.message}`),
       },
     );
+    link.applied = spec;
     link.raised(monotonicMillis());
     log.info({ device, link: spec.linkId, attempt: spec.attempt, peer: spec.peer }, `interface ${outcome}`);
   }
 
   /** What may change while a link stands: rates, MTU, endpoint. */
-  async change(link: Link, before: LinkSpec): Promise<void> {
-    const { spec, device } = link;
-    if (!link.socket) return;
+  async change(link: Link): Promise<void> {
+    const { spec, device, applied } = link;
+    if (applied === null || applied === spec) return;
     const { ip, tc } = this.#parts;
-    if (JSON.stringify(before.shares) !== JSON.stringify(spec.shares)) {
-      const goneSlots = this.#shares(link, before)
-        .filter(({ buyer }) => !spec.shares.some((share) => share.buyer === buyer))
-        .map(({ slot }) => slot);
-      await shape(tc, device, this.#shares(link, spec), goneSlots);
+    if (JSON.stringify(applied.shares) !== JSON.stringify(spec.shares)) {
+      await shape(tc, device, this.#shares(link, spec));
     }
-    if (before.mtu !== spec.mtu) await ip.run([`link set dev ${device} mtu ${spec.mtu}`]);
+    if (applied.mtu !== spec.mtu) await ip.run([`link set dev ${device} mtu ${spec.mtu}`]);
     const peer = this.#keys.get(spec.linkId, spec.attempt)?.keys.completed?.peerPublicKey;
-    if (peer && JSON.stringify(before.peerEndpoint) !== JSON.stringify(spec.peerEndpoint)) {
+    if (peer && JSON.stringify(applied.peerEndpoint) !== JSON.stringify(spec.peerEndpoint)) {
       await moveEndpoint(device, peer, spec.peerEndpoint);
     }
+    link.applied = spec;
   }
 
   /** Begins the handshake anew. */

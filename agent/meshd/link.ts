@@ -25,6 +25,8 @@ export class Link {
   readonly health: LinkHealth;
   readonly epochs: Epochs;
   spec: LinkSpec;
+  /** What the interface was last brought to; null: nothing yet. */
+  applied: LinkSpec | null = null;
   socket: LinkSocket | null = null;
   #raisedAt = Number.NEGATIVE_INFINITY;
   #kickedAt = Number.POSITIVE_INFINITY;

@@ -1,7 +1,7 @@
 /** The second process, the one with CAP_NET_ADMIN: put together here, runs until its signal. */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import { type MeshdConfig, meshdConfig } from "../model/meshd-messages.ts";
@@ -9,8 +9,9 @@ import { monotonicMillis } from "../model/time.ts";
 import { Batch } from "./batch.ts";
 import { removeSteering } from "./cleanup.ts";
 import { Drops } from "./counters/device-counters.ts";
-import { wireguardKind } from "./eni/tunnel-device.ts";
+import { type WireguardKind, wireguardKind } from "./eni/tunnel-device.ts";
 import { IncarnationFile } from "./incarnation.ts";
+import { requireMachine } from "./machine.ts";
 import { deviceName } from "./marks.ts";
 import { Meshd } from "./meshd.ts";
 import { routingPrivateKey } from "./routing/lsa.ts";
@@ -29,6 +30,7 @@ export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promis
   const log = pino({ base: { region: parsed.region, part: "meshd" } }, pino.destination(2));
   const key = readRoutingKey(parsed.routingKeyFile);
   const wireguard = await wireguardKind(deviceName(`0x${"0".repeat(64)}` as never, process.pid, 0 as RegionId));
+  await requireMachine();
   const incarnationFile = new IncarnationFile(parsed.stateDir);
   const ip = new Batch("ip");
   const tc = new Batch("tc");
@@ -50,7 +52,7 @@ export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promis
   try {
     meshd.start();
     await meshd.reconcile();
-    await serve(parsed.socket, handlers(meshd, wireguard), signal, log);
+    await serve(parsed.socket, handlers(meshd, wireguard, log), signal, log);
   } finally {
     await meshd.stop();
     for (const batch of [ip, tc]) batch.close();
@@ -59,9 +61,9 @@ export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promis
   }
 }
 
-function handlers(meshd: Meshd, wireguard: "kernel" | "userspace"): Handlers {
+function handlers(meshd: Meshd, wireguard: WireguardKind, log: Logger): Handlers {
   const startedAt = monotonicMillis();
-  const drops = new Drops();
+  const drops = new Drops(log);
   return {
     prepareLink: ({ linkId, attempt, underlay }) => meshd.interfaces.prepare(linkId, attempt, underlay),
     completeLink: async ({ linkId, attempt, peerPublicKey, peerAddress, kem }) =>

@@ -58,8 +58,12 @@ export class Meshd {
   readonly #slots = new Slots();
   readonly #meshes = new Map<MeshId, MeshInstance>();
   readonly #links = new Map<string, Link>();
+  /** Not wanted any more, and perhaps still in the kernel. */
+  readonly #leaving = new Map<string, Link>();
+  /** False: the kernel may still hold what was wanted before. */
+  #isReached = false;
   readonly #prober: Prober;
-  readonly #monitor = new KernelMonitor((event) => this.#heardOfKernel(event));
+  readonly #monitor: KernelMonitor;
   readonly #retry: Retry;
   readonly #instance = randomInt(1, 0xffff_ffff);
   readonly #startedAt = monotonicMillis();
@@ -78,6 +82,7 @@ export class Meshd {
       parts.kernel.forget();
       this.#reconcileInBackground();
     }, parts.log);
+    this.#monitor = new KernelMonitor((event) => this.#heardOfKernel(event), parts.log);
     this.interfaces = new Interfaces(
       { ...parts, slots: this.#slots },
       {
@@ -134,16 +139,17 @@ export class Meshd {
     if (failure) throw failure.error;
   }
 
+  /** Resolves when nothing of it is in the kernel; after a rejection meshd goes on by itself, and it may be asked again. */
   async removeMesh(meshId: MeshId): Promise<void> {
-    if (!this.#meshes.delete(meshId)) return;
+    if (!this.#meshes.delete(meshId) && this.#isReached) return;
     await this.reconcile();
-    this.#slots.release(meshId);
   }
 
-  /** Makes the kernel what is wanted now. One run after the other; safe to call at any time. */
+  /** Makes the kernel what is wanted now. One run after the other; what fails is tried again, whoever asked for it. */
   reconcile(): Promise<readonly Failure[]> {
+    this.#isReached = false;
     const turn = this.#last.then(() => this.#reconcile());
-    this.#last = turn.catch(() => {});
+    this.#last = turn.catch((error: unknown) => this.#retry.failed(error));
     return turn;
   }
 
@@ -180,19 +186,24 @@ export class Meshd {
     const failures: Failure[] = [];
     await inParallel(live, AT_ONCE, async (link) => {
       const tunnel = found.get(link.device);
-      if (link.socket && tunnel?.peerPublicKey && tunnel.up) return;
       try {
-        await this.interfaces.bringUp(link, tunnel, guarding);
-        this.#prober.wake();
+        if (link.socket && tunnel?.peerPublicKey && tunnel.up) await this.interfaces.change(link);
+        else {
+          await this.interfaces.bringUp(link, tunnel, guarding);
+          this.#prober.wake();
+        }
       } catch (error) {
         failures.push({ meshId: link.meshId, error });
       }
     });
     await guarding;
     await this.interfaces.remove(gone.map((link) => link.device).filter((device) => found.get(device)?.isOurs ?? true));
+    this.#leaving.clear();
     const waiting = await this.#removeOrphans(found, gone, nowMillis);
     await this.#guard(live, waiting.length === 0);
+    this.#slots.keepOnly(new Set(this.#meshes.keys()));
     this.#awaitBoundary(nowMillis);
+    this.#isReached = failures.length === 0;
     if (failures[0]) this.#retry.failed(failures[0].error);
     else this.#retry.succeeded();
     return failures;
@@ -220,15 +231,13 @@ export class Meshd {
       for (const linkSpec of spec.links.filter((each) => hasInterface(each, nowMillis))) {
         const fresh = new Link(spec.meshId, spec.self, linkSpec, probing);
         const known = this.#links.get(fresh.device);
-        if (known) {
-          const before = known.spec;
-          known.spec = linkSpec;
-          this.interfaces.change(known, before).catch((error: unknown) => this.#retry.failed(error));
-        }
+        if (known) known.spec = linkSpec;
         wanted.set(fresh.device, known ?? fresh);
       }
     }
-    const gone = [...this.#links.values()].filter((link) => !wanted.has(link.device));
+    for (const [device, link] of this.#links) if (!wanted.has(device)) this.#leaving.set(device, link);
+    for (const device of wanted.keys()) this.#leaving.delete(device);
+    const gone = [...this.#leaving.values()];
     for (const link of gone) link.socket?.close();
     this.#links.clear();
     for (const [device, link] of wanted) this.#links.set(device, link);
@@ -270,7 +279,7 @@ export class Meshd {
       if (link?.socket) this.#broken(link, `somebody took the interface away (${event.what})`);
     } else if (event.kind === "routeChanged") {
       if (this.#ownRoutes.heard(event.prefix)) this.#retry.soon();
-    } else if (this.#meshes.size > 0) {
+    } else if (this.#meshes.size + this.#leaving.size > 0) {
       // Our own changes are announced as well; they are over, and known, when the look is taken.
       this.#retry.soon();
     }
@@ -291,7 +300,8 @@ export class Meshd {
   }
 
   #reconcileInBackground(): void {
-    this.reconcile().catch((error: unknown) => this.#retry.failed(error));
+    // It has been said, and is tried again.
+    this.reconcile().catch(() => {});
   }
 
   #meshEvents(): MeshEvents {

@@ -4,8 +4,10 @@
  * next-hop objects, which are; those of `main` are, because a more specific one takes its traffic back from the mesh.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import type { Logger } from "pino";
+import { EphemeshError } from "../model/errors.ts";
 import { PROTOCOL } from "./marks.ts";
+import { Retry } from "./retry.ts";
 import { prefixOf } from "./steering/own-routes.ts";
 
 export type KernelEvent =
@@ -14,38 +16,60 @@ export type KernelEvent =
   /** Of `main`, and not by us. */
   | { readonly kind: "routeChanged"; readonly prefix: string };
 
-const RESTART_MILLIS = 1_000;
+const ARGS = ["-o", "-N", "monitor", "link", "nexthop", "rule", "route"];
+/** Longer than any that `ip` prints. */
+const MAX_LINE = 65_536;
 
 export class KernelMonitor {
   readonly #onEvent: (event: KernelEvent) => void;
+  readonly #retry: Retry;
   #child: ChildProcess | null = null;
-  #restart: NodeJS.Timeout | null = null;
   #stopped = false;
 
-  constructor(onEvent: (event: KernelEvent) => void) {
+  constructor(onEvent: (event: KernelEvent) => void, log: Logger) {
     this.#onEvent = onEvent;
+    this.#retry = new Retry(() => {
+      this.start();
+      // Whatever happened while nobody listened.
+      this.#onEvent({ kind: "objectGone", what: "unknown" });
+    }, log);
   }
 
   start(): void {
-    const child = spawn("ip", ["-o", "-N", "monitor", "link", "nexthop", "rule", "route"], {
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    const child = spawn("ip", ARGS, { stdio: ["ignore", "pipe", "ignore"] });
     this.#child = child;
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      const event = parseEvent(line);
-      if (event) this.#onEvent(event);
+    let partial = "";
+    child.stdout.setEncoding("utf8");
+    child.stdout.on("data", (text: string) => {
+      const lines = (partial + text).split("\n");
+      partial = lines.pop() ?? "";
+      if (partial.length > MAX_LINE) child.kill("SIGKILL");
+      for (const event of lines.map(parseEvent)) {
+        if (event === null) continue;
+        this.#retry.succeeded();
+        this.#onEvent(event);
+      }
     });
     child.once("error", () => {});
-    child.once("close", () => {
-      if (!this.#stopped) this.#restart = setTimeout(() => this.start(), RESTART_MILLIS);
+    child.once("close", (code, signal) => {
+      if (!this.#stopped) this.#retry.failed(ended(signal ?? code));
     });
   }
 
   stop(): void {
     this.#stopped = true;
-    if (this.#restart) clearTimeout(this.#restart);
+    this.#retry.stop();
     this.#child?.kill();
   }
+}
+
+function ended(why: string | number | null): EphemeshError {
+  return new EphemeshError(
+    "MONITOR_ENDED",
+    `\`ip ${ARGS.join(" ")}\` ended with ${why}: changes by others are seen late. Probes go on.`,
+    "meshd starts it again; if that ends too, run it by hand.",
+    { retryable: true },
+  );
 }
 
 /** One line of `ip -o monitor`; null: nobody's business here. */

@@ -10,7 +10,7 @@ export class Retry {
   readonly #log: Logger;
   #timer: NodeJS.Timeout | null = null;
   #pauseMillis = FIRST_MILLIS;
-  #said = "";
+  readonly #said = new Set<string>();
   #stopped = false;
 
   constructor(again: () => void, log: Logger) {
@@ -20,8 +20,10 @@ export class Retry {
 
   failed(error: unknown): void {
     const message = describeError(error);
-    if (message !== this.#said) this.#log.warn({ againInMillis: this.#pauseMillis }, message);
-    this.#said = message;
+    if (!this.#said.has(message)) this.#log.warn({ againInMillis: this.#pauseMillis }, message);
+    this.#said.add(message);
+    // What else fails meanwhile is tried again by the same look.
+    if (this.#timer) return;
     this.#schedule(this.#pauseMillis * (0.9 + Math.random() * 0.2));
     this.#pauseMillis = Math.min(LONGEST_MILLIS, this.#pauseMillis * 2);
   }
@@ -33,7 +35,7 @@ export class Retry {
 
   succeeded(): void {
     this.#pauseMillis = FIRST_MILLIS;
-    this.#said = "";
+    this.#said.clear();
   }
 
   stop(): void {

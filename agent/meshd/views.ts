@@ -1,13 +1,13 @@
 /** What meshd tells of itself: measurements, counters, and what of ours is in the kernel. */
 import type { Counters, Measurements } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
-import { command } from "./commands.ts";
 import { type Drops, readDevices } from "./counters/device-counters.ts";
 import { ourDevices } from "./eni/found.ts";
 import type { Link } from "./link.ts";
 import { NFT_TABLE } from "./marks.ts";
 import type { Meshd } from "./meshd.ts";
 import { readKernelObjects } from "./steering/kernel-objects.ts";
+import { tableStands } from "./steering/table.ts";
 
 export function measurementsOf(meshd: Meshd): Measurements {
   return {
@@ -61,17 +61,12 @@ export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> 
 
 /** Of ours in this namespace, read afresh. */
 export async function kernelSnapshot() {
-  const [devices, objects, tables] = await Promise.all([
-    ourDevices(),
-    readKernelObjects(),
-    command("nft", ["list", "tables"]),
-  ]);
-  const table = `inet ${NFT_TABLE}`;
+  const [devices, objects, hasTable] = await Promise.all([ourDevices(), readKernelObjects(), tableStands()]);
   return {
     devices: [...devices].sort(),
     rules: objects.rules4.size + objects.rules6.size,
     routes: objects.routes.size,
     nextHops: objects.nextHops.size,
-    nftTables: tables.split("\n").some((line) => line === `table ${table}`) ? [table] : [],
+    nftTables: hasTable ? [`inet ${NFT_TABLE}`] : [],
   };
 }

@@ -3,7 +3,9 @@
  * times a second; drops of shapers and policers need two commands, and are read at most every few seconds.
  */
 import { readFile } from "node:fs/promises";
+import type { Logger } from "pino";
 import { z } from "zod";
+import { describeError } from "../../model/errors.ts";
 import { commandJson } from "../commands.ts";
 import { NFT_TABLE } from "../marks.ts";
 import { LEASE_COUNTER } from "../steering/ruleset.ts";
@@ -45,26 +47,43 @@ const ruleset = z.object({
   nftables: z.array(z.object({ counter: z.object({ name: z.string(), packets: z.number() }).optional() })),
 });
 
-/** Drops of shapers and policers by device. */
+/** Drops of shapers and policers by device. A tool that fails says so once, and what was read before stands meanwhile. */
 export class Drops {
+  readonly #log: Logger;
+  #said = "";
   #drops: ReadonlyMap<string, number> = new Map();
   #readAt = Number.NEGATIVE_INFINITY;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
 
   async read(nowMillis: number): Promise<ReadonlyMap<string, number>> {
     if (nowMillis - this.#readAt < DROPS_FRESH_MILLIS) return this.#drops;
     this.#readAt = nowMillis;
-    const [shapers, policers] = await Promise.all([
-      commandJson("tc", ["-s", "-j", "qdisc", "show"]),
-      commandJson("nft", ["-j", "list", "counters", "table", "inet", NFT_TABLE]).catch(() => ({ nftables: [] })),
-    ]);
-    const drops = new Map<string, number>();
-    const add = (device: string, count: number): void => void drops.set(device, (drops.get(device) ?? 0) + count);
-    for (const qdisc of qdiscs.parse(shapers)) if (qdisc.root) add(qdisc.dev, qdisc.drops ?? 0);
-    for (const { counter } of ruleset.parse(policers).nftables) {
-      const device = counter && LEASE_COUNTER.exec(counter.name)?.[1];
-      if (device) add(device, counter.packets);
+    try {
+      this.#drops = await readDrops();
+      this.#said = "";
+    } catch (error) {
+      const message = describeError(error);
+      if (message !== this.#said) this.#log.warn({}, message);
+      this.#said = message;
     }
-    this.#drops = drops;
-    return drops;
+    return this.#drops;
   }
+}
+
+async function readDrops(): Promise<ReadonlyMap<string, number>> {
+  const [shapers, policers] = await Promise.all([
+    commandJson("tc", ["-s", "-j", "qdisc", "show"], qdiscs),
+    commandJson("nft", ["-j", "list", "counters", "table", "inet", NFT_TABLE], ruleset),
+  ]);
+  const drops = new Map<string, number>();
+  const add = (device: string, count: number): void => void drops.set(device, (drops.get(device) ?? 0) + count);
+  for (const qdisc of shapers) if (qdisc.root) add(qdisc.dev, qdisc.drops ?? 0);
+  for (const { counter } of policers.nftables) {
+    const device = counter && LEASE_COUNTER.exec(counter.name)?.[1];
+    if (device) add(device, counter.packets);
+  }
+  return drops;
 }

@@ -1,9 +1,10 @@
 /** Makes, adopts, changes and removes one ENI: tunnel, keys, address, MTU, shaper, reverse-path setting. */
 import { writeFile } from "node:fs/promises";
+import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import type { Batch } from "../batch.ts";
-import { command } from "../commands.ts";
-import { type BuyerShare, shapingLines } from "../shaping/htb.ts";
+import { command, commandJson, garbage } from "../commands.ts";
+import { type BuyerShare, shapingLines, slotsOf } from "../shaping/htb.ts";
 import { bringUpLines, endpointText, type TunnelConfig } from "./configure.ts";
 import type { FoundTunnel } from "./found.ts";
 import { loosenReversePath, type SendRedirects } from "./sysctl.ts";
@@ -40,17 +41,26 @@ export async function bringUpEni(
   const { device } = wanted;
   if (found && !found.isOurs) throw nameTaken(device);
   const runs = found?.peerPublicKey && (!wanted.config || found.peerPublicKey === wanted.config.peerPublicKey);
+  let isMade = false;
   try {
-    if (found && !runs) await removeTunnel(device);
-    if (runs) await shape(tools.tc, device, wanted.shares, []);
-    else await make(wanted, tools);
+    if (runs) await shape(tools.tc, device, wanted.shares);
+    else {
+      if (!wanted.config) throw notPrepared(device);
+      if (found) await removeTunnel(device);
+      await makeTunnel(device, tools.kind);
+      isMade = true;
+      for (const batch of [tools.ip, tools.tc]) batch.isNew(device);
+      const fresh = tools.tc.run(shapingLines(device, wanted.shares, [], true));
+      await Promise.all([setKeys(device, wanted.config, tools.kind), fresh]);
+    }
     await loosenReversePath(device);
     await writeFile(`/proc/sys/net/ipv4/conf/${device}/forwarding`, "1");
     await tools.guarded;
     await tools.redirects.kept(() => tools.ip.run(bringUpLines(device, wanted.ownAddress, wanted.mtu)));
     return runs ? "adopted" : "made";
   } catch (error) {
-    if (!runs) await removeTunnel(device).catch(() => {});
+    // Only what was made here: a tunnel that the look before did not show may be one that carries traffic.
+    if (isMade) await removeTunnel(device).catch(() => {});
     throw error;
   }
 }
@@ -64,15 +74,25 @@ function nameTaken(device: string): EphemeshError {
   );
 }
 
-/** What a standing shaper needs to become what is wanted. */
-export async function shape(
-  tc: Batch,
-  device: string,
-  shares: readonly BuyerShare[],
-  gone: readonly number[],
-): Promise<void> {
-  const before = await command("tc", ["qdisc", "show", "dev", device]);
-  await setShaper(tc, device, shares, gone, !/^qdisc htb 1: root/m.test(before));
+/** Makes of the shaper that stands what is wanted; buyers who have no share any more leave. */
+export async function shape(tc: Batch, device: string, shares: readonly BuyerShare[]): Promise<void> {
+  const found = await foundShaper(device);
+  const wanted = new Set(shares.map(({ slot }) => slot));
+  const gone = found?.slots.filter((slot) => !wanted.has(slot)) ?? [];
+  await tc.run(shapingLines(device, shares, gone, found === null));
+}
+
+const qdiscs = z.array(z.object({ kind: z.string(), handle: z.string(), root: z.boolean().optional() })).min(1);
+
+/** Whose classes it has, by slot; null: the device has none of ours. (`tc class` knows no JSON.) */
+async function foundShaper(device: string): Promise<{ readonly slots: readonly number[] } | null> {
+  const found = await commandJson("tc", ["-j", "qdisc", "show", "dev", device], qdiscs);
+  if (!found.some(({ kind, handle, root }) => root && kind === "htb" && handle === "1:")) return null;
+  const args = ["class", "show", "dev", device];
+  const text = await command("tc", args);
+  const lines = text.split("\n").filter((line) => line !== "");
+  if (!lines.every((line) => line.startsWith("class htb 1:"))) throw garbage("tc", args, text);
+  return { slots: slotsOf(lines) };
 }
 
 export async function moveEndpoint(
@@ -83,27 +103,10 @@ export async function moveEndpoint(
   await command("wg", ["set", device, "peer", peerPublicKey, "endpoint", endpointText(endpoint)]);
 }
 
-/** All but *up*. */
-async function make(wanted: WantedEni, { kind, ip, tc }: EniTools): Promise<void> {
-  const { device, config } = wanted;
-  if (!config) {
-    throw new EphemeshError(
-      "LINK_NOT_PREPARED",
-      `Interface ${device} is not there, and meshd does not hold its keys (any more).`,
-      "Begin the next attempt of the handshake: prepareLink, completeLink, applyMesh.",
-    );
-  }
-  await makeTunnel(device, kind);
-  for (const batch of [ip, tc]) batch.isNew(device);
-  await Promise.all([setKeys(device, config, kind), setShaper(tc, device, wanted.shares, [], true)]);
-}
-
-async function setShaper(
-  tc: Batch,
-  device: string,
-  shares: readonly BuyerShare[],
-  gone: readonly number[],
-  fresh: boolean,
-): Promise<void> {
-  await tc.run(shapingLines(device, shares, gone, fresh));
+function notPrepared(device: string): EphemeshError {
+  return new EphemeshError(
+    "LINK_NOT_PREPARED",
+    `Interface ${device} is not there, and meshd does not hold its keys (any more).`,
+    "Begin the next attempt of the handshake: prepareLink, completeLink, applyMesh.",
+  );
 }

@@ -17,15 +17,21 @@ export interface FoundTunnel extends FoundDevice {
   readonly peerPublicKey: string | null;
 }
 
-const links = z.array(
-  z.object({
-    ifname: z.string().optional(),
-    flags: z.array(z.string()).optional(),
-    linkinfo: z
-      .object({ info_kind: z.string().optional(), info_data: z.object({ persist: z.boolean().optional() }).optional() })
-      .optional(),
-  }),
-);
+/** At least the loopback device is there. */
+const links = z
+  .array(
+    z.object({
+      ifname: z.string().optional(),
+      flags: z.array(z.string()).optional(),
+      linkinfo: z
+        .object({
+          info_kind: z.string().optional(),
+          info_data: z.object({ persist: z.boolean().optional() }).optional(),
+        })
+        .optional(),
+    }),
+  )
+  .min(1);
 
 /** Tunnels of ours, and nobody else's interface. */
 export async function ourDevices(): Promise<readonly string[]> {
@@ -43,7 +49,7 @@ export async function foundTunnels(kind: WireguardKind): Promise<ReadonlyMap<str
 
 /** All that have a name of ours. */
 async function foundDevices(): Promise<readonly FoundDevice[]> {
-  const found = links.parse(await commandJson("ip", ["-j", "-d", "link", "show"]));
+  const found = await commandJson("ip", ["-j", "-d", "link", "show"], links);
   return found.flatMap(({ ifname, flags, linkinfo }) =>
     ifname !== undefined && DEVICE_PATTERN.test(ifname)
       ? [{ device: ifname, up: flags?.includes("UP") === true, isOurs: isTunnel(linkinfo) }]

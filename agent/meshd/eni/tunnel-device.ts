@@ -22,10 +22,9 @@ export async function wireguardKind(probeDevice: string): Promise<WireguardKind>
   try {
     await command("ip", ["link", "add", probeDevice, "type", "wireguard"]);
   } catch (error) {
-    if (error instanceof EphemeshError && error.code === "COMMAND_FAILED") {
-      if (/not permitted/i.test(error.message)) throw noPrivilege(error);
-      return "userspace";
-    }
+    if (!(error instanceof EphemeshError)) throw error;
+    if (/not permitted/i.test(error.message)) throw noPrivilege(error);
+    if (/Unknown device type|not supported/i.test(error.message)) return "userspace";
     throw error;
   }
   await command("ip", ["link", "del", probeDevice]);
@@ -34,7 +33,20 @@ export async function wireguardKind(probeDevice: string): Promise<WireguardKind>
 
 export async function makeTunnel(device: string, kind: WireguardKind): Promise<void> {
   if (kind === "kernel") await command("ip", ["link", "add", device, "type", "wireguard"]);
-  else await startUserspace(device);
+  else {
+    if (await answers(socketOf(device))) throw alreadyThere(device);
+    await startUserspace(device);
+  }
+}
+
+/** Not overwritten: it is there because somebody made it, or because what said that it is not there was wrong. */
+function alreadyThere(device: string): EphemeshError {
+  return new EphemeshError(
+    "TUNNEL_THERE",
+    `A process serves tunnel ${device} already; it was left as it is.`,
+    "meshd looks again and takes it over.",
+    { retryable: true },
+  );
 }
 
 /** Also removes what a killed process left. Nothing there: nothing done. */

@@ -1,5 +1,5 @@
 /** One way to speak to a tunnel, whoever runs it. */
-import { command, withSecretFile } from "../commands.ts";
+import { command, garbage, withSecretFile } from "../commands.ts";
 import { type TunnelConfig, wireguardConfig } from "./configure.ts";
 import type { WireguardKind } from "./tunnel-device.ts";
 import { peerOfTunnel, setTunnel } from "./uapi.ts";
@@ -16,7 +16,7 @@ export async function runningPeers(
   kind: WireguardKind,
 ): Promise<ReadonlyMap<string, string>> {
   if (devices.length === 0) return new Map();
-  if (kind === "kernel") return parsePeers(await command("wg", ["show", "all", "peers"]));
+  if (kind === "kernel") return kernelPeers(devices);
   const found = await Promise.all(
     devices.map(async (device) => [device, await peerOfTunnel(device).catch(() => null)] as const),
   );
@@ -25,11 +25,36 @@ export async function runningPeers(
   );
 }
 
-function parsePeers(text: string): ReadonlyMap<string, string> {
-  return new Map(
-    text.split("\n").flatMap((line): [string, string][] => {
-      const [device = "", key] = line.split("\t");
-      return key === undefined || key === "" ? [] : [[device, key]];
+/** A device that is not configured yet prints no line; so does a tool that fails quietly, hence the second question. */
+async function kernelPeers(devices: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const args = ["show", "all", "peers"];
+  const output = await command("wg", args);
+  const peers = new Map(
+    linesOf(output).map((line): [string, string] => {
+      const [device = "", key = ""] = line.split("\t");
+      if (!KEY.test(key)) throw garbage("wg", args, output);
+      return [device, key];
     }),
   );
+  for (const device of devices.filter((each) => !peers.has(each))) {
+    const peer = await peerOf(device);
+    if (peer !== null) peers.set(device, peer);
+  }
+  return peers;
+}
+
+const KEY = /^[A-Za-z0-9+/]{43}=$/;
+const linesOf = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
+
+/** Its own key first: that answer is never empty, so a tool that gives it does its work. */
+async function peerOf(device: string): Promise<string | null> {
+  for (const what of ["public-key", "peers"]) {
+    const args = ["show", device, what];
+    const output = await command("wg", args);
+    const [key, ...more] = linesOf(output);
+    const isNone = what === "peers" ? key === undefined : key === "(none)";
+    if (more.length > 0 || !(isNone || KEY.test(key ?? ""))) throw garbage("wg", args, output);
+    if (what === "peers") return key ?? null;
+  }
+  return null;
 }

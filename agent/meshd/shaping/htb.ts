@@ -30,6 +30,13 @@ export interface BuyerShare {
 
 /** The class of one buyer on every link, with the rate of its lease; the three traffic classes stand under it. */
 const buyerClass = (slot: number): string => `1:${(0x100 + slot).toString(16)}`;
+const BUYER_CLASS = /^class htb 1:(1[0-9a-f]{2}|[2-4][0-9a-f]{2}) /;
+/** Whose classes `tc class show` lists. */
+export const slotsOf = (lines: readonly string[]): readonly number[] =>
+  lines.flatMap((line) => {
+    const [, minor] = BUYER_CLASS.exec(line) ?? [];
+    return minor === undefined ? [] : [Number.parseInt(minor, 16) - 0x100];
+  });
 export const leafClass = (slot: number, trafficClass: TrafficClass): string =>
   `1:${(0x2000 + 4 * slot + TRAFFIC_CLASSES.indexOf(trafficClass)).toString(16)}`;
 

@@ -110,41 +110,28 @@ const foundRoute = z.object({
 });
 const foundNextHop = z.object({ id: z.number(), protocol, gateway: z.string().optional(), dev: z.string().optional() });
 
+/** A namespace without any rule would forward nothing at all. */
+const foundRules = z.array(foundRule).min(1);
+
 /** Everything of ours in this namespace, read afresh. */
 export async function readKernelObjects(): Promise<KernelObjects> {
   const ours = String(PROTOCOL);
+  const routesOf = (family: "-4" | "-6") => ["-j", "-N", family, "route", "show", "table", "all", "protocol", ours];
   const [rules4, rules6, routes4, routes6, nextHops] = await Promise.all([
-    commandJson("ip", ["-4", "-j", "-N", "rule", "show"]),
-    commandJson("ip", ["-6", "-j", "-N", "rule", "show"]),
-    commandJson("ip", ["-4", "-j", "-N", "route", "show", "table", "all", "protocol", ours]),
-    commandJson("ip", ["-6", "-j", "-N", "route", "show", "table", "all", "protocol", ours]),
-    commandJson("ip", ["-j", "-N", "nexthop", "show", "protocol", ours]),
+    commandJson("ip", ["-4", "-j", "-N", "rule", "show"], foundRules),
+    commandJson("ip", ["-6", "-j", "-N", "rule", "show"], foundRules),
+    commandJson("ip", routesOf("-4"), z.array(foundRoute)),
+    commandJson("ip", routesOf("-6"), z.array(foundRoute)),
+    commandJson("ip", ["-j", "-N", "nexthop", "show", "protocol", ours], z.array(foundNextHop)),
   ]);
-  const rules = (found: unknown): Set<string> =>
-    new Set(
-      z
-        .array(foundRule)
-        .parse(found)
-        .filter((rule) => rule.protocol === ours)
-        .map(ruleText),
-    );
+  const rules = (found: z.infer<typeof foundRules>): Set<string> =>
+    new Set(found.filter((rule) => rule.protocol === ours).map(ruleText));
   return {
     rules4: rules(rules4),
     rules6: rules(rules6),
-    routes: new Set([
-      ...z
-        .array(foundRoute)
-        .parse(routes4)
-        .map((route) => routeText(route, 4)),
-      ...z
-        .array(foundRoute)
-        .parse(routes6)
-        .map((route) => routeText(route, 6)),
-    ]),
+    routes: new Set([...routes4.map((route) => routeText(route, 4)), ...routes6.map((route) => routeText(route, 6))]),
     nextHops: new Map(
-      z
-        .array(foundNextHop)
-        .parse(nextHops)
+      nextHops
         .filter((hop) => isOurNextHopId(hop.id))
         .map((hop) => [hop.id, hop.gateway && hop.dev ? nextHopText(hop.gateway, hop.dev) : "blackhole"]),
     ),

@@ -8,6 +8,7 @@ import { command } from "../commands.ts";
 import { NFT_TABLE } from "../marks.ts";
 import { type Changes, changes, type KernelObjects, NO_OBJECTS, readKernelObjects } from "./kernel-objects.ts";
 import { ruleset, type Steering } from "./ruleset.ts";
+import { tableStands } from "./table.ts";
 
 export class SteeringKernel {
   readonly #batch: Batch;
@@ -33,6 +34,8 @@ export class SteeringKernel {
     const text = steering === null ? "" : ruleset(steering);
     // Setting it again would begin its counters again.
     if (text === this.#ruleset && (this.#tableStands || (await tableStands()) === (steering !== null))) return;
+    // A command that fails, or is ended, may have done its work or not.
+    this.#ruleset = null;
     await command("nft", ["-f", "-"], { input: steering === null ? deleteTable : text });
     this.#ruleset = text;
     this.#tableStands = true;
@@ -50,20 +53,24 @@ export class SteeringKernel {
     } catch (first) {
       // An interface that went away took its objects along: the second look tells.
       if (!(first instanceof EphemeshError) || !first.retryable) throw first;
-      this.#isKnown = false;
       await this.#reach(wanted);
     }
   }
 
   async #reach(wanted: () => KernelObjects): Promise<void> {
-    if (!this.#isKnown) {
-      // Before the look, so that what is forgotten while it is taken stays forgotten.
-      this.#isKnown = true;
-      this.#known = await readKernelObjects();
+    try {
+      if (!this.#isKnown) {
+        // Before the look, so that what is forgotten while it is taken stays forgotten.
+        this.#isKnown = true;
+        this.#known = await readKernelObjects();
+      }
+      const goal = wanted();
+      await this.#perform(changes(this.#known, goal));
+      this.#known = goal;
+    } catch (error) {
+      this.#isKnown = false;
+      throw error;
     }
-    const goal = wanted();
-    await this.#perform(changes(this.#known, goal));
-    this.#known = goal;
   }
 
   async #perform(todo: Changes): Promise<void> {
@@ -71,10 +78,6 @@ export class SteeringKernel {
     await this.#batch.run(todo.lines);
     await Promise.all([ipLines("-4", todo.rules4), ipLines("-6", todo.rules6)]);
   }
-}
-
-async function tableStands(): Promise<boolean> {
-  return (await command("nft", ["list", "tables"])).split("\n").includes(`table inet ${NFT_TABLE}`);
 }
 
 const deleteTable = `table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;

@@ -55,11 +55,12 @@ export async function checkEndpoint(
   if (primaryDevices.includes(underlay.device)) refuse(`its device ${underlay.device} is named under primary`);
   if (isIPv6(endpoint) !== isIPv6(underlay.address)) refuse("the address families differ");
   // The lookup carries our mark: with an earlier route of ours in place it would find only itself.
-  const output = await commandJson("ip", ["-j", "route", "get", "fibmatch", endpoint]).catch((error: unknown) => {
-    if (error instanceof EphemeshError && /unreachable|No route/i.test(error.message)) return [];
-    throw error;
-  });
-  const [best] = lookup.parse(output);
+  const [best] = await commandJson("ip", ["-j", "route", "get", "fibmatch", endpoint], lookup).catch(
+    (error: unknown) => {
+      if (error instanceof EphemeshError && /unreachable|No route/i.test(error.message)) return [];
+      throw error;
+    },
+  );
   if (best?.dev === underlay.device) return;
   const isDefault = best === undefined || best.dst === "default";
   if (best?.dev !== undefined && primaryDevices.includes(best.dev) && !isDefault) {
@@ -84,7 +85,9 @@ const device = z.array(
 
 /** MTU of the underlay's device, after checking that it is there, up, and holds the configured address. */
 export async function underlayMtu(underlay: Underlay): Promise<number> {
-  const found = await commandJson("ip", ["-j", "address", "show", "dev", underlay.device]).catch((cause: unknown) => {
+  const args = ["-j", "address", "show", "dev", underlay.device];
+  const [first] = await commandJson("ip", args, device).catch((cause: unknown) => {
+    if (!(cause instanceof EphemeshError) || !/does not exist/.test(cause.message)) throw cause;
     throw new EphemeshError(
       "UNDERLAY_MISSING",
       `Underlay ${underlay.name}: device ${underlay.device} does not exist.`,
@@ -92,7 +95,6 @@ export async function underlayMtu(underlay: Underlay): Promise<number> {
       { cause, retryable: true },
     );
   });
-  const [first] = device.parse(found);
   const wanted = ipaddr.parse(underlay.address).toNormalizedString();
   const has = first?.addr_info.some((info) => info.local && ipaddr.parse(info.local).toNormalizedString() === wanted);
   if (!first?.flags.includes("UP") || !has) {

@@ -47,8 +47,9 @@ export class OwnRoutes {
     const own = new Set<string>();
     await inParallel(leased, AT_ONCE, async (prefix) => {
       const family = prefix.includes(":") ? "-6" : "-4";
-      const found = await commandJson("ip", [family, "-j", "-N", "route", "show", "table", "main", "root", prefix]);
-      for (const each of ownInside(foundRoutes.parse(found), prefix, this.#primaryDevices)) own.add(each);
+      const args = [family, "-j", "-N", "route", "show", "table", "main", "root", prefix];
+      const found = await commandJson("ip", args, foundRoutes);
+      for (const each of ownInside(found, prefix, this.#primaryDevices)) own.add(each);
     }).catch((error: unknown) => {
       this.#isKnown = false;
       throw error;
@@ -59,14 +60,13 @@ export class OwnRoutes {
 
 /** Pure: of what the kernel says lies inside `prefix`. */
 export function ownInside(
-  routes: z.input<typeof foundRoutes>,
+  routes: z.infer<typeof foundRoutes>,
   prefix: string,
   primaryDevices: readonly string[],
 ): readonly string[] {
   return routes.flatMap(({ dst, dev, protocol, nexthops }) => {
     const devices = [dev, ...(nexthops ?? []).map((hop) => hop.dev)];
-    if (String(protocol) === String(PROTOCOL) || devices.some((name) => name && primaryDevices.includes(name)))
-      return [];
+    if (protocol === String(PROTOCOL) || devices.some((name) => name && primaryDevices.includes(name))) return [];
     const own = prefixOf(dst);
     return own !== null && own !== prefix && contains(prefix, own) ? [own] : [];
   });

@@ -29,9 +29,11 @@ export class Slots {
     return index;
   }
 
-  release(mesh: MeshId): void {
-    this.#destinations.delete(mesh);
-    for (const key of this.#slots.keys()) if (key.startsWith(`${mesh}/`)) this.#slots.delete(key);
+  /** The numbers of all other meshes are free again. */
+  keepOnly(meshes: ReadonlySet<MeshId>): void {
+    for (const mesh of this.#destinations.keys()) if (!meshes.has(mesh)) this.#destinations.delete(mesh);
+    const kept = new Set([...meshes].map(String));
+    for (const key of this.#slots.keys()) if (!kept.has(key.split("/")[0] ?? "")) this.#slots.delete(key);
   }
 }
 
