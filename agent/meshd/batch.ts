@@ -12,6 +12,7 @@ const OPTIONS = ["-force", "-batch", "-"];
 /** Of error output: more than this without an end is garbage. */
 const MAX_ERRORS = 1_000;
 const MAX_LINE = 65_536;
+const UNREADABLE = /[^\x20-\x7e\t]/;
 
 export class Batch {
   readonly #file: "ip" | "tc";
@@ -136,7 +137,9 @@ class Session {
 }
 
 function refused(file: "ip" | "tc", errors: readonly string[], lines: readonly string[]): EphemeshError {
-  const said = errors.slice(0, 5).join("; ").slice(0, 500);
+  const said = errors.some((line) => UNREADABLE.test(line))
+    ? "what cannot be read"
+    : errors.slice(0, 5).join("; ").slice(0, 500);
   const lacks = kernelLacks(file, said);
   if (lacks) return lacks;
   return new EphemeshError(

@@ -68,14 +68,15 @@ export async function commandJson<T>(file: string, args: readonly string[], sche
   try {
     return schema.parse(JSON.parse(output));
   } catch (cause) {
-    throw garbage(file, args, output, cause);
+    throw garbage(file, args, cause);
   }
 }
 
-export function garbage(file: string, args: readonly string[], output: string, cause?: unknown): EphemeshError {
+/** Without the output itself: a fault that looks different each time is still the same, and said once. */
+export function garbage(file: string, args: readonly string[], cause?: unknown): EphemeshError {
   return new EphemeshError(
     "COMMAND_GARBAGE",
-    `${file} ${args.join(" ")} printed what cannot be read: ${JSON.stringify(output.slice(0, 100))}. Nothing was concluded from it.`,
+    `${file} ${args.join(" ")} printed what cannot be read. Nothing was concluded from it.`,
     `Run it by hand and check which ${file} is first in PATH, and its version; meshd tries again.`,
     { cause, retryable: true },
   );

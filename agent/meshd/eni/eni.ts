@@ -91,7 +91,7 @@ async function foundShaper(device: string): Promise<{ readonly slots: readonly n
   const args = ["class", "show", "dev", device];
   const text = await command("tc", args);
   const lines = text.split("\n").filter((line) => line !== "");
-  if (!lines.every((line) => line.startsWith("class htb 1:"))) throw garbage("tc", args, text);
+  if (!lines.every((line) => line.startsWith("class htb 1:"))) throw garbage("tc", args);
   return { slots: slotsOf(lines) };
 }
 

@@ -32,7 +32,7 @@ async function kernelPeers(devices: readonly string[]): Promise<ReadonlyMap<stri
   const peers = new Map(
     linesOf(output).map((line): [string, string] => {
       const [device = "", key = ""] = line.split("\t");
-      if (!KEY.test(key)) throw garbage("wg", args, output);
+      if (!KEY.test(key)) throw garbage("wg", args);
       return [device, key];
     }),
   );
@@ -53,7 +53,7 @@ async function peerOf(device: string): Promise<string | null> {
     const output = await command("wg", args);
     const [key, ...more] = linesOf(output);
     const isNone = what === "peers" ? key === undefined : key === "(none)";
-    if (more.length > 0 || !(isNone || KEY.test(key ?? ""))) throw garbage("wg", args, output);
+    if (more.length > 0 || !(isNone || KEY.test(key ?? ""))) throw garbage("wg", args);
     if (what === "peers") return key ?? null;
   }
   return null;

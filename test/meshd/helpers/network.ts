@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -93,7 +94,7 @@ export class TestNetwork {
     writeFileSync(configFile, JSON.stringify(node.config));
     const set = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const child = spawn("ip", ["netns", "exec", node.router, "env", ...set, process.execPath, CHILD, configFile], {
-      stdio: ["ignore", "ignore", process.env.MESHD_LOG ? "inherit" : "ignore"],
+      stdio: ["ignore", "ignore", process.env.MESHD_LOG ? "inherit" : openSync(this.#logFile(index), "a")],
     });
     const client = await MeshdClient.connect(node.config.socket, child);
     this.#running.set(index, { child, client });
@@ -111,6 +112,23 @@ export class TestNetwork {
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await ended;
+  }
+
+  /** What the node's meshd said, unless the test's caller listens to it. */
+  log(index: number): readonly { readonly level: number; readonly msg: string }[] {
+    const lines = existsSync(this.#logFile(index)) ? readFileSync(this.#logFile(index), "utf8").split("\n") : [];
+    return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  }
+
+  #logFile(index: number): string {
+    return join(this.directory, `${index}.log`);
+  }
+
+  /** The `ip monitor` of a node's meshd. */
+  endMonitor(index: number): void {
+    for (const pid of processesIn(this.node(index).router)) {
+      if (/monitor/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))) process.kill(pid, "SIGKILL");
+    }
   }
 
   /** What a service manager does with what a dead meshd started; tunnels' processes lead sessions of their own. */
