@@ -18,8 +18,16 @@ table inet operator {
     oifname "eph*" accept
   }
 }
-table ip others { set bogons { type ipv4_addr; flags interval; elements = { 203.0.113.0/24 } } }
-table bridge others { chain c { type filter hook forward priority 0; policy accept; } }
+table ip others {
+  set bogons {
+    type ipv4_addr; flags interval; elements = { 203.0.113.0/24 }
+  }
+}
+table ip6 others {
+  chain c {
+    type filter hook forward priority 0; policy accept;
+  }
+}
 `;
 
 describe("meshd: on a router with BGP, strict reverse paths, a closed firewall and many rules of others", function () {

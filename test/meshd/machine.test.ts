@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { deviceName } from "../../agent/meshd/marks.ts";
 import { until } from "./helpers/client.ts";
+import { FaultyTools } from "./helpers/faulty-tools.ts";
 import { agree, bothWays, meshSpecOf, region } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
 
+const DOCTOR = new URL("./helpers/requirements-process.ts", import.meta.url).pathname;
 const MESHD = new URL("./helpers/meshd-process.ts", import.meta.url).pathname;
 
 /** By its path: the process that it starts must not find it by PATH. */
@@ -86,6 +88,40 @@ describe("meshd: a machine that is not as it should be", function () {
   it("without CAP_NET_ADMIN it says so and changes nothing", async () => {
     assert.match(await refusal(["setpriv", "--bounding-set=-all", "--inh-caps=-all"]), /NO_PRIVILEGE/);
   });
+
+  /** What the real tools say where the kernel lacks it, and what meshd makes of that. */
+  for (const { what, tool, script, says } of [
+    {
+      what: "without nftables in the kernel",
+      tool: "nft",
+      script:
+        'case "$*" in *version*) exit ;; esac; echo "netlink: Error: cache initialization failed: Operation not supported" >&2; exit 1',
+      says: /KERNEL_LACKS[^]*nf_tables/,
+    },
+    {
+      what: "without HTB in the kernel",
+      tool: "tc",
+      script: '[ "$1" != -V ] || exit 0; echo "Error: Specified qdisc kind is unknown." >&2; exit 2',
+      says: /KERNEL_LACKS[^]*sch_htb/,
+    },
+    ...["tc", "nft", "wg"].map((tool) => ({
+      what: `without the command ${tool}`,
+      tool,
+      script: null,
+      says: new RegExp(`TOOL_MISSING[^]*The command ${tool} is not installed`),
+    })),
+  ])
+    it(`${what} it names the missing part, makes nothing, and so does doctor`, async () => {
+      const tools = new FaultyTools(network.directory, `without-${what.replaceAll(" ", "-")}`);
+      if (script === null) tools.remove(tool);
+      else tools.replace(tool, script);
+      // Nothing else is in PATH: what is missing is not found elsewhere.
+      const env = { PATH: tools.folder };
+      assert.match(await refusal([], env), says);
+      const found = await execa(IP, [...["netns", "exec", network.node(1).router], process.execPath, DOCTOR], { env });
+      assert.match(found.stdout, says);
+      assert.deepEqual(differences(untouched, await snapshots()), []);
+    });
 
   it("without its tools it names the one that is missing and changes nothing", async () => {
     const said = await refusal([], { PATH: network.directory });
