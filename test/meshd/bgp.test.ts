@@ -67,13 +67,19 @@ describe("meshd: on a router with BGP, strict reverse paths, a closed firewall a
       () => neighbour.prefixes(),
       (prefixes) => prefixes.includes("10.1.0.0/16") && prefixes.includes("192.0.2.0/24"),
     );
-    untouched = await fullSnapshot(router());
+    untouched = await snapshot();
     await Promise.all([network.start(1), network.start(2)]);
   });
   after(async () => {
     for (const speaker of [own, neighbour]) speaker?.stop();
     await network?.down();
   });
+
+  /** But for zebra's own next-hop objects, which it makes of whatever routes it sees and keeps for a while. */
+  async function snapshot(): Promise<string> {
+    const lines = (await fullSnapshot(router())).split("\n");
+    return lines.filter((line) => !/^id \d+ .*proto zebra/.test(line)).join("\n");
+  }
 
   /** Nobody may lose a packet while it runs; ends by the signal, with the sum of what was lost. */
   function pingFrom(namespace: string, address: string) {
@@ -121,6 +127,6 @@ describe("meshd: on a router with BGP, strict reverse paths, a closed firewall a
         bgpState: "Established",
       },
     );
-    assert.deepEqual(differences([untouched], [await fullSnapshot(router())]), []);
+    assert.deepEqual(differences([untouched], [await snapshot()]), []);
   });
 });
