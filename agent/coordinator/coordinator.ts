@@ -10,7 +10,7 @@ import { handle } from "./handlers/handle.ts";
 import { type Mesh, phaseOf } from "./mesh.ts";
 import { MeshReconciler } from "./mesh-reconciler.ts";
 import type { LocalMessage, Message } from "./messages.ts";
-import { type Action, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
+import { type Action, COMPARE_SECONDS, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
 import { emptyWorld, reduce, type World } from "./reduce.ts";
 import { registerBudget } from "./register-budget.ts";
 import { chainNow, leadSeconds, type Site } from "./site.ts";
@@ -157,7 +157,7 @@ export class Coordinator {
     this.#attempts.set(key, attempts);
     const work = handle(this.#site, mesh, action)
       .then(
-        () => this.#succeeded(key),
+        () => this.#succeeded(key, action),
         (error: unknown) => this.#failed(key, action, attempts, error),
       )
       .then(() => {
@@ -168,10 +168,11 @@ export class Coordinator {
   }
 
   /** What an action did shows in the state only when its event is read: until then it is not done again at once. */
-  #succeeded(key: string): void {
+  #succeeded(key: string, { kind }: Action): void {
     if (this.#attempts.size > MANY_ATTEMPTS)
       for (const [old, { running }] of this.#attempts) if (!running) this.#attempts.delete(old);
-    this.#attempts.set(key, { running: false, failures: 0, notBeforeMillis: monotonicMillis() + SETTLE_DOWN_MILLIS });
+    const pause = kind === "compare-topology" ? COMPARE_SECONDS * 1000 : SETTLE_DOWN_MILLIS;
+    this.#attempts.set(key, { running: false, failures: 0, notBeforeMillis: monotonicMillis() + pause });
   }
 
   #failed(key: string, action: Action, attempts: Attempts, error: unknown): void {

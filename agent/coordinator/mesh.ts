@@ -121,8 +121,13 @@ export interface PublishedTopology {
   readonly requested: TopologyMode | "auto";
   readonly pairs: readonly MeasuredPair[];
   readonly added: readonly AddedLink[];
-  /** Auctions with leases that it knows: each further one makes it out of date. */
+  /** Auctions with leases that it counts: each further one makes it out of date. */
   readonly auctions: number;
+  /** Digest of the leases that it counts: others in their place make it void. */
+  readonly leases: Hex;
+  readonly publisher: RegionId;
+  /** The publisher's: whoever has the topology passes it on. */
+  readonly signature: Hex;
 }
 
 export interface TeardownRecord {

@@ -4,6 +4,13 @@ import { EPOCH_SECONDS } from "../lease/receipt.ts";
 import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
 import { linkOfLease, type WantedLink, wantedLinks } from "./links.ts";
 import { type Auction, endOf, type GrantedLease, isOver, leasesOf, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
+import {
+  grantedAuctions,
+  openerHasUntilSeconds,
+  participantsOf,
+  publishesFromSeconds,
+  standingTopology,
+} from "./publication.ts";
 import { mayOpen, type Shortfall, shortfallOf } from "./shortfall.ts";
 
 export type Action =
@@ -17,7 +24,8 @@ export type Action =
   | { readonly kind: "collect-order"; readonly auctionId: AuctionId; readonly index: number }
   | { readonly kind: "measure-pairs" }
   | { readonly kind: "publish-topology" }
-  | { readonly kind: "fetch-topology"; readonly from: RegionId }
+  | { readonly kind: "fetch-topology"; readonly from: readonly RegionId[] }
+  | { readonly kind: "compare-topology"; readonly with: RegionId }
   | { readonly kind: "declare-lost"; readonly leaseId: LeaseId; readonly reason: string }
   | { readonly kind: "offer-link"; readonly link: WantedLink; readonly attempt: number }
   | { readonly kind: "exchange-receipt"; readonly leaseId: LeaseId; readonly epochs: number; readonly release: boolean }
@@ -132,28 +140,33 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
 }
 
 function formation(mesh: Mesh, facts: MeshFacts): Action[] {
-  const actions: Action[] = [];
-  const opener = mesh.auctions[0]?.terms.opener;
-  const granted = mesh.auctions.filter((auction) => auction.leases.length > 0).length;
-  if (opener === facts.self && mesh.peers && (mesh.pairs?.auctions ?? 0) < mesh.auctions.length)
-    actions.push({ kind: "measure-pairs" });
-  const live = leasesOf(mesh).some((lease) => !isOver(mesh, lease, facts.nowSeconds));
-  if (
-    live &&
-    (mesh.topology?.auctions ?? 0) < granted &&
-    opener !== undefined &&
-    ownLeases(mesh, facts.self).length > 0
-  ) {
-    if (opener !== facts.self) actions.push({ kind: "fetch-topology", from: opener });
-    else if (mesh.pairs) actions.push({ kind: "publish-topology" });
-  }
-  actions.push(...lostPeers(mesh, facts));
+  const actions: Action[] = [...topology(mesh, facts), ...lostPeers(mesh, facts)];
   for (const link of wantedLinks(mesh, facts.self, facts.nowSeconds)) {
     if (!link.initiates || facts.nowSeconds > link.endSeconds - EPOCH_SECONDS) continue;
     const attempt = wantedAttempt(mesh.links.get(link.linkId)?.attempt, facts.links.get(link.linkId));
     if (attempt !== null) actions.push({ kind: "offer-link", link, attempt });
   }
   return actions;
+}
+
+/** How long one comparison is good for; each is with another participant. */
+export const COMPARE_SECONDS = 10;
+
+function topology(mesh: Mesh, facts: MeshFacts): Action[] {
+  const { self, nowSeconds } = facts;
+  const opener = mesh.auctions[0]?.terms.opener;
+  const live = leasesOf(mesh).filter((lease) => !isOver(mesh, lease, nowSeconds));
+  const others = participantsOf(live).filter((id) => id !== self);
+  const takesPart = opener !== undefined && others.length > 0 && ownLeases(mesh, self).length > 0;
+  const isMissing = takesPart && (standingTopology(mesh)?.auctions ?? 0) < grantedAuctions(mesh).length;
+  const publishes = isMissing && nowSeconds >= publishesFromSeconds(mesh, self, nowSeconds);
+  const measures = (mesh.pairs?.auctions ?? 0) < mesh.auctions.length;
+  if (measures && (publishes || (opener === self && mesh.peers))) return [{ kind: "measure-pairs" }];
+  if (publishes) return [{ kind: "publish-topology" }];
+  if (isMissing)
+    return [{ kind: "fetch-topology", from: nowSeconds < openerHasUntilSeconds(mesh) ? [opener] : others }];
+  const turn = others[Math.floor(nowSeconds / COMPARE_SECONDS) % others.length];
+  return takesPart && others.length > 1 && turn !== undefined ? [{ kind: "compare-topology", with: turn }] : [];
 }
 
 /**
