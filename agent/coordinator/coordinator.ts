@@ -42,6 +42,8 @@ export class Coordinator {
   readonly #onRegisterChanged: () => Promise<void>;
   readonly #onChainMessage: (message: Message) => void;
   #blockNumber = 0;
+  #headNumber = 0;
+  #registerIsStale = false;
   #chainFailures = 0;
   #nextPollMillis = 0;
   #polling = false;
@@ -138,6 +140,7 @@ export class Coordinator {
     const facts = {
       self: this.#site.self,
       blockNumber: this.#blockNumber,
+      headNumber: this.#headNumber,
       nowSeconds: chainNow(this.#site),
       chainReachable: this.chainReachable,
       clearBlocks: this.#site.constants.clearBlocks,
@@ -199,7 +202,11 @@ export class Coordinator {
       .then(async (followed) => {
         if (this.#chainFailures > 0) this.#site.log.info("the chain answers again");
         this.#chainFailures = 0;
-        if (followed) await this.#absorb(followed);
+        if (followed) this.#absorb(followed);
+        if (this.#registerIsStale) {
+          await this.#onRegisterChanged();
+          this.#registerIsStale = false;
+        }
       })
       .catch((error: unknown) => {
         if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
@@ -215,15 +222,17 @@ export class Coordinator {
       });
   }
 
-  async #absorb(followed: Followed): Promise<void> {
+  #absorb(followed: Followed): void {
     this.#blockNumber = followed.head.number;
+    this.#headNumber = followed.latestNumber;
+    this.#registerIsStale ||= followed.registerChanged;
     if (followed.forkedAt !== null) {
       this.#site.log.warn({ forkedAt: followed.forkedAt }, "the chain was reorganised; what it took back is withdrawn");
       this.refold();
+      this.#reconciler.hold(monotonicMillis());
       void this.#site.sender.resume(this.#site.signal).catch(() => undefined);
     } else this.#world = followed.messages.reduce<World>(reduce, this.#world);
     followed.messages.forEach(this.#onChainMessage);
-    if (followed.registerChanged) await this.#onRegisterChanged();
     this.#wake();
   }
 

@@ -200,6 +200,11 @@ export function ownLeases(mesh: Mesh, self: RegionId): readonly GrantedLease[] {
   return leasesOf(mesh).filter((lease) => lease.buyer === self || lease.seller === self);
 }
 
+/** A lease's own link has the lease's id. */
+export function linkOfLease(leaseId: LeaseId): LinkId {
+  return leaseId as string as LinkId;
+}
+
 /** Unix second at which a lease ends: its term, or what a co-signed release says. */
 export function endOf(mesh: Mesh, lease: GrantedLease): number {
   const receipt = mesh.receipts.get(lease.id)?.receipt;

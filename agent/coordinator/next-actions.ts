@@ -2,8 +2,18 @@
 import type { Side } from "../auction/commitment.ts";
 import { EPOCH_SECONDS } from "../lease/receipt.ts";
 import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
-import { linkOfLease, type WantedLink, wantedLinks } from "./links.ts";
-import { type Auction, endOf, type GrantedLease, isOver, leasesOf, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
+import { type WantedLink, wantedLinks } from "./links.ts";
+import {
+  type Auction,
+  endOf,
+  type GrantedLease,
+  isOver,
+  leasesOf,
+  linkOfLease,
+  type Mesh,
+  ownLeases,
+  phaseOf,
+} from "./mesh.ts";
 import {
   grantedAuctions,
   openerHasUntilSeconds,
@@ -41,7 +51,10 @@ export interface LinkState {
 
 export interface MeshFacts {
   readonly self: RegionId;
+  /** Up to which events are known: the head less the finality depth. */
   readonly blockNumber: number;
+  /** What is sent now is in the block after this one at the earliest. */
+  readonly headNumber: number;
   readonly nowSeconds: number;
   readonly chainReachable: boolean;
   readonly clearBlocks: number;
@@ -117,7 +130,7 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
 
   const lastCommit = terms.openBlock + terms.phaseBlocks;
   const lastReveal = terms.openBlock + 2 * terms.phaseBlocks;
-  const nextBlock = facts.blockNumber + 1;
+  const nextBlock = facts.headNumber + 1;
   if (nextBlock <= lastCommit) {
     const buys = mesh.event !== null && terms.opener === facts.self;
     if (!order && !facts.draining && !mesh.resolved && (buys || facts.sells))
@@ -129,6 +142,8 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
     return mine && !mine.revealed && order && !("declined" in order)
       ? [{ kind: "reveal-order", auctionId: terms.id, index: mine.index }]
       : [];
+
+  if (facts.blockNumber < (everyRevealed ? lastCommit : lastReveal)) return [];
 
   // Whoever is first clears: the opener at once, the others a block later each, so that they do not all send the same.
   const involved = terms.opener === facts.self ? 0 : mine ? 2 + mine.index : null;

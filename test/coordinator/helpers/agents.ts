@@ -10,7 +10,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { stringify } from "yaml";
 import type { auctionView, leaseView, meshView } from "../../../agent/api/views.ts";
 import { membershipAbi } from "../../../agent/chain/abi/membership.ts";
-import { Journal } from "../../../agent/journal/journal.ts";
+import { Journal, type StoredTransaction } from "../../../agent/journal/journal.ts";
 import type { RegionId } from "../../../agent/model/ids.ts";
 import { runAgent } from "../../../agent/serve.ts";
 import { ChainNode } from "../../../lab/chain-node.ts";
@@ -23,8 +23,8 @@ export type LeaseView = ReturnType<typeof leaseView>[number];
 export type AuctionView = ReturnType<typeof auctionView>;
 
 const TOKEN = "t".repeat(32);
-/** Blocks come this often and are a second apart on the chain: its clock runs four times as fast as ours. */
-const BLOCK_MILLIS = 250;
+/** Blocks come this often and are a second apart on the chain; an agent at rest looks once a second of ours. */
+const BLOCK_MILLIS = 500;
 const PATIENCE_MILLIS = 60_000;
 
 export class Agent {
@@ -90,12 +90,25 @@ export class Agent {
     return this.ask<LeaseView[]>("/v1/leases?all=1");
   }
 
-  /** Of everything that was ever written down here, what has this type. */
+  /** Of everything that is written down here, what has this type. */
   journaled(type: string): unknown[] {
+    return this.#reading((journal) => journal.messages())
+      .map(({ body }) => body)
+      .filter((body) => (body as { type: string }).type === type);
+  }
+
+  /** A transaction of this agent's, by what it was for. */
+  transaction(purpose: string): StoredTransaction | null {
+    return this.#reading((journal) => journal.transaction(purpose));
+  }
+
+  #reading<T>(read: (journal: Journal) => T): T {
     const journal = Journal.open(this.journalFile);
-    const found = journal.messages().filter(({ body }) => (body as { type: string }).type === type);
-    journal.close();
-    return found.map(({ body }) => body);
+    try {
+      return read(journal);
+    } finally {
+      journal.close();
+    }
   }
 }
 
@@ -210,15 +223,19 @@ export class Regions {
   }
 
   /** An event of the first region, until every lease of it has a link that is up. */
-  async running(mbps = 160): Promise<LeaseView[]> {
+  async running({ mbps = 160, durationSeconds = 300 } = {}): Promise<LeaseView[]> {
     const hub = this.agents[0]!;
-    await hub.ask("/v1/triggers", { kind: "disaster", mbps, durationSeconds: 300 });
+    const { event } = await hub.ask<{ event: { id: string } }>("/v1/triggers", {
+      ...{ kind: "disaster", mbps, durationSeconds },
+    });
+    const mine = async () => (await hub.ask<MeshView[]>("/v1/meshes")).find(({ key }) => key === event.id);
     const leases = await eventually("leases", async () => {
-      const found = await hub.leases();
+      const meshId = (await mine())?.meshId;
+      const found = (await hub.leases()).filter((lease) => meshId && lease.meshId === meshId);
       return found.length > 0 ? found : undefined;
     });
     await eventually("running, every lease with its link", async () => {
-      const mesh = await hub.mesh();
+      const mesh = await mine();
       const up = (mesh?.links ?? []).filter((link) => link.state === "up").map((link) => link.linkId as string);
       return (mesh?.phase === "running" && leases.every(({ leaseId }) => up.includes(leaseId))) || undefined;
     });

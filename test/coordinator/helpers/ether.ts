@@ -1,10 +1,11 @@
 /**
  * What stands in for the kernels of all regions: each meshd's socket with the real messages behind it, and links that are
- * up while both ends want the same attempt. Agents, chain and control channel are real; only packets are not.
+ * up while both ends want the same attempt and have its keys. Agents, chain and control channel are real; only packets are not.
  */
 import { createHash } from "node:crypto";
 import pino from "pino";
 import { type Handlers, serve } from "../../../agent/meshd/server.ts";
+import { EphemeshError } from "../../../agent/model/errors.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
 import type { LinkSpec, MeshSpec } from "../../../agent/model/meshd-messages.ts";
 import { monotonicMillis } from "../../../agent/model/time.ts";
@@ -21,6 +22,7 @@ const EPOCHS = Array.from({ length: 400 }, (_, epoch) => ({
 
 export class Ether {
   readonly #meshes = new Map<RegionId, Map<MeshId, MeshSpec>>();
+  readonly #keys = new Set<string>();
   readonly #since = new Map<string, { state: State; atMillis: number }>();
   /** What each meshd was asked, but for looking. */
   readonly asked: { readonly region: RegionId; readonly type: string; readonly links: readonly LinkId[] }[] = [];
@@ -37,20 +39,30 @@ export class Ether {
     const links = () => [...meshes.values()].flatMap((mesh) => mesh.links);
     const note = (type: string, mesh?: MeshSpec) =>
       void this.asked.push({ region, type, links: (mesh?.links ?? []).map(({ linkId }) => linkId) });
+    const forget = (before?: MeshSpec, after?: MeshSpec) => {
+      for (const { linkId, attempt } of before?.links ?? [])
+        if (!after?.links.some((link) => link.linkId === linkId && link.attempt === attempt))
+          this.#keys.delete(`${region} ${linkId} ${attempt}`);
+    };
     const handlers: Handlers = {
       prepareLink: async ({ linkId, attempt }) => {
         note("prepareLink");
+        this.#keys.add(`${region} ${linkId} ${attempt}`);
         const publicKey = createHash("sha256").update(`${region} ${linkId} ${attempt}`).digest("base64");
         return { publicKey, encapsulationKey: publicKey, listenPort: 51820, mtu: 1420 };
       },
       completeLink: async ({ kem }) => (kem.role === "responder" ? { ciphertext: "c2VjcmV0" } : {}),
       applyMesh: async ({ mesh }) => {
         note("applyMesh", mesh);
+        forget(meshes.get(mesh.meshId), mesh);
         meshes.set(mesh.meshId, mesh);
+        if (mesh.links.some((link) => !this.#hasKeys(region, link)))
+          throw new EphemeshError("LINK_NOT_PREPARED", "There are no keys for a link.", "Agree on another attempt.");
         return {};
       },
       removeMesh: async ({ meshId }) => {
         note("removeMesh", meshes.get(meshId));
+        forget(meshes.get(meshId));
         meshes.delete(meshId);
         return {};
       },
@@ -78,10 +90,17 @@ export class Ether {
     return serve(socket, handlers, signal, pino({ level: "silent" })).finally(() => this.#meshes.delete(region));
   }
 
+  #hasKeys(region: RegionId, { linkId, attempt }: LinkSpec): boolean {
+    return this.#keys.has(`${region} ${linkId} ${attempt}`);
+  }
+
   #measure(region: RegionId, link: LinkSpec) {
     const { linkId, attempt, peer } = link;
     const otherEnd = [...(this.#meshes.get(peer)?.values() ?? [])].flatMap((mesh) => mesh.links);
-    const isUp = otherEnd.some((other) => other.linkId === linkId && other.attempt === attempt);
+    const isUp =
+      this.#hasKeys(region, link) &&
+      this.#hasKeys(peer, link) &&
+      otherEnd.some((other) => other.linkId === linkId && other.attempt === attempt);
     const key = `${region} ${linkId} ${attempt}`;
     const before = this.#since.get(key);
     const state: State = isUp ? "up" : before && before.state !== "waiting" ? "down" : "waiting";
