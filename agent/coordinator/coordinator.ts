@@ -3,6 +3,7 @@
  * one at a time for each action's key, with back-off and jitter after a failure.
  */
 import type { ChainFollower, Followed } from "../chain/follower.ts";
+import type { EniEnd } from "../model/eni.ts";
 import { describeError, EphemeshError } from "../model/errors.ts";
 import type { LinkId } from "../model/ids.ts";
 import { monotonicMillis } from "../model/time.ts";
@@ -41,6 +42,7 @@ export class Coordinator {
   readonly #reconciler: MeshReconciler;
   readonly #onRegisterChanged: () => Promise<void>;
   readonly #onChainMessage: (message: Message) => void;
+  readonly #onEnis: (enis: readonly EniEnd[]) => void;
   #blockNumber = 0;
   #headNumber = 0;
   #registerIsStale = false;
@@ -57,12 +59,14 @@ export class Coordinator {
     follower: ChainFollower,
     onRegisterChanged: () => Promise<void>,
     onChainMessage: (message: Message) => void,
+    onEnis: (enis: readonly EniEnd[]) => void,
   ) {
     this.#site = site;
     this.#follower = follower;
     this.#reconciler = new MeshReconciler(site);
     this.#onRegisterChanged = onRegisterChanged;
     this.#onChainMessage = onChainMessage;
+    this.#onEnis = onEnis;
   }
 
   get world(): World {
@@ -111,7 +115,9 @@ export class Coordinator {
     while (!signal.aborted) {
       this.#pollChain();
       if (this.#site.clock.isSet) {
-        void this.#reconciler.reconcile(this.#activeMeshes(), monotonicMillis());
+        void this.#reconciler
+          .reconcile(this.#activeMeshes(), monotonicMillis())
+          .then(() => this.#onEnis(this.#reconciler.enis));
         for (const mesh of this.#world.meshes.values()) this.#advance(mesh);
         this.#registerBudget();
       }

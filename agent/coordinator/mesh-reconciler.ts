@@ -1,6 +1,7 @@
 /** Keeps meshd's picture of each mesh equal to what the world wants, and its measurements at hand. */
 import { countsOf } from "../lease/metering.ts";
 import { type LinkCounts, NOTHING_COUNTED, RunningCounts } from "../lease/running-counts.ts";
+import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { Counters, Measurements, MeshSpec } from "../model/meshd-messages.ts";
@@ -51,6 +52,11 @@ export class MeshReconciler {
     return this.#counters;
   }
 
+  /** Inside which a peer can be talked to. */
+  get enis(): readonly EniEnd[] {
+    return this.#measurements.meshes.flatMap(({ links }) => links.filter(({ state }) => state === "up"));
+  }
+
   isApplied(mesh: Mesh): boolean {
     return mesh.id !== null && this.#applied.has(mesh.id);
   }
@@ -75,7 +81,10 @@ export class MeshReconciler {
   async #reconcile(meshes: readonly Mesh[], nowMillis: number): Promise<void> {
     for (const mesh of meshes) if (mesh.id !== null && mesh.dissolved) this.#applied.delete(mesh.id);
     const specs = meshes.flatMap((mesh) => this.#wanted(mesh) ?? []);
-    if (specs.length === 0 && this.#applied.size === 0 && this.#hasLooked) return;
+    if (specs.length === 0 && this.#applied.size === 0 && this.#hasLooked) {
+      this.#measurements = { meshes: [] };
+      return;
+    }
     if (nowMillis < this.#pausedUntilMillis) return;
     const failed = new Set<string>();
     const attempt = (work: () => Promise<void>) => work().catch((error: unknown) => void failed.add(describe(error)));

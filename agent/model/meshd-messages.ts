@@ -120,6 +120,9 @@ export const linkMeasurement = z.strictObject({
   attempt,
   peer: regionId,
   device: z.string(),
+  /** Link-local, of both ends; their scope is the device. */
+  ownAddress: z.ipv6(),
+  peerAddress: z.ipv6(),
   state: z.enum(["waiting", "up", "down"]),
   sinceMonotonicMillis: monotonicMillis,
   rttMicros: z.number().int().nullable(),

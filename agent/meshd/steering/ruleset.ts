@@ -13,11 +13,11 @@
  * | classes | postrouting               | the shaper's class, as packet priority; what of `critical` is too much is bulk |
  */
 
+import { ENI_CONTROL_PORT } from "../../model/eni.ts";
 import { CRITICAL_SHARE, DSCP, TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 import {
   BUCKETS,
   CLASS_MASK,
-  CONTROL_PORT,
   KIND_MASK,
   LESS_BUCKET_MASK,
   MARK_OURS,
@@ -141,8 +141,8 @@ ${sortText("interactive")}
   }
   chain link_local {
     udp dport ${PROBE_PORT} udp sport ${PROBE_PORT} accept
-    tcp dport ${CONTROL_PORT} accept
-    tcp sport ${CONTROL_PORT} tcp flags & (syn | ack) != syn accept
+    tcp dport ${ENI_CONTROL_PORT} accept
+    tcp sport ${ENI_CONTROL_PORT} tcp flags & (syn | ack) != syn accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
   }
   chain silence {
