@@ -5,17 +5,15 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { createPublicClient, createWalletClient, http } from "viem";
-import { privateKeyToAccount } from "viem/accounts";
 import { stringify } from "yaml";
 import type { auctionView, leaseView, meshView } from "../../../agent/api/views.ts";
-import { membershipAbi } from "../../../agent/chain/abi/membership.ts";
 import { Journal, type StoredTransaction } from "../../../agent/journal/journal.ts";
 import type { RegionId } from "../../../agent/model/ids.ts";
 import { runAgent } from "../../../agent/serve.ts";
 import { ChainNode } from "../../../lab/chain-node.ts";
 import { type Consortium, foundConsortium, type LabRegion } from "../../../lab/consortium.ts";
 import { uniformTopology } from "../../../lab/topology.ts";
+import { changeRegister } from "../../helpers/change-register.ts";
 import { Ether } from "./ether.ts";
 
 export type MeshView = ReturnType<typeof meshView>;
@@ -165,7 +163,7 @@ export class Regions {
           ...policy,
         };
         writeFileSync(`${own}/ephemesh.yaml`, stringify(config));
-        await send(node.rpcUrl, consortium, region.agentKey, "replaceControlUrls", [
+        await changeRegister(node.rpcUrl, consortium, region.agentKey, "replaceControlUrls", [
           region.id,
           [{ fabric: 0, url: `http://127.0.0.1:${control}` }],
         ]);
@@ -218,8 +216,8 @@ export class Regions {
   }
 
   /** By the consortium, in the next block. */
-  asConsortium(functionName: string, args: readonly unknown[]): Promise<void> {
-    return send(this.node.rpcUrl, this.consortium, this.consortium.founderKey, functionName, args);
+  asConsortium(functionName: "addPrefix" | "removePrefix", args: readonly unknown[]): Promise<void> {
+    return changeRegister(this.node.rpcUrl, this.consortium, this.consortium.founderKey, functionName, args);
   }
 
   /** An event of the first region, until every lease of it has a link that is up. */
@@ -267,24 +265,6 @@ function running(work: (signal: AbortSignal) => Promise<unknown>) {
     if (!controller.signal.aborted) throw error;
   });
   return { controller, ended };
-}
-
-async function send(
-  rpcUrl: string,
-  { deployment }: Consortium,
-  key: `0x${string}`,
-  functionName: string,
-  args: readonly unknown[],
-): Promise<void> {
-  const account = privateKeyToAccount(key);
-  const wallet = createWalletClient({ account, transport: http(rpcUrl) });
-  const hash = await wallet.writeContract({
-    ...{ address: deployment.membership, abi: membershipAbi, functionName: functionName as "addPrefix" },
-    ...{ args: args as never, gas: 3_000_000n, gasPrice: 0n, type: "legacy", chain: null },
-  });
-  const client = createPublicClient({ transport: http(rpcUrl), pollingInterval: 50 });
-  const { status } = await client.waitForTransactionReceipt({ hash });
-  if (status !== "success") throw new Error(`${functionName} failed`);
 }
 
 async function freePort(): Promise<number> {
