@@ -67,7 +67,7 @@ export class Lab {
       throw new EphemeshError(
         "LAB_NEEDS_ROOT",
         "The lab makes network namespaces, which needs root.",
-        "Run it as root.",
+        "Run it as root, or through lab/rootless, which makes a user namespace.",
       );
     }
     await removeAbandonedLabs();

