@@ -97,7 +97,8 @@ class Supervised {
     const child = this.#spawn();
     this.#child = child;
     child.once("error", (error) => this.#log.error({ err: error }, `${this.#name} cannot be started`));
-    child.once("exit", (code, killedBy) => void this.#ended(code, killedBy, performance.now() - startedAt));
+    // Not `exit`, which does not come where the process could not even be made.
+    child.once("close", (code, killedBy) => void this.#ended(code, killedBy, performance.now() - startedAt));
   }
 
   kill(name: NodeJS.Signals): void {
@@ -109,7 +110,7 @@ class Supervised {
     clearTimeout(this.#timer);
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
     child.kill("SIGTERM");
     const late = setTimeout(() => child.kill("SIGKILL"), STOP_MILLIS);
     await gone;
@@ -118,7 +119,8 @@ class Supervised {
 
   async #ended(code: number | null, killedBy: NodeJS.Signals | null, livedMillis: number): Promise<void> {
     if (this.#stopping) return;
-    await this.#hooks.onDeath();
+    // A tool that fails in this moment must not end the supervisor: meshd's next start puts the same things right.
+    await this.#hooks.onDeath().catch((err: unknown) => this.#log.error({ err }, `after ${this.#name}'s death`));
     if (code === EXIT_REFUSED)
       return this.#hooks.onRefused(
         new EphemeshError(
