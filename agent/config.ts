@@ -6,6 +6,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { ipAddress as address } from "./model/address.ts";
 import { EphemeshError } from "./model/errors.ts";
 import { EVENT_KINDS } from "./model/event.ts";
 import type { MeshdConfig } from "./model/meshd-messages.ts";
@@ -14,7 +15,6 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, "lower-case letters,
 /** What Linux takes as an interface name, less what could be read as an option or a path. */
 const device = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}$/, "a Linux interface name (1–15 characters)");
 const path = z.string().min(1);
-const address = z.union([z.ipv4(), z.ipv6()]);
 const mbps = z.number().int().min(1).max(1_000_000);
 const priceUnits = z
   .number()
@@ -127,10 +127,16 @@ export function parseConfig(text: string, file: string): Config {
   if (problems.length > 0 || !parsed?.success)
     throw new EphemeshError(
       "CONFIG_INVALID",
-      `The configuration ${file} has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n${problems.map((p) => `  - ${p}`).join("\n")}`,
+      `The configuration ${file} has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n${problems.map((p) => `  - ${readable(p)}`).join("\n")}`,
       "Nothing was started or changed. Mend the lines above; `ephemesh config schema` prints every key.",
     );
   return withAbsolutePaths(parsed.data, dirname(resolve(file)));
+}
+
+/** What somebody took for a configuration may be anything, as long as a film. */
+function readable(problem: string): string {
+  const printable = problem.replaceAll(/\p{Cc}/gu, "\ufffd");
+  return printable.length > 300 ? `${printable.slice(0, 300)}…` : printable;
 }
 
 export function configJsonSchema(): unknown {
@@ -164,7 +170,7 @@ export function meshdSocket(config: Config): string {
   return `${config.runDir}/meshd.sock`;
 }
 
-/** @throws EphemeshError SECRET_UNREADABLE, SECRET_EXPOSED */
+/** @throws EphemeshError SECRET_UNREADABLE, SECRET_EXPOSED, SECRET_EMPTY */
 export function readSecret(file: string): string {
   try {
     const mode = statSync(file).mode & 0o777;
@@ -174,7 +180,14 @@ export function readSecret(file: string): string {
         `The secret ${file} can be read by others (mode ${mode.toString(8)}); it was not used.`,
         `chmod 600 ${file}; if others may have read it, replace the key.`,
       );
-    return readFileSync(file, "utf8").trim();
+    const secret = readFileSync(file, "utf8").trim();
+    if (secret === "")
+      throw new EphemeshError(
+        "SECRET_EMPTY",
+        `The secret ${file} is empty; it was not used.`,
+        "`ephemesh config keys FOLDER` makes the keys and the token of a region.",
+      );
+    return secret;
   } catch (cause) {
     if (cause instanceof EphemeshError) throw cause;
     throw new EphemeshError(

@@ -173,7 +173,7 @@ configuration
 configuration
   .command("keys")
   .argument("<folder>")
-  .description("make an agent key and a routing key (mode 0600); print what to register")
+  .description("make an agent key, a routing key and a token for the API (mode 0600); print what to register")
   .action(async (folder: string) => (await import("./cli/keys.ts")).makeKeys(folder));
 
 function whole(text: string): number {
@@ -198,5 +198,6 @@ try {
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof EphemeshError) || error.retryable) return EXIT.failed;
   if (error.code === "AGENT_UNREACHABLE") return EXIT.unreachable;
+  if (error.code === "REQUEST_INVALID") return EXIT.usage;
   return ["agent", "meshd"].includes(process.argv[2] ?? "") ? EXIT.refused : EXIT.failed;
 }

@@ -16,8 +16,9 @@ import { readFabrics, readRegions } from "./chain/registry.ts";
 import { Sender } from "./chain/sender.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "./config.ts";
 import { ControlClient } from "./control/client.ts";
+import { EniListeners } from "./control/eni-listeners.ts";
 import { LatencyTable } from "./control/latency.ts";
-import { listenControl } from "./control/server.ts";
+import { controlApp, listen } from "./control/server.ts";
 import { answersOf } from "./coordinator/answers.ts";
 import { Coordinator } from "./coordinator/coordinator.ts";
 import { eventOfPurpose } from "./coordinator/handlers/auction.ts";
@@ -68,7 +69,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       clock,
       sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
       journal,
-      control: new ControlClient(self, domain, key, agentKeyOf),
+      control: new ControlClient(self, domain, key, agentKeyOf, () => coordinator.reconciler.enis),
       latencies: new LatencyTable(),
       meshd,
       log,
@@ -95,17 +96,23 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
         regions = await readRegions(client, deployment.membership);
       },
       (message) => events.add(message),
+      (enis) => void eniListeners.follow(enis),
     );
 
-    const control = await listenControl(hostAndPort(config.control.listen), {
+    const app = controlApp({
       self,
       domain,
       key,
       agentKeyOf,
       handlers: answersOf(site),
+      regionBehind: (address) => coordinator.reconciler.enis.find((end) => end.peerAddress === address)?.peer ?? null,
       onRefused: (remote, error) => log.debug({ remote, code: error.code }, error.message),
     });
+    const control = await listen(app, hostAndPort(config.control.listen));
     closers.push(() => close(control));
+    // One that listens on every address of IPv6 has these as well.
+    const eniListeners = new EniListeners(app, ({ device }, error) => log.debug({ device }, error.message));
+    closers.push(() => eniListeners.close());
     if (config.api) {
       const api = await listenApi(config.api, site, coordinator, events);
       closers.push(() => close(api));

@@ -99,7 +99,8 @@ class Supervised {
     const child = this.#spawn();
     this.#child = child;
     child.once("error", (error) => this.#log.error({ err: error }, `${this.#name} cannot be started`));
-    child.once("exit", (code, killedBy) => void this.#ended(code, killedBy, performance.now() - startedAt));
+    // Not `exit`, which does not come where the process could not even be made.
+    child.once("close", (code, killedBy) => void this.#ended(code, killedBy, performance.now() - startedAt));
   }
 
   kill(name: NodeJS.Signals): void {
@@ -111,7 +112,7 @@ class Supervised {
     clearTimeout(this.#timer);
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
     child.kill("SIGTERM");
     const late = setTimeout(() => child.kill("SIGKILL"), STOP_MILLIS);
     await gone;

@@ -107,6 +107,15 @@ export class ChainNode {
     return this.#process.stop(5000);
   }
 
+  /** It stands still and answers nothing, until `resume`. */
+  pause(): void {
+    this.#process.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process.signal("SIGCONT");
+  }
+
   /** Ends it as a power cut would. */
   async kill(): Promise<ExitStatus> {
     this.#process.signal("SIGKILL");

@@ -81,6 +81,12 @@ describe("configuration", () => {
       assert.ok(schema.includes(key), key);
   });
 
+  it("never uses an empty secret", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "ephemesh-config-")), "empty");
+    writeFileSync(file, " \n", { mode: 0o600 });
+    assert.throws(() => readSecret(file), { code: "SECRET_EMPTY" });
+  });
+
   it("never uses a secret that others can read", () => {
     const file = join(mkdtempSync(join(tmpdir(), "ephemesh-")), "key");
     writeFileSync(file, "secret\n", { mode: 0o600 });

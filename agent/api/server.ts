@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { z } from "zod";
 import { reputationAbi } from "../chain/abi/reputation.ts";
-import { type Config, readSecret } from "../config.ts";
+import type { Config } from "../config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { scanPeers } from "../coordinator/handlers/scan.ts";
 import { isRecent, phaseOf } from "../coordinator/mesh.ts";
@@ -14,16 +14,18 @@ import { triggerRequest } from "../trigger/demand.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";
 import { receiptsView } from "./receipts.ts";
+import { operatorToken } from "./token.ts";
 import { dryRun, startEvent } from "./trigger.ts";
 import { auctionView, leaseView, meshView, statusView } from "./views.ts";
 
+/** @throws EphemeshError TOKEN_WEAK, API_LISTEN, and what `readSecret` refuses */
 export async function listenApi(
   settings: NonNullable<Config["api"]>,
   site: Site,
   coordinator: Coordinator,
   events: EventLog,
 ): Promise<Server> {
-  const token = Buffer.from(readSecret(settings.tokenFile));
+  const token = operatorToken(settings.tokenFile);
   const app = express();
   app.disable("x-powered-by");
   app.use(express.json({ limit: "16kb" }));

@@ -104,6 +104,7 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
     topology: mesh.topology && {
       mode: mesh.topology.mode,
       reason: mesh.topology.reason,
+      publisher: nameOf(mesh.topology.publisher),
       added: mesh.topology.added.map(({ a, b }) => ({ a: nameOf(a), b: nameOf(b) })),
     },
     links: [...mesh.links.values()].map((link) => {

@@ -16,7 +16,10 @@ export interface Head {
 }
 
 export interface Followed {
+  /** The last block that was read: the newest less the finality depth. */
   readonly head: Head;
+  /** The newest block's number. */
+  readonly latestNumber: number;
   readonly messages: readonly ChainMessage[];
   /** Number of the block up to which the chain stayed what it was; null where nothing was taken back. */
   readonly forkedAt: number | null;
@@ -32,6 +35,7 @@ interface Latest extends Head {
 /** Nodes answer a bounded number of blocks at a time. */
 const RANGE = 500;
 const EMPTY_BLOCKS_UNWRITTEN = 16;
+const NOTHING = { messages: [], forkedAt: null, registerChanged: false } as const;
 
 export class ChainFollower {
   readonly #client: PublicClient;
@@ -42,6 +46,8 @@ export class ChainFollower {
   readonly #decode: (log: Log) => Promise<ChainMessage | null>;
   #lastSeen = "";
   #cursor: ChainCursor | null = null;
+  /** Journaled, and not told of yet: of an attempt that failed half-way. */
+  #untold: Omit<Followed, "head" | "latestNumber"> = NOTHING;
 
   constructor(
     client: PublicClient,
@@ -67,20 +73,24 @@ export class ChainFollower {
     const target = latest.number - this.#finalityDepth;
     this.#cursor ??= this.#journal.cursor();
     const isNext = this.#cursor?.blockHash === latest.parentHash;
-    const forkedAt = isNext ? null : await this.#rewindIfForked();
-    const messages: ChainMessage[] = [];
-    let registerChanged = false;
+    if (!isNext) await this.#rewindIfForked();
     let from = (this.#cursor?.blockNumber ?? this.#deployment.fromBlock - 1) + 1;
     while (from <= target) {
       const to = Math.min(target, from + RANGE - 1);
       const range = await this.#readRange(from, to, latest);
       this.#keep(range.messages, range.head);
-      messages.push(...range.messages.map(({ message }) => message));
-      registerChanged ||= range.registerChanged;
+      this.#untold = {
+        ...this.#untold,
+        messages: [...this.#untold.messages, ...range.messages.map(({ message }) => message)],
+        registerChanged: this.#untold.registerChanged || range.registerChanged,
+      };
       from = to + 1;
     }
     this.#lastSeen = latest.hash;
-    return { head: { number: target, timestampSeconds: latest.timestampSeconds }, messages, forkedAt, registerChanged };
+    const told = this.#untold;
+    this.#untold = NOTHING;
+    const head = { number: target, timestampSeconds: latest.timestampSeconds };
+    return { ...told, head, latestNumber: latest.number };
   }
 
   /** Blocks without anything of ours are read again after a crash, and so not worth a write each. */
@@ -123,7 +133,7 @@ export class ChainFollower {
     }
   }
 
-  async #rewindIfForked(): Promise<number | null> {
+  async #rewindIfForked(): Promise<void> {
     const remembered = this.#journal.rememberedBlocks();
     const known =
       this.#cursor && this.#cursor.blockNumber > (remembered[0]?.blockNumber ?? -1)
@@ -131,16 +141,17 @@ export class ChainFollower {
         : remembered;
     for (const [i, block] of known.entries()) {
       if ((await this.#hashOf(block.blockNumber)) !== block.blockHash) continue;
-      if (i === 0) return null;
-      return this.#rewindTo(block.blockNumber, block);
+      if (i > 0) this.#rewindTo(block.blockNumber, block);
+      return;
     }
-    return known.length === 0 ? null : this.#rewindTo(this.#deployment.fromBlock - 1, null);
+    if (known.length > 0) this.#rewindTo(this.#deployment.fromBlock - 1, null);
   }
 
-  #rewindTo(blockNumber: number, cursor: ChainCursor | null): number {
+  /** The register may have been another one in the blocks that went. */
+  #rewindTo(blockNumber: number, cursor: ChainCursor | null): void {
     this.#journal.rewindTo(blockNumber);
     this.#cursor = cursor;
-    return blockNumber;
+    this.#untold = { messages: [], forkedAt: blockNumber, registerChanged: true };
   }
 
   async #hashOf(blockNumber: number): Promise<string | null> {

@@ -40,18 +40,25 @@ export class Sender {
   }
 
   /**
-   * Returns when a block has the transaction. Asking again for a purpose that was served does nothing.
+   * Returns when a block has the transaction. Asking again for a purpose that was served does nothing,
+   * unless its block was taken back: then the same bytes go again.
    * @throws EphemeshError CONTRACT_REFUSED (ContractRefusal), RPC_UNREACHABLE, TRANSACTION_SLOW
    */
   async send(purpose: string, call: Call, signal: AbortSignal): Promise<void> {
     const known = this.#journal.transaction(purpose);
-    if (known?.status === "mined") return;
-    const transaction = known?.status === "signed" ? known : await this.#inTurn(() => this.#prepare(purpose, call));
+    if (known?.status === "mined") {
+      if (await this.#receiptOf(known)) return;
+      await this.#broadcast(known);
+    }
+    const isSigned = known?.status === "signed" || known?.status === "mined";
+    const transaction = isSigned ? known : await this.#inTurn(() => this.#prepare(purpose, call));
     await this.#untilMined(transaction, purpose, signal);
   }
 
-  /** After a restart or a reorganisation: what was signed is put on the wire again. */
+  /** After a restart or a reorganisation: what was signed is put on the wire again, all of it in order, then awaited. */
   async resume(signal: AbortSignal): Promise<void> {
+    for (const transaction of this.#journal.pendingTransactions())
+      await this.#broadcast(transaction).catch(() => undefined);
     for (const transaction of this.#journal.pendingTransactions())
       await this.#untilMined(transaction, transaction.purpose, signal).catch(() => undefined);
   }
@@ -114,12 +121,7 @@ export class Sender {
     let sent = started;
     for (;;) {
       signal.throwIfAborted();
-      const receipt = await this.#client
-        .getTransactionReceipt({ hash: transaction.hash as Hex })
-        .catch((error: unknown) => {
-          if ((error as Error).name === "TransactionReceiptNotFoundError") return null;
-          throw rpcError(error);
-        });
+      const receipt = await this.#receiptOf(transaction);
       if (receipt) return this.#finish(transaction, purpose, receipt.status, Number(receipt.blockNumber));
       if (performance.now() - started > PATIENCE_MILLIS)
         throw new EphemeshError(
@@ -134,6 +136,13 @@ export class Sender {
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MILLIS));
     }
+  }
+
+  async #receiptOf({ hash }: StoredTransaction) {
+    return this.#client.getTransactionReceipt({ hash: hash as Hex }).catch((error: unknown) => {
+      if ((error as Error).name === "TransactionReceiptNotFoundError") return null;
+      throw rpcError(error);
+    });
   }
 
   #finish(transaction: StoredTransaction, purpose: string, status: "success" | "reverted", block: number): void {

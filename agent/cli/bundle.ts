@@ -1,5 +1,6 @@
 /** A bundle on disk: statements, one a line, compressed. Written and read as a stream, however long the history. */
-import { createReadStream, createWriteStream } from "node:fs";
+import { once } from "node:events";
+import { createReadStream, createWriteStream, statSync } from "node:fs";
 import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
@@ -47,26 +48,14 @@ export class BundleWriter {
 /**
  * What a bundle says, to `take`; a line that is no statement goes to `broken`, with its number from 1, and ends it: so
  * does a file that cannot be uncompressed to its end.
- * @throws EphemeshError BUNDLE_UNREADABLE where there is no such file.
+ * @throws EphemeshError BUNDLE_UNREADABLE where there is no such file, or a folder.
  */
 export async function readBundle(
   file: string,
   take: (statement: Statement) => Promise<void>,
   broken: (where: string, cause: unknown) => void,
 ): Promise<void> {
-  const bytes = createReadStream(file);
-  await new Promise<void>((resolve, reject) => bytes.once("open", () => resolve()).once("error", reject)).catch(
-    (cause: Error) => {
-      throw new EphemeshError(
-        "BUNDLE_UNREADABLE",
-        `The bundle ${file} cannot be read: ${cause.message}.`,
-        "Name a file that `ephemesh audit --bundle` wrote.",
-        {
-          cause,
-        },
-      );
-    },
-  );
+  const bytes = await opened(file);
   let line = 0;
   try {
     const unpacked = bytes.pipe(createGunzip());
@@ -79,6 +68,22 @@ export async function readBundle(
     broken(`line ${line} of the bundle`, cause);
   } finally {
     bytes.destroy();
+  }
+}
+
+async function opened(file: string): Promise<Readable> {
+  try {
+    const bytes = createReadStream(file);
+    await once(bytes, "open");
+    if (statSync(file).isDirectory()) throw new Error("it is a folder");
+    return bytes;
+  } catch (cause) {
+    throw new EphemeshError(
+      "BUNDLE_UNREADABLE",
+      `The bundle ${file} cannot be read: ${(cause as Error).message}.`,
+      "Name a file that `ephemesh audit --bundle` wrote.",
+      { cause },
+    );
   }
 }
 

@@ -1,12 +1,12 @@
-/** Makes the two keys of a region. What is printed is public; the keys are in files of mode 0600 and nowhere else. */
-import { generateKeyPairSync } from "node:crypto";
+/** Makes the two keys of a region, and the token of its API. What is printed is public; the keys are in files of mode 0600 and nowhere else. */
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { EphemeshError } from "../model/errors.ts";
 
-/** @throws EphemeshError KEY_EXISTS */
+/** @throws EphemeshError KEY_EXISTS, FOLDER_UNWRITABLE */
 export function makeKeys(folder: string): void {
-  const files = { agent: `${folder}/agent.key`, routing: `${folder}/routing.key` };
+  const files = { agent: `${folder}/agent.key`, routing: `${folder}/routing.key`, token: `${folder}/api.token` };
   for (const file of Object.values(files))
     if (existsSync(file))
       throw new EphemeshError(
@@ -14,7 +14,7 @@ export function makeKeys(folder: string): void {
         `${file} exists; no key was made.`,
         "Name another folder, or move the old keys away first.",
       );
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const agent = generatePrivateKey();
   const routing = generateKeyPairSync("ed25519");
   writeFileSync(files.agent, `${agent}\n`, { mode: 0o600, flag: "wx" });
@@ -22,8 +22,24 @@ export function makeKeys(folder: string): void {
     mode: 0o600,
     flag: "wx",
   });
+  writeFileSync(files.token, `${randomBytes(24).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
   console.log(`agent    ${privateKeyToAddress(agent)}`);
   console.log(
     `routing  0x${Buffer.from(routing.publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("hex")}`,
   );
+}
+
+/** One level: Node's recursive mkdir never returns where the kernel lets nobody make folders, as below /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (cause) {
+    throw new EphemeshError(
+      "FOLDER_UNWRITABLE",
+      `The folder ${folder} cannot be made: ${(cause as Error).message}. No key was made.`,
+      "Name a folder that exists, or one to be made in a folder that does.",
+      { cause },
+    );
+  }
 }

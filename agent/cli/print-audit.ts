@@ -10,11 +10,12 @@ export function printAudit(report: AuditReport): void {
   for (const { says } of report.deviations.slice(0, SHOWN)) console.log(says);
   if (report.deviations.length > SHOWN) console.log(`… and ${report.deviations.length - SHOWN} more (--json has all)`);
   console.log(`block ${report.block ?? "?"} ${report.hash ?? ""}: ${report.seals}`);
-  console.log(
-    report.completeness === "every block"
-      ? "every block was read: no settlement is missing"
-      : "only blocks said to hold settlements were read: none is missing that moved a score",
-  );
+  if (report.matches)
+    console.log(
+      report.completeness === "every block"
+        ? "every block was read: no settlement is missing"
+        : "only blocks said to hold settlements were read: none is missing that moved a score",
+    );
   console.log(
     report.matches
       ? `${report.settlements} settlements${report.region === null ? "" : ` of region ${report.region}`} up to block ${report.block}: ${report.region === null ? "every" : "its"} score is what its events give, and what the state root holds`

@@ -1,7 +1,9 @@
 /** What an operator does: each needs the token that api.tokenFile names. */
 import { randomUUID } from "node:crypto";
 import type { dryRun, startEvent } from "../api/trigger.ts";
+import { EphemeshError } from "../model/errors.ts";
 import type { EventKind } from "../model/event.ts";
+import { triggerRequest } from "../trigger/demand.ts";
 import { askAgent } from "./api-client.ts";
 import { printJson, printTable } from "./table.ts";
 
@@ -22,7 +24,7 @@ interface TriggerOptions extends Options {
 }
 
 export async function trigger(kind: EventKind, options: TriggerOptions): Promise<void> {
-  const answer = await askAgent(options.config, "/v1/triggers", {
+  const asked = triggerRequest.safeParse({
     kind,
     mbps: options.mbps,
     durationSeconds: options.for,
@@ -33,8 +35,14 @@ export async function trigger(kind: EventKind, options: TriggerOptions): Promise
     renew: options.renew ?? false,
     cause: "operator",
     requestId: randomUUID(),
-    dryRun: options.dryRun ?? false,
   });
+  if (!asked.success)
+    throw new EphemeshError(
+      "REQUEST_INVALID",
+      `No such event can be: ${asked.error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; ")}.`,
+      "Nothing was started. `ephemesh trigger --help` has every option.",
+    );
+  const answer = await askAgent(options.config, "/v1/triggers", { ...asked.data, dryRun: options.dryRun ?? false });
   if (options.json) return printJson(answer);
   if (options.dryRun) return showDryRun(answer as Awaited<ReturnType<typeof dryRun>>);
   const { event, because } = answer as ReturnType<typeof startEvent>;

@@ -1,11 +1,16 @@
-/** Asks a peer over the control channel and checks that the answer is its own. Tries each of its URLs, last good first. */
+/**
+ * Asks a peer over the control channel and checks that the answer is its own. Tries each of its URLs, then the inside of
+ * the ENIs that stand to it, for when the peering that leads to the URLs is gone; the way that last did first.
+ */
 import { randomBytes } from "node:crypto";
 import { type Hex, zeroHash } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { z } from "zod";
+import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import { type ControlDomain, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
+import { nameOfWay, post, type Way } from "./post.ts";
 
 export interface ControlPeer {
   readonly id: RegionId;
@@ -22,6 +27,7 @@ export class ControlClient {
   readonly #domain: ControlDomain;
   readonly #key: PrivateKeyAccount;
   readonly #agentKeyOf: (region: RegionId) => Hex | null;
+  readonly #enis: () => readonly EniEnd[];
   readonly #lastGood = new Map<RegionId, string>();
 
   constructor(
@@ -29,7 +35,9 @@ export class ControlClient {
     domain: ControlDomain,
     key: PrivateKeyAccount,
     agentKeyOf: (region: RegionId) => Hex | null,
+    enis: () => readonly EniEnd[],
   ) {
+    this.#enis = enis;
     this.#self = self;
     this.#domain = domain;
     this.#key = key;
@@ -44,12 +52,12 @@ export class ControlClient {
     options: { subject?: Hex; timeoutMillis?: number; signal?: AbortSignal } = {},
   ): Promise<unknown> {
     const last = this.#lastGood.get(peer.id);
-    const urls = last ? [last, ...peer.controlUrls.filter((url) => url !== last)] : peer.controlUrls;
+    const ways: Way[] = [...peer.controlUrls, ...this.#enis().filter((end) => end.peer === peer.id)];
     let failure: unknown = new Error("it has no control URL");
-    for (const url of urls) {
+    for (const way of ways.toSorted((a, b) => Number(nameOfWay(b) === last) - Number(nameOfWay(a) === last))) {
       try {
-        const reply = await this.#post(url, peer.id, kind, body, options);
-        this.#lastGood.set(peer.id, url);
+        const reply = await this.#post(way, peer.id, kind, body, options);
+        this.#lastGood.set(peer.id, nameOfWay(way));
         return reply;
       } catch (error) {
         if (error instanceof EphemeshError && !error.retryable) throw error;
@@ -66,7 +74,7 @@ export class ControlClient {
   }
 
   async #post(
-    url: string,
+    way: Way,
     to: RegionId,
     kind: string,
     body: unknown,
@@ -88,21 +96,13 @@ export class ControlClient {
       this.#key,
     );
     const timeout = AbortSignal.timeout(options.timeoutMillis ?? 3000);
-    const response = await fetch(`${url}/v1/control`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(request),
-      signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
-      redirect: "error",
-    });
-    const text = await boundedText(response, 64 * 1024);
-    if (!response.ok) {
+    const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+    const { status, text } = await post(way, JSON.stringify(request), signal);
+    if (status < 200 || status > 299) {
       const refused = z.object({ code: z.string(), message: z.string() }).safeParse(tryJson(text));
-      const { code, message } = refused.success
-        ? refused.data
-        : { code: "CONTROL_FAILED", message: `HTTP ${response.status}` };
+      const { code, message } = refused.success ? refused.data : { code: "CONTROL_FAILED", message: `HTTP ${status}` };
       throw new EphemeshError(code, `Region ${to} refuses "${kind}": ${message}`, "Nothing was agreed.", {
-        retryable: response.status === 429 || response.status >= 500,
+        retryable: status === 429 || status >= 500,
       });
     }
     const reply = await open(tryJson(text), this.#domain, {
@@ -125,18 +125,6 @@ export class ControlClient {
       );
     return result.body;
   }
-}
-
-async function boundedText(response: Response, limitBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limitBytes)
-      throw new EphemeshError("CONTROL_MALFORMED", "The answer is too large.", "Nothing was agreed.");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function tryJson(text: string): unknown {

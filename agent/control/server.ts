@@ -1,5 +1,5 @@
 /** The control channel's listening side: bounded, rate-limited, signed both ways. Decides nothing: handlers do. */
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
@@ -16,15 +16,15 @@ export interface ControlServerOptions {
   readonly key: PrivateKeyAccount;
   readonly agentKeyOf: (region: RegionId) => Hex | null;
   readonly handlers: Readonly<Record<string, ControlHandler>>;
+  /** The region at the other end of the ENI that has this address; null: the address is no ENI's. */
+  readonly regionBehind: (remoteAddress: string) => RegionId | null;
   readonly onRefused: (remoteAddress: string, error: EphemeshError) => void;
 }
 
 const BODY_LIMIT = "64kb";
 
-export async function listenControl(
-  address: { host: string; port: number },
-  options: ControlServerOptions,
-): Promise<Server> {
+/** Answers at every address that it listens on, with one memory of what was seen before. */
+export function controlApp(options: ControlServerOptions): RequestListener {
   // Agents talk a few messages a second at most; the first bound is by address (before any signature is checked).
   const byAddress = new RateLimit(100, 300);
   const bySender = new RateLimit(50, 200);
@@ -48,6 +48,13 @@ export async function listenControl(
       nowSeconds,
       agentKeyOf: options.agentKeyOf,
     });
+    const behind = options.regionBehind((request.socket.remoteAddress ?? "").replace(/%.*$/, ""));
+    if (behind !== null && behind !== message.from)
+      throw new EphemeshError(
+        "CONTROL_NOT_ITS_LINK",
+        `Region ${message.from} is not at the other end of this link; region ${behind} is.`,
+        "Nothing was done with it.",
+      );
     if (!bySender.allows(String(message.from), performance.now()))
       throw new EphemeshError(
         "CONTROL_FLOOD",
@@ -68,6 +75,11 @@ export async function listenControl(
         .json({ code: refusal.code, message: refusal.message });
   });
 
+  return app;
+}
+
+/** @throws Error where the address cannot be listened on */
+export async function listen(app: RequestListener, address: { host: string; port: number }): Promise<Server> {
   const server = createServer(
     { requestTimeout: 5000, headersTimeout: 3000, keepAliveTimeout: 30_000, maxHeaderSize: 8192 },
     app,

@@ -1,12 +1,12 @@
 /** What this agent answers to its peers' messages on the control channel. */
 import { z } from "zod";
 import type { ControlHandler } from "../control/server.ts";
-import { meshId, regionId } from "../model/ids.ts";
+import { regionId } from "../model/ids.ts";
 import { answerTeardown } from "./handlers/dissolve.ts";
 import { acceptLink, linkOffer } from "./handlers/link.ts";
 import { acceptCosigned, answerReceipt } from "./handlers/receipt.ts";
 import { answerRelay } from "./handlers/relay.ts";
-import { measureTo, topologyFor } from "./handlers/topology.ts";
+import { answerTopology, measureTo } from "./handlers/topology.ts";
 import type { Site } from "./site.ts";
 
 export function answersOf(site: Site): Readonly<Record<string, ControlHandler>> {
@@ -15,10 +15,7 @@ export function answersOf(site: Site): Readonly<Record<string, ControlHandler>> 
       const { targets } = z.strictObject({ targets: z.array(regionId).max(256) }).parse(body);
       return { pairs: await measureTo(site, targets) };
     },
-    topology: async (_, __, body) => {
-      const asked = z.strictObject({ meshId }).parse(body);
-      return topologyFor([...site.world().meshes.values()].find((mesh) => mesh.id === asked.meshId));
-    },
+    topology: async (_, __, body) => answerTopology(site, body),
     "link-offer": async (from, _, body) => acceptLink(site, from, linkOffer.parse(body)),
     receipt: async (from, _, body) => answerReceipt(site, from, body),
     "receipt-cosigned": async (from, _, body) => acceptCosigned(site, from, body),

@@ -3,6 +3,7 @@
  * one at a time for each action's key, with back-off and jitter after a failure.
  */
 import type { ChainFollower, Followed } from "../chain/follower.ts";
+import type { EniEnd } from "../model/eni.ts";
 import { describeError, EphemeshError } from "../model/errors.ts";
 import type { LinkId } from "../model/ids.ts";
 import { monotonicMillis } from "../model/time.ts";
@@ -10,7 +11,7 @@ import { handle } from "./handlers/handle.ts";
 import { type Mesh, phaseOf } from "./mesh.ts";
 import { MeshReconciler } from "./mesh-reconciler.ts";
 import type { LocalMessage, Message } from "./messages.ts";
-import { type Action, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
+import { type Action, COMPARE_SECONDS, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
 import { emptyWorld, reduce, type World } from "./reduce.ts";
 import { registerBudget } from "./register-budget.ts";
 import { chainNow, leadSeconds, type Site } from "./site.ts";
@@ -41,7 +42,10 @@ export class Coordinator {
   readonly #reconciler: MeshReconciler;
   readonly #onRegisterChanged: () => Promise<void>;
   readonly #onChainMessage: (message: Message) => void;
+  readonly #onEnis: (enis: readonly EniEnd[]) => void;
   #blockNumber = 0;
+  #headNumber = 0;
+  #registerIsStale = false;
   #chainFailures = 0;
   #nextPollMillis = 0;
   #polling = false;
@@ -55,12 +59,14 @@ export class Coordinator {
     follower: ChainFollower,
     onRegisterChanged: () => Promise<void>,
     onChainMessage: (message: Message) => void,
+    onEnis: (enis: readonly EniEnd[]) => void,
   ) {
     this.#site = site;
     this.#follower = follower;
     this.#reconciler = new MeshReconciler(site);
     this.#onRegisterChanged = onRegisterChanged;
     this.#onChainMessage = onChainMessage;
+    this.#onEnis = onEnis;
   }
 
   get world(): World {
@@ -109,7 +115,9 @@ export class Coordinator {
     while (!signal.aborted) {
       this.#pollChain();
       if (this.#site.clock.isSet) {
-        void this.#reconciler.reconcile(this.#activeMeshes(), monotonicMillis());
+        void this.#reconciler
+          .reconcile(this.#activeMeshes(), monotonicMillis())
+          .then(() => this.#onEnis(this.#reconciler.enis));
         for (const mesh of this.#world.meshes.values()) this.#advance(mesh);
         this.#registerBudget();
       }
@@ -138,6 +146,7 @@ export class Coordinator {
     const facts = {
       self: this.#site.self,
       blockNumber: this.#blockNumber,
+      headNumber: this.#headNumber,
       nowSeconds: chainNow(this.#site),
       chainReachable: this.chainReachable,
       clearBlocks: this.#site.constants.clearBlocks,
@@ -157,7 +166,7 @@ export class Coordinator {
     this.#attempts.set(key, attempts);
     const work = handle(this.#site, mesh, action)
       .then(
-        () => this.#succeeded(key),
+        () => this.#succeeded(key, action),
         (error: unknown) => this.#failed(key, action, attempts, error),
       )
       .then(() => {
@@ -168,10 +177,11 @@ export class Coordinator {
   }
 
   /** What an action did shows in the state only when its event is read: until then it is not done again at once. */
-  #succeeded(key: string): void {
+  #succeeded(key: string, { kind }: Action): void {
     if (this.#attempts.size > MANY_ATTEMPTS)
       for (const [old, { running }] of this.#attempts) if (!running) this.#attempts.delete(old);
-    this.#attempts.set(key, { running: false, failures: 0, notBeforeMillis: monotonicMillis() + SETTLE_DOWN_MILLIS });
+    const pause = kind === "compare-topology" ? COMPARE_SECONDS * 1000 : SETTLE_DOWN_MILLIS;
+    this.#attempts.set(key, { running: false, failures: 0, notBeforeMillis: monotonicMillis() + pause });
   }
 
   #failed(key: string, action: Action, attempts: Attempts, error: unknown): void {
@@ -198,7 +208,11 @@ export class Coordinator {
       .then(async (followed) => {
         if (this.#chainFailures > 0) this.#site.log.info("the chain answers again");
         this.#chainFailures = 0;
-        if (followed) await this.#absorb(followed);
+        if (followed) this.#absorb(followed);
+        if (this.#registerIsStale) {
+          await this.#onRegisterChanged();
+          this.#registerIsStale = false;
+        }
       })
       .catch((error: unknown) => {
         if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
@@ -214,15 +228,17 @@ export class Coordinator {
       });
   }
 
-  async #absorb(followed: Followed): Promise<void> {
+  #absorb(followed: Followed): void {
     this.#blockNumber = followed.head.number;
+    this.#headNumber = followed.latestNumber;
+    this.#registerIsStale ||= followed.registerChanged;
     if (followed.forkedAt !== null) {
       this.#site.log.warn({ forkedAt: followed.forkedAt }, "the chain was reorganised; what it took back is withdrawn");
       this.refold();
+      this.#reconciler.hold(monotonicMillis());
       void this.#site.sender.resume(this.#site.signal).catch(() => undefined);
     } else this.#world = followed.messages.reduce<World>(reduce, this.#world);
     followed.messages.forEach(this.#onChainMessage);
-    if (followed.registerChanged) await this.#onRegisterChanged();
     this.#wake();
   }
 

@@ -1,10 +1,11 @@
 /** The links that a mesh wants at one region, and what meshd is told of them. Pure. */
 import type { Config } from "../config.ts";
-import type { LeaseId, LinkId, MeshId, RegionId } from "../model/ids.ts";
+import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { MeshPair, MeshSpec } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
 import { addedLinkId } from "../topology/topology.ts";
-import { type Auction, type GrantedLease, isOver, leasesOf, type Mesh } from "./mesh.ts";
+import { type Auction, type GrantedLease, isOver, leasesOf, linkOfLease, type Mesh } from "./mesh.ts";
+import { standingTopology } from "./publication.ts";
 
 export interface WantedLink {
   readonly linkId: LinkId;
@@ -25,7 +26,7 @@ export function wantedLinks(mesh: Mesh, self: RegionId, nowSeconds: number): Wan
     leases
       .filter((lease) => live.includes(lease) && (lease.buyer === self || lease.seller === self))
       .map((lease) => ({
-        linkId: lease.id as string as LinkId,
+        linkId: linkOfLease(lease.id),
         peer: lease.buyer === self ? lease.seller : lease.buyer,
         initiates: lease.buyer === self,
         shares: [{ buyer: lease.buyer, rateMbps: lease.mbps }],
@@ -36,7 +37,7 @@ export function wantedLinks(mesh: Mesh, self: RegionId, nowSeconds: number): Wan
       })),
   );
   const first = mesh.auctions[0]?.terms;
-  const added = (mesh.topology?.added ?? [])
+  const added = (standingTopology(mesh)?.added ?? [])
     .filter(({ a, b }) => a === self || b === self)
     .flatMap(({ a, b, shares }) => {
       const alive = shares.filter(({ buyer }) =>
@@ -158,9 +159,4 @@ function transitRights(live: readonly GrantedLease[]): { buyer: RegionId; region
     buyer,
     regions: [buyer, ...new Set(live.filter((l) => l.buyer === buyer).map((l) => l.seller))].sort((a, b) => a - b),
   }));
-}
-
-/** A lease's own link has the lease's id. */
-export function linkOfLease(leaseId: LeaseId): LinkId {
-  return leaseId as string as LinkId;
 }

@@ -1,18 +1,20 @@
 /** Keeps meshd's picture of each mesh equal to what the world wants, and its measurements at hand. */
 import { countsOf } from "../lease/metering.ts";
 import { type LinkCounts, NOTHING_COUNTED, RunningCounts } from "../lease/running-counts.ts";
+import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { Counters, Measurements, MeshSpec } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
-import { linkOfLease, meshSpec } from "./links.ts";
-import { isOver, type Mesh, ownLeases } from "./mesh.ts";
+import { meshSpec } from "./links.ts";
+import { isOver, linkOfLease, type Mesh, ownLeases } from "./mesh.ts";
 import type { LinkState } from "./next-actions.ts";
 import { chainNow, type Site } from "./site.ts";
 
 /** Often while a link is on its way up or down, seldom while all is well. */
 const MEASURE_MILLIS = 250;
 const MEASURE_CALM_MILLIS = 1000;
+const HOLD_MILLIS = 5000;
 
 export type ReconcilerSite = Pick<Site, "self" | "config" | "clock" | "regions" | "meshd" | "log">;
 
@@ -26,7 +28,10 @@ export class MeshReconciler {
   readonly #totals = new RunningCounts();
   #nextMeasureMillis = 0;
   #startedAtMillis = Number.NaN;
+  /** Whether meshd was asked at all since this agent started: it may hold what was withdrawn meanwhile. */
+  #hasLooked = false;
   #pausedUntilMillis = 0;
+  #heldUntilMillis = 0;
   /** What failed last time, and was said then. */
   #failing: ReadonlySet<string> = new Set();
   #running = false;
@@ -47,8 +52,21 @@ export class MeshReconciler {
     return this.#counters;
   }
 
+  /** Inside which a peer can be talked to. */
+  get enis(): readonly EniEnd[] {
+    return this.#measurements.meshes.flatMap(({ links }) => links.filter(({ state }) => state === "up"));
+  }
+
   isApplied(mesh: Mesh): boolean {
     return mesh.id !== null && this.#applied.has(mesh.id);
+  }
+
+  /**
+   * After a reorganisation nothing is changed for a while: what was in the blocks that went is mostly in the next ones,
+   * and its links are not taken down for that. What stays away is withdrawn then.
+   */
+  hold(nowMillis: number): void {
+    this.#heldUntilMillis = nowMillis + HOLD_MILLIS;
   }
 
   /** One run at a time: a call while one runs is as good as the next tick's. */
@@ -63,13 +81,20 @@ export class MeshReconciler {
   async #reconcile(meshes: readonly Mesh[], nowMillis: number): Promise<void> {
     for (const mesh of meshes) if (mesh.id !== null && mesh.dissolved) this.#applied.delete(mesh.id);
     const specs = meshes.flatMap((mesh) => this.#wanted(mesh) ?? []);
-    if (specs.length === 0 && this.#applied.size === 0) return;
+    if (specs.length === 0 && this.#applied.size === 0 && this.#hasLooked) {
+      this.#measurements = { meshes: [] };
+      return;
+    }
     if (nowMillis < this.#pausedUntilMillis) return;
     const failed = new Set<string>();
     const attempt = (work: () => Promise<void>) => work().catch((error: unknown) => void failed.add(describe(error)));
     // Measured first, whatever failed before: what a link that does not come up needs is decided by it.
-    if (nowMillis >= this.#nextMeasureMillis) await attempt(() => this.#measure(meshes));
-    for (const spec of specs) {
+    if (nowMillis >= this.#nextMeasureMillis)
+      await attempt(async () => {
+        await this.#measure(meshes);
+        if (nowMillis >= this.#heldUntilMillis) await this.#withdraw(meshes);
+      });
+    for (const spec of nowMillis < this.#heldUntilMillis ? [] : specs) {
       const text = JSON.stringify(spec);
       if (this.#applied.get(spec.meshId) === text) continue;
       await attempt(async () => {
@@ -84,6 +109,18 @@ export class MeshReconciler {
       this.#nextMeasureMillis = 0;
       this.#pausedUntilMillis = nowMillis + MEASURE_MILLIS;
     }
+  }
+
+  /** What meshd has though the chain granted nothing for it, or no longer: nobody would ever dissolve that. */
+  async #withdraw(meshes: readonly Mesh[]): Promise<void> {
+    const granted = meshes.filter((mesh) => ownLeases(mesh, this.#site.self).length > 0).map((mesh) => mesh.id);
+    for (const { meshId } of this.#measurements.meshes) {
+      if (granted.includes(meshId)) continue;
+      this.#site.log.warn({ mesh: meshId }, "the chain has no lease of ours in this mesh; its links are taken down");
+      await this.#site.meshd.ask("removeMesh", { meshId });
+      this.#applied.delete(meshId);
+    }
+    this.#hasLooked = true;
   }
 
   /** Null while the mesh has nothing at meshd: no link agreed on yet, or dissolved. */

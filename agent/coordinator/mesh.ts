@@ -121,8 +121,13 @@ export interface PublishedTopology {
   readonly requested: TopologyMode | "auto";
   readonly pairs: readonly MeasuredPair[];
   readonly added: readonly AddedLink[];
-  /** Auctions with leases that it knows: each further one makes it out of date. */
+  /** Auctions with leases that it counts: each further one makes it out of date. */
   readonly auctions: number;
+  /** Digest of the leases that it counts: others in their place make it void. */
+  readonly leases: Hex;
+  readonly publisher: RegionId;
+  /** The publisher's: whoever has the topology passes it on. */
+  readonly signature: Hex;
 }
 
 export interface TeardownRecord {
@@ -193,6 +198,11 @@ export function leasesOf(mesh: Mesh): readonly GrantedLease[] {
 
 export function ownLeases(mesh: Mesh, self: RegionId): readonly GrantedLease[] {
   return leasesOf(mesh).filter((lease) => lease.buyer === self || lease.seller === self);
+}
+
+/** A lease's own link has the lease's id. */
+export function linkOfLease(leaseId: LeaseId): LinkId {
+  return leaseId as string as LinkId;
 }
 
 /** Unix second at which a lease ends: its term, or what a co-signed release says. */

@@ -2,8 +2,25 @@
 import type { Side } from "../auction/commitment.ts";
 import { EPOCH_SECONDS } from "../lease/receipt.ts";
 import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
-import { linkOfLease, type WantedLink, wantedLinks } from "./links.ts";
-import { type Auction, endOf, type GrantedLease, isOver, leasesOf, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
+import { type WantedLink, wantedLinks } from "./links.ts";
+import {
+  type Auction,
+  endOf,
+  type GrantedLease,
+  isOver,
+  leasesOf,
+  linkOfLease,
+  type Mesh,
+  ownLeases,
+  phaseOf,
+} from "./mesh.ts";
+import {
+  grantedAuctions,
+  openerHasUntilSeconds,
+  participantsOf,
+  publishesFromSeconds,
+  standingTopology,
+} from "./publication.ts";
 import { mayOpen, type Shortfall, shortfallOf } from "./shortfall.ts";
 
 export type Action =
@@ -17,7 +34,8 @@ export type Action =
   | { readonly kind: "collect-order"; readonly auctionId: AuctionId; readonly index: number }
   | { readonly kind: "measure-pairs" }
   | { readonly kind: "publish-topology" }
-  | { readonly kind: "fetch-topology"; readonly from: RegionId }
+  | { readonly kind: "fetch-topology"; readonly from: readonly RegionId[] }
+  | { readonly kind: "compare-topology"; readonly with: RegionId }
   | { readonly kind: "declare-lost"; readonly leaseId: LeaseId; readonly reason: string }
   | { readonly kind: "offer-link"; readonly link: WantedLink; readonly attempt: number }
   | { readonly kind: "exchange-receipt"; readonly leaseId: LeaseId; readonly epochs: number; readonly release: boolean }
@@ -33,7 +51,10 @@ export interface LinkState {
 
 export interface MeshFacts {
   readonly self: RegionId;
+  /** Up to which events are known: the head less the finality depth. */
   readonly blockNumber: number;
+  /** What is sent now is in the block after this one at the earliest. */
+  readonly headNumber: number;
   readonly nowSeconds: number;
   readonly chainReachable: boolean;
   readonly clearBlocks: number;
@@ -109,7 +130,7 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
 
   const lastCommit = terms.openBlock + terms.phaseBlocks;
   const lastReveal = terms.openBlock + 2 * terms.phaseBlocks;
-  const nextBlock = facts.blockNumber + 1;
+  const nextBlock = facts.headNumber + 1;
   if (nextBlock <= lastCommit) {
     const buys = mesh.event !== null && terms.opener === facts.self;
     if (!order && !facts.draining && !mesh.resolved && (buys || facts.sells))
@@ -122,6 +143,8 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
       ? [{ kind: "reveal-order", auctionId: terms.id, index: mine.index }]
       : [];
 
+  if (facts.blockNumber < (everyRevealed ? lastCommit : lastReveal)) return [];
+
   // Whoever is first clears: the opener at once, the others a block later each, so that they do not all send the same.
   const involved = terms.opener === facts.self ? 0 : mine ? 2 + mine.index : null;
   if (involved === null) return [];
@@ -132,28 +155,33 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
 }
 
 function formation(mesh: Mesh, facts: MeshFacts): Action[] {
-  const actions: Action[] = [];
-  const opener = mesh.auctions[0]?.terms.opener;
-  const granted = mesh.auctions.filter((auction) => auction.leases.length > 0).length;
-  if (opener === facts.self && mesh.peers && (mesh.pairs?.auctions ?? 0) < mesh.auctions.length)
-    actions.push({ kind: "measure-pairs" });
-  const live = leasesOf(mesh).some((lease) => !isOver(mesh, lease, facts.nowSeconds));
-  if (
-    live &&
-    (mesh.topology?.auctions ?? 0) < granted &&
-    opener !== undefined &&
-    ownLeases(mesh, facts.self).length > 0
-  ) {
-    if (opener !== facts.self) actions.push({ kind: "fetch-topology", from: opener });
-    else if (mesh.pairs) actions.push({ kind: "publish-topology" });
-  }
-  actions.push(...lostPeers(mesh, facts));
+  const actions: Action[] = [...topology(mesh, facts), ...lostPeers(mesh, facts)];
   for (const link of wantedLinks(mesh, facts.self, facts.nowSeconds)) {
     if (!link.initiates || facts.nowSeconds > link.endSeconds - EPOCH_SECONDS) continue;
     const attempt = wantedAttempt(mesh.links.get(link.linkId)?.attempt, facts.links.get(link.linkId));
     if (attempt !== null) actions.push({ kind: "offer-link", link, attempt });
   }
   return actions;
+}
+
+/** How long one comparison is good for; each is with another participant. */
+export const COMPARE_SECONDS = 10;
+
+function topology(mesh: Mesh, facts: MeshFacts): Action[] {
+  const { self, nowSeconds } = facts;
+  const opener = mesh.auctions[0]?.terms.opener;
+  const live = leasesOf(mesh).filter((lease) => !isOver(mesh, lease, nowSeconds));
+  const others = participantsOf(live).filter((id) => id !== self);
+  const takesPart = opener !== undefined && others.length > 0 && ownLeases(mesh, self).length > 0;
+  const isMissing = takesPart && (standingTopology(mesh)?.auctions ?? 0) < grantedAuctions(mesh).length;
+  const publishes = isMissing && nowSeconds >= publishesFromSeconds(mesh, self, nowSeconds);
+  const measures = (mesh.pairs?.auctions ?? 0) < mesh.auctions.length;
+  if (measures && (publishes || (opener === self && mesh.peers))) return [{ kind: "measure-pairs" }];
+  if (publishes) return [{ kind: "publish-topology" }];
+  if (isMissing)
+    return [{ kind: "fetch-topology", from: nowSeconds < openerHasUntilSeconds(mesh) ? [opener] : others }];
+  const turn = others[Math.floor(nowSeconds / COMPARE_SECONDS) % others.length];
+  return takesPart && others.length > 1 && turn !== undefined ? [{ kind: "compare-topology", with: turn }] : [];
 }
 
 /**

@@ -1,17 +1,25 @@
 /** State + message → state. Pure; a message that fits nothing changes nothing. The world is all meshes that this agent saw. */
 import type { AuctionId, LeaseId, MeshId } from "../model/ids.ts";
-import { type Auction, type BookOrder, emptyMesh, type Mesh } from "./mesh.ts";
-import type { Message } from "./messages.ts";
+import { type Auction, type BookOrder, emptyMesh, type GrantedLease, linkOfLease, type Mesh } from "./mesh.ts";
+import type { LocalMessage, Message } from "./messages.ts";
 
 export interface World {
   readonly meshes: ReadonlyMap<string, Mesh>;
   /** Which mesh an auction belongs to. */
   readonly auctions: ReadonlyMap<AuctionId, string>;
+  /** What was done here about an auction or mesh that the chain does not have, or no longer: should it come (back), it counts. */
+  readonly waiting: readonly LocalMessage[];
 }
 
-export const emptyWorld: World = { meshes: new Map(), auctions: new Map() };
+export const emptyWorld: World = { meshes: new Map(), auctions: new Map(), waiting: [] };
 
 export function reduce(world: World, message: Message): World {
+  if (isAhead(world, message)) return { ...world, waiting: [...world.waiting, message] };
+  const next = apply(world, message);
+  return message.type === "AuctionOpened" ? world.waiting.reduce<World>(reduce, { ...next, waiting: [] }) : next;
+}
+
+function apply(world: World, message: Message): World {
   switch (message.type) {
     case "EventTriggered":
       return put(world, { ...emptyMesh(message.event.id), event: message.event });
@@ -59,7 +67,7 @@ export function reduce(world: World, message: Message): World {
     case "LeasesGranted":
       // A mesh that was dissolved between two terms stands up again.
       return change(world, world.auctions.get(message.auctionId), (mesh) => ({
-        ...changeAuction(mesh, message),
+        ...changeAuction(withoutFormerParties(mesh, message.leases), message),
         dissolved: null,
       }));
     case "ReceiptSigned":
@@ -112,6 +120,48 @@ type AuctionMessage = Extract<
       | "OrderDeclined";
   }
 >;
+
+/** After a reorganisation the messages of the chain stand behind what was done about them in the journal. */
+function isAhead(world: World, message: Message): message is LocalMessage {
+  switch (message.type) {
+    case "OrderPrepared":
+    case "OrderDeclined":
+      return !world.auctions.has(message.auctionId);
+    case "PairsMeasured":
+      return !world.meshes.has(message.mesh);
+    case "TopologyPublished":
+    case "LinkAgreed":
+    case "PeerLost":
+    case "ReceiptSigned":
+    case "ReceiptCosigned":
+    case "TeardownCosigned":
+    case "MeshDissolved":
+      return !findById(world, message.meshId);
+    default:
+      return false;
+  }
+}
+
+/** A lease's number may come back with another pair: what was agreed and signed under it with the former is not theirs. */
+function withoutFormerParties(mesh: Mesh, granted: readonly GrantedLease[]): Mesh {
+  const former = granted.filter(({ id, buyer, seller }) => {
+    const link = mesh.links.get(linkOfLease(id));
+    return link && link.peer !== buyer && link.peer !== seller;
+  });
+  if (former.length === 0) return mesh;
+  const [leases, links] = [new Set(former.map(({ id }) => id)), new Set(former.map(({ id }) => linkOfLease(id)))];
+  return {
+    ...mesh,
+    links: without(mesh.links, links),
+    receipts: without(mesh.receipts, leases),
+    signed: without(mesh.signed, leases),
+    lost: mesh.lost.difference(leases),
+  };
+}
+
+function without<K, V>(map: ReadonlyMap<K, V>, keys: ReadonlySet<K>): ReadonlyMap<K, V> {
+  return new Map([...map].filter(([key]) => !keys.has(key)));
+}
 
 function changeAuction(mesh: Mesh, message: AuctionMessage): Mesh {
   return {

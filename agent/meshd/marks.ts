@@ -13,8 +13,6 @@ export const DEVICE_PATTERN = /^eph[0-9a-f]{12}$/;
 
 /** UDP inside an ENI: probes and link state. */
 export const PROBE_PORT = 7359;
-/** TCP inside an ENI: the agents' control channel. */
-export const CONTROL_PORT = 7357;
 
 /**
  * A firewall mark of ours: `65` · kind (4 bits) · slot (12 bits) · class (2 bits) · bucket (6 bits). A slot stands for

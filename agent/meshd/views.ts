@@ -27,6 +27,8 @@ function linkMeasurement(link: Link): Measurements["meshes"][number]["links"][nu
     attempt: spec.attempt,
     peer: spec.peer,
     device,
+    ownAddress: link.ownAddress,
+    peerAddress: link.peerAddress,
     state: health.state,
     sinceMonotonicMillis: health.sinceMillis,
     rttMicros: health.rttMicros,

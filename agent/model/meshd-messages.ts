@@ -7,6 +7,7 @@
  * and nobody can set: a lease ends without the agent and whatever happens to the wall clock.
  */
 import { z } from "zod";
+import { ipAddress as address } from "./address.ts";
 import { hex32, linkId, meshId, regionId } from "./ids.ts";
 import { TRAFFIC_CLASSES } from "./traffic-class.ts";
 
@@ -16,7 +17,6 @@ const monotonicMillis = z.number().nonnegative();
 const mbps = z.number().int().positive().max(1_000_000);
 /** A prefix in canonical form, IPv4 or IPv6: no host bits, e.g. `10.1.0.0/16`. */
 export const prefix = z.union([z.cidrv4(), z.cidrv6()]);
-const address = z.union([z.ipv4(), z.ipv6()]);
 const port = z.number().int().min(1).max(65535);
 
 /** Makes the keys of one end of a link, or returns those made before for the same (link, attempt). */
@@ -120,6 +120,9 @@ export const linkMeasurement = z.strictObject({
   attempt,
   peer: regionId,
   device: z.string(),
+  /** Link-local, of both ends; their scope is the device. */
+  ownAddress: z.ipv6(),
+  peerAddress: z.ipv6(),
   state: z.enum(["waiting", "up", "down"]),
   sinceMonotonicMillis: monotonicMillis,
   rttMicros: z.number().int().nullable(),

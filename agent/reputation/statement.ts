@@ -74,7 +74,9 @@ function inHex(said: Statement): unknown {
   }
 }
 
-/** @throws ZodError or SyntaxError where the line is no statement. */
+/** @throws Error or SyntaxError that says why the line is no statement. */
 export function parseStatement(line: string): Statement {
-  return statement.parse(JSON.parse(line));
+  const parsed = statement.safeParse(JSON.parse(line));
+  if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
+  return parsed.data;
 }

@@ -37,6 +37,9 @@ export const triggerRequest = z
   })
   .refine((r) => r.mbps !== undefined || (r.sizeBytes !== undefined && r.deadlineSeconds !== undefined), {
     message: "say mbps (and durationSeconds), or sizeBytes and deadlineSeconds",
+  })
+  .refine((r) => r.mbps === undefined || (r.sizeBytes === undefined && r.deadlineSeconds === undefined), {
+    message: "say either mbps, or sizeBytes and deadlineSeconds, which give it",
   });
 export type TriggerRequest = z.infer<typeof triggerRequest>;
 

@@ -177,9 +177,9 @@ describe("chain drivers against a real node", function () {
     /** Every event of ours becomes a message that names its block and transaction. */
     const asMessage = async (log: Log): Promise<ChainMessage | null> =>
       ({ type: "AuctionCancelled", auctionId: log.transactionHash }) as unknown as ChainMessage;
-    const followerOf = (journal: Journal, finalityDepth = 0) =>
+    const followerOf = (journal: Journal, finalityDepth = 0, through = client) =>
       new ChainFollower(
-        client,
+        through,
         deployment,
         journal,
         new ChainClock({ load: () => new Map(), save: () => undefined }),
@@ -213,6 +213,40 @@ describe("chain drivers against a real node", function () {
       const after = await follower.advance();
       assert.ok(after?.forkedAt !== null && after?.forkedAt !== undefined);
       assert.equal(count(journal), before);
+    });
+
+    it("what an attempt journaled before the node failed is told by the next one, the reorganisation too", async () => {
+      const journal = freshJournal();
+      let fails = false;
+      const flaky = new Proxy(client, {
+        get: (real, name) =>
+          name === "getLogs" && fails ? () => Promise.reject(new Error("gone")) : Reflect.get(real, name, real),
+      });
+      const follower = followerOf(journal, 0, flaky);
+      await follower.advance();
+      await new Sender(client, treasury, freshJournal(), noRelay).send("allowance", allowance(6n), never);
+      await follower.advance();
+      await node.request("anvil_reorg", [1, []]);
+      await new Sender(client, treasury, freshJournal(), noRelay).send("allowance", allowance(7n), never);
+      fails = true;
+      await assert.rejects(follower.advance(), failsWith("RPC_UNREACHABLE"));
+      fails = false;
+      const after = await follower.advance();
+      assert.notEqual(after?.forkedAt, null);
+      assert.ok(after?.registerChanged, "the register may have changed in what was taken back");
+      assert.equal(count(journal), (await followerOf(freshJournal()).advance())?.messages.length);
+    });
+
+    it("INV-12: a purpose whose block was taken back is served again, with the same bytes", async () => {
+      const journal = freshJournal();
+      const sender = new Sender(client, treasury, journal, noRelay);
+      await sender.send("taken back", allowance(8n), never);
+      const { hash } = journal.transaction("taken back")!;
+      await node.request("anvil_reorg", [1, []]);
+      await assert.rejects(client.getTransactionReceipt({ hash: hash as `0x${string}` }));
+      await sender.send("taken back", allowance(9n), never);
+      assert.equal(journal.transaction("taken back")?.hash, hash);
+      assert.equal((await client.getTransactionReceipt({ hash: hash as `0x${string}` })).status, "success");
     });
 
     it("blocks above the finality depth wait", async () => {

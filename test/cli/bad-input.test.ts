@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -61,6 +61,38 @@ describe("command line: bad input", function () {
       ["status", "--check", "maybe"],
     ])
       assert.equal((await run(...args)).code, 2, args.join(" "));
+  });
+
+  it("an event that cannot be is refused before any agent is asked", async () => {
+    for (const [args, says] of [
+      [[], /say mbps/],
+      [["--size", "0", "--deadline", "60"], /sizeBytes/],
+      [["--mbps", "10", "--copies", "0"], /copies/],
+      [["--mbps", "10", "--size", "1M", "--deadline", "60"], /either mbps, or/],
+    ] as const) {
+      const { err, code } = await run("trigger", "rollout", ...args);
+      assert.equal(code, 2, err);
+      assert.match(err, says);
+    }
+  });
+
+  it("what is no configuration at all is not printed back", async () => {
+    const { err, code } = await run("config", "check", file("noise.yaml", `a: "${"\u0001\u001b[2J".repeat(5000)}"\n`));
+    assert.equal(code, 1);
+    assert.ok(err.length < 4000 && !err.includes("\u001b"), `${err.length} characters`);
+  });
+
+  it("config keys makes both keys and the API's token, for their owner alone, and none where one is or no folder can be", async () => {
+    const keys = join(folder, "keys");
+    assert.equal((await run("config", "keys", keys)).code, 0);
+    for (const name of ["agent.key", "routing.key", "api.token"])
+      assert.equal(statSync(join(keys, name)).mode & 0o777, 0o600);
+    assert.ok(readFileSync(join(keys, "api.token"), "utf8").trim().length >= 32);
+    const again = await run("config", "keys", keys);
+    assert.match(again.err, /exists; no key was made/);
+    const nowhere = await run("config", "keys", "/proc/ephemesh");
+    assert.equal(nowhere.code, 1);
+    assert.match(nowhere.err, /cannot be made[\s\S]*→/);
   });
 
   it("an agent that is not running has its own exit code", async () => {

@@ -51,8 +51,16 @@ describe("cli/bundle", () => {
     assert.deepEqual(await read(), { said: [{ kind: "end" }], broken: ["line 2 of the bundle"] });
   });
 
-  it("a file that is not there, or a folder that is not, is said so", async () => {
+  it("a file that is not there, a folder that is not, or one in a file's place, is said so", async () => {
     const coded = (code: string) => (error: unknown) => error instanceof EphemeshError && error.code === code;
+    await assert.rejects(
+      readBundle(
+        folder,
+        async () => undefined,
+        () => undefined,
+      ),
+      coded("BUNDLE_UNREADABLE"),
+    );
     await assert.rejects(
       readBundle(
         join(folder, "none"),

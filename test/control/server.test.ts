@@ -6,7 +6,7 @@ import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { ControlClient } from "../../agent/control/client.ts";
 import { type Envelope, LIFETIME_SECONDS, PROTOCOL_VERSION, seal } from "../../agent/control/envelope.ts";
-import { type ControlHandler, listenControl } from "../../agent/control/server.ts";
+import { type ControlHandler, controlApp, listen } from "../../agent/control/server.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { type RegionId, regionId } from "../../agent/model/ids.ts";
 
@@ -22,6 +22,7 @@ describe("control channel (loopback)", function () {
   let server: Server;
   let url: string;
   let handled: number;
+  let behind: RegionId | null;
 
   beforeEach(async () => {
     handled = 0;
@@ -32,10 +33,10 @@ describe("control channel (loopback)", function () {
     const refuses: ControlHandler = async () => {
       throw new EphemeshError("LINK_UNKNOWN", "There is no such link.", "Offer it later.");
     };
-    server = await listenControl(
-      { host: "127.0.0.1", port: 0 },
-      { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses }, onRefused: () => undefined },
-    );
+    behind = null;
+    const options = { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses } };
+    const app = controlApp({ ...options, regionBehind: () => behind, onRefused: () => undefined });
+    server = await listen(app, { host: "127.0.0.1", port: 0 });
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
 
@@ -44,7 +45,7 @@ describe("control channel (loopback)", function () {
     server.close();
   });
 
-  const client = () => new ControlClient(them, domain, theirKey, agentKeyOf);
+  const client = () => new ControlClient(them, domain, theirKey, agentKeyOf, () => []);
   const peer = () => ({ id: us, controlUrls: [url] });
   const failsWith = (code: string) => (error: unknown) => error instanceof EphemeshError && error.code === code;
 
@@ -87,6 +88,15 @@ describe("control channel (loopback)", function () {
   it("a handler's refusal comes back by its code, and a kind that is not known too", async () => {
     await assert.rejects(client().ask(peer(), "refuses", {}), failsWith("LINK_UNKNOWN"));
     await assert.rejects(client().ask(peer(), "made-up", {}), failsWith("CONTROL_UNKNOWN_KIND"));
+  });
+
+  it("inside an ENI only the region at its other end is answered, whoever else has signed", async () => {
+    behind = us;
+    const raw = JSON.stringify(await message());
+    assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_NOT_ITS_LINK" });
+    assert.equal(handled, 0);
+    behind = them;
+    assert.equal((await post(raw)).status, 200);
   });
 
   it("a replayed message is refused, and handled once", async () => {

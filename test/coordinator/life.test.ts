@@ -5,6 +5,7 @@ import { meshSpec, wantedLinks } from "../../agent/coordinator/links.ts";
 import { type AuctionTerms, type Mesh, type MeshPhase, phaseOf } from "../../agent/coordinator/mesh.ts";
 import type { Message } from "../../agent/coordinator/messages.ts";
 import { type Action, keyOfAction, type MeshFacts, nextActions } from "../../agent/coordinator/next-actions.ts";
+import { digestOfLeases } from "../../agent/coordinator/publication.ts";
 import { emptyWorld, reduce, type World } from "../../agent/coordinator/reduce.ts";
 import { NO_RECEIPT, type Receipt } from "../../agent/lease/receipt.ts";
 import { auctionId, type LeaseId, type LinkId, meshId, type RegionId, regionId } from "../../agent/model/ids.ts";
@@ -163,6 +164,7 @@ class Life {
     this.facts = {
       self,
       blockNumber: OPEN_BLOCK,
+      headNumber: OPEN_BLOCK,
       nowSeconds: 980,
       chainReachable: true,
       clearBlocks: 20,
@@ -179,8 +181,10 @@ class Life {
     return this;
   }
 
+  /** Without a head of its own, events are known up to the newest block. */
   at(facts: Partial<MeshFacts>): this {
-    this.facts = { ...this.facts, ...facts };
+    const { blockNumber } = facts;
+    this.facts = { ...this.facts, ...(blockNumber !== undefined && { headNumber: blockNumber }), ...facts };
     return this;
   }
 
@@ -202,11 +206,6 @@ class Life {
 }
 
 const opened = (eventId: string | null): Message => ({ type: "AuctionOpened", terms, eventId });
-const topology: Message = {
-  type: "TopologyPublished",
-  meshId: mesh,
-  topology: { mode: "ring", reason: "test", requested: "ring", pairs: [], added: [], auctions: 1 },
-};
 const buyer = () =>
   new Life(hub).tell({ type: "EventTriggered", event }, { type: "PeersScanned", mesh: key, peers: [] }, opened(key), {
     type: "PairsMeasured",
@@ -225,6 +224,14 @@ const traded = (life: Life) =>
     revealed(2),
     ...granted,
   );
+const topology: Message = {
+  type: "TopologyPublished",
+  meshId: mesh,
+  topology: {
+    ...{ mode: "ring", reason: "test", requested: "ring", pairs: [], added: [], auctions: 1 },
+    ...{ leases: digestOfLeases(traded(seller()).mesh, 1), publisher: hub, signature },
+  },
+};
 const collected = (index: number): Message => ({ type: "OrderCollected", auctionId: auction, index, lots: 2 });
 
 describe("coordinator: one mesh's life, without a socket", () => {
@@ -269,10 +276,10 @@ describe("coordinator: one mesh's life, without a socket", () => {
       ["trading", ["reveal-order"]],
       ["trading", ["clear-auction"]],
       ["forming", ["collect-order", "offer-link", "offer-link", "publish-topology"]],
-      ["forming", ["offer-link", "offer-link"]],
-      ["running", []],
-      ["running", ["exchange-receipt", "exchange-receipt"]],
-      ["running", []],
+      ["forming", ["compare-topology", "offer-link", "offer-link"]],
+      ["running", ["compare-topology"]],
+      ["running", ["compare-topology", "exchange-receipt", "exchange-receipt"]],
+      ["running", ["compare-topology"]],
       ["dissolving", ["dissolve", "settle-lease", "settle-lease"]],
       ["settling", ["cosign-teardown", "settle-lease", "settle-lease"]],
       ["over", ["cosign-teardown"]],
@@ -282,9 +289,9 @@ describe("coordinator: one mesh's life, without a socket", () => {
 
   it("a seller offers no link, asks for no receipt, fetches the opener's topology, and settles after the buyer had its time", () => {
     const life = traded(seller()).tell(collected(1)).at({ nowSeconds: 993 });
-    assert.deepEqual(life.actions, [{ kind: "fetch-topology", from: hub }]);
+    assert.deepEqual(life.actions, [{ kind: "fetch-topology", from: [hub] }]);
     life.tell(topology, agreed(0, hub)).at({ nowSeconds: START + 13 });
-    assert.deepEqual(life.kinds, []);
+    assert.deepEqual(life.kinds, ["compare-topology"]);
     life.tell(cosigned(0, 6), dissolved(0, signature));
     assert.deepEqual(life.at({ nowSeconds: END + 14 }).kinds, []);
     assert.deepEqual(life.at({ nowSeconds: END + 15 }).actions, [{ kind: "settle-lease", leaseId: leases[0]!.id }]);
@@ -340,7 +347,7 @@ describe("coordinator: one mesh's life, without a socket", () => {
       const life = traded(buyer()).tell(topology, agreed(0, near)).at({ chainReachable: false, nowSeconds: 993 });
       assert.deepEqual(
         life.actions.map((a) => a.kind),
-        ["offer-link"],
+        ["compare-topology", "offer-link"],
       );
       assert.deepEqual(buyer().at({ chainReachable: false }).kinds, []);
     });
@@ -492,6 +499,48 @@ describe("coordinator: one mesh's life, without a socket", () => {
       { ...topology, meshId: meshId.parse(99) } as Message,
     ];
     assert.equal(life.tell(...strange).mesh, known);
+  });
+
+  describe("what a reorganisation leaves in the journal", () => {
+    const chain: readonly Message[] = [
+      opened(key),
+      ...[committed(0, hub), committed(1, near), committed(2, far), revealed(0), revealed(1), revealed(2)],
+      ...granted,
+    ];
+    const local: readonly Message[] = [
+      { type: "EventTriggered", event },
+      { type: "OrderPrepared", auctionId: auction, order: order("bid") },
+      topology,
+      agreed(0, near),
+      agreed(1, far),
+      cosigned(0, 1),
+    ];
+
+    it("INV-12: the chain's messages stand behind what was done about them, and count all the same: salt, links, receipts", () => {
+      const inOrder = new Life(hub).tell(local[0]!, ...chain, ...local.slice(1)).mesh;
+      assert.deepEqual(new Life(hub).tell(...local, ...chain).mesh, inOrder);
+      assert.equal(inOrder.receipts.size, 1);
+    });
+
+    it("a lease's number that comes back with another pair has nothing of what was agreed and signed with the former", () => {
+      const other = leases.map((each) => ({ ...each, seller: each.seller === near ? regionId.parse(8) : each.seller }));
+      const life = new Life(hub).tell(...local, ...chain.slice(0, -1), { ...granted[1], leases: other } as Message);
+      assert.deepEqual([...life.mesh.links.keys()], [linkOf(1)]);
+      assert.equal(life.mesh.receipts.size, 0);
+    });
+  });
+
+  it("with a finality depth the windows are the chain's, and nothing is cleared before every reveal is known", () => {
+    const lastReveal = OPEN_BLOCK + 2 * PHASE_BLOCKS;
+    const bid: Message = { type: "OrderPrepared", auctionId: auction, order: order("bid") };
+    const life = buyer().tell(bid);
+    const lagging = (headNumber: number) => life.at({ blockNumber: headNumber - 2, headNumber }).kinds;
+    assert.deepEqual(lagging(OPEN_BLOCK + PHASE_BLOCKS - 1), ["commit-order"]);
+    assert.deepEqual(lagging(OPEN_BLOCK + PHASE_BLOCKS), []);
+    life.tell(committed(0, hub), committed(1, near));
+    assert.deepEqual(lagging(lastReveal - 1), ["reveal-order"]);
+    assert.deepEqual(lagging(lastReveal + 1), []);
+    assert.deepEqual(lagging(lastReveal + 2), ["clear-auction"]);
   });
 
   it("an order that was prepared is never replaced: another salt would lose the bond", () => {

@@ -56,7 +56,7 @@ function running(id: number): Mesh {
 }
 
 /** What a reconciler asks of a meshd that refuses one mesh. */
-function site(refused: number, asked: string[]): ReconcilerSite {
+function site(refused: number, asked: string[], held: readonly number[] = []): ReconcilerSite {
   const clock = new ChainClock({ load: () => new Map(), save: () => undefined });
   clock.observe(0, 0);
   const region = (id: number) => ({ id: regionId.parse(id), routingKey: `0x${"0".repeat(64)}`, prefixes: [] });
@@ -67,14 +67,21 @@ function site(refused: number, asked: string[]): ReconcilerSite {
     regions: () => new Map([self, peer].map((id) => [id, region(id)])),
     log: pino({ level: "silent" }),
     meshd: {
-      ask: async (type: string, body: { mesh?: { meshId: number } }) => {
-        asked.push(body.mesh ? `${type} ${body.mesh.meshId}` : type);
+      ask: async (type: string, body: { mesh?: { meshId: number }; meshId?: number }) => {
+        const of = body.mesh?.meshId ?? body.meshId;
+        asked.push(of === undefined ? type : `${type} ${of}`);
         if (body.mesh?.meshId === refused) throw new Error("LINK_NOT_PREPARED");
-        return type === "measurements" ? { meshes: [] } : type === "counters" ? { links: [] } : { uptimeMillis: 1e9 };
+        return type === "measurements"
+          ? { meshes: held.map((meshId) => ({ meshId, links: [] })) }
+          : type === "counters"
+            ? { links: [] }
+            : { uptimeMillis: 1e9 };
       },
     },
   } as unknown as ReconcilerSite;
 }
+
+const changes = (asked: readonly string[]) => asked.filter((each) => / \d/.test(each));
 
 describe("what meshd is told", () => {
   it("a mesh that meshd refuses is measured all the same: a restart of meshd that lost the keys is seen and mended", async () => {
@@ -92,6 +99,38 @@ describe("what meshd is told", () => {
     await reconciler.reconcile([running(1), running(2)], 1000);
     assert.ok(asked.includes("applyMesh 2"), asked.join(", "));
     assert.deepEqual([reconciler.isApplied(running(1)), reconciler.isApplied(running(2))], [false, true]);
+  });
+
+  it("after a reorganisation nothing is changed for 5 s; what the chain has no lease for any more goes then", async () => {
+    const asked: string[] = [];
+    const reconciler = new MeshReconciler(site(0, asked, [1]));
+    const granted = running(1);
+    const withdrawn = { ...granted, auctions: granted.auctions.map((auction) => ({ ...auction, leases: [] })) };
+    await reconciler.reconcile([granted], 1000);
+    reconciler.hold(2000);
+    asked.length = 0;
+    for (let millis = 2000; millis < 7000; millis += 250) await reconciler.reconcile([withdrawn], millis);
+    assert.deepEqual(changes(asked), []);
+    await reconciler.reconcile([withdrawn], monotonicMillis() + 10_000);
+    assert.deepEqual(changes(asked), ["removeMesh 1"]);
+  });
+
+  it("what meshd still has of a mesh that this agent knows nothing of goes when the agent starts", async () => {
+    const asked: string[] = [];
+    await new MeshReconciler(site(0, asked, [1])).reconcile([], monotonicMillis());
+    assert.deepEqual(changes(asked), ["removeMesh 1"]);
+  });
+
+  it("a mesh whose leases are over is left for `dissolve`, which counts before it goes", async () => {
+    const asked: string[] = [];
+    const reconciler = new MeshReconciler(site(0, asked, [1]));
+    const over = running(1);
+    const auctions = over.auctions.map((each) => ({
+      ...each,
+      leases: each.leases.map((lease) => ({ ...lease, startSeconds: 0, endSeconds: 1 })),
+    }));
+    await reconciler.reconcile([{ ...over, auctions }], monotonicMillis());
+    assert.deepEqual(changes(asked), []);
   });
 
   it("what is applied is not applied again", async () => {

@@ -155,6 +155,7 @@ describe("what an event still has to buy", () => {
 describe("a peer that is lost", () => {
   const facts = (nowSeconds: number, links: MeshFacts["links"]): MeshFacts => ({
     self,
+    headNumber: 100,
     blockNumber: 1,
     nowSeconds,
     chainReachable: true,

@@ -17,7 +17,7 @@ import { declareLost } from "./lost.ts";
 import { exchangeReceipt } from "./receipt.ts";
 import { scan } from "./scan.ts";
 import { settleLease } from "./settle.ts";
-import { fetchTopology, measurePairs, publishTopology } from "./topology.ts";
+import { compareTopology, fetchTopology, measurePairs, publishTopology } from "./topology.ts";
 
 export function handle(site: Site, mesh: Mesh, action: Action): Promise<void> {
   switch (action.kind) {
@@ -43,6 +43,8 @@ export function handle(site: Site, mesh: Mesh, action: Action): Promise<void> {
       return publishTopology(site, mesh);
     case "fetch-topology":
       return fetchTopology(site, mesh, action);
+    case "compare-topology":
+      return compareTopology(site, mesh, action);
     case "declare-lost":
       return declareLost(site, mesh, action);
     case "offer-link":

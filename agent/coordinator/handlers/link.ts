@@ -5,6 +5,7 @@
 import { type Hex, keccak256, stringToHex } from "viem";
 import { z } from "zod";
 import type { UnderlayConfig } from "../../config.ts";
+import { ipAddress } from "../../model/address.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { linkId, meshId, type RegionId } from "../../model/ids.ts";
 import { type WantedLink, wantedLinks } from "../links.ts";
@@ -16,7 +17,7 @@ import { chainNow, regionOf, type Site } from "../site.ts";
 export const SECURITY_PROFILE = "wireguard+mlkem768";
 
 const key32 = z.string().regex(/^[A-Za-z0-9+/]{43}=$/);
-const endpoint = z.strictObject({ address: z.union([z.ipv4(), z.ipv6()]), port: z.number().int().min(1).max(65535) });
+const endpoint = z.strictObject({ address: ipAddress, port: z.number().int().min(1).max(65535) });
 const mtu = z.number().int().min(1280).max(9000);
 
 export const linkOffer = z.strictObject({

@@ -24,8 +24,7 @@ import {
 } from "../../lease/receipt-wire.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
-import { linkOfLease } from "../links.ts";
-import { type GrantedLease, leasesOf, type Mesh } from "../mesh.ts";
+import { type GrantedLease, leasesOf, linkOfLease, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
 

@@ -136,6 +136,7 @@ export class RoutingCore {
     const acknowledge: Effect = { kind: "acknowledge", tag, known: lsa };
     if (lsa.origin === this.#options.self) return [acknowledge, ...this.#heardOurself(lsa, nowMillis)];
     this.#database.store({ lsa, bytes }, Math.max(0, ageMillis), nowMillis);
+    if (known && lsa.incarnation > known.signed.lsa.incarnation) this.#tellAnew(lsa.origin);
     this.#flooding.acknowledged(tag, lsa, this.#database);
     this.#flooding.tellAll(lsa, tag);
     this.#isStale = true;
@@ -167,6 +168,15 @@ export class RoutingCore {
     const look = this.#lookAgainMillis !== null && nowMillis >= this.#lookAgainMillis;
     if (died.length > 0 || look) this.#isStale = true;
     return this.#speak(nowMillis);
+  }
+
+  /** A neighbour that started anew knows nothing, even where it was back before its links looked down. */
+  #tellAnew(neighbour: RegionId): void {
+    for (const { tag, peer } of this.#links.values()) {
+      if (peer !== neighbour) continue;
+      this.#flooding.removeLink(tag);
+      this.#flooding.addLink(tag, this.#database.entries());
+    }
   }
 
   #heardOurself(lsa: SignedLsa["lsa"], nowMillis: number): readonly Effect[] {

@@ -39,12 +39,18 @@ export function decideSpread(
   const worse = used.find(({ tag, costMicros }) =>
     isWorthIt(current?.costsAtChoice.get(tag) ?? costMicros, costMicros),
   );
-  const goal = assign(current?.planes ?? [], wantedOf(downhill, used));
-  const take = (planes: readonly string[], why: string, fledAtMillis: number | null): SpreadDecision => ({
-    spread: { planes, costsAtChoice: costsOf(planes, downhill, current), better: null, fledAtMillis },
-    reason: `${why}; ${spreadText(planes, downhill)}`,
-    lookAgainMillis: null,
-  });
+  const wanted = wantedOf(downhill, used);
+  const goal = assign(current?.planes ?? [], wanted);
+  const take = (planes: readonly string[], why: string, fledAtMillis: number | null): SpreadDecision => {
+    // What a hurried turn leaves to be wished for is held like any other wish: nobody else may ask for another look.
+    const rest = assign(planes, wanted);
+    const better = isSame(rest, planes) ? null : { planes: rest, sinceMillis: nowMillis };
+    return {
+      spread: { planes, costsAtChoice: costsOf(planes, downhill, current), better, fledAtMillis },
+      reason: `${why}; ${spreadText(planes, downhill)}`,
+      lookAgainMillis: better && nowMillis + HOLD_MILLIS,
+    };
+  };
   if (!current) return take(goal, "first paths", null);
   const lost = current.planes.filter((tag) => !used.some((candidate) => candidate.tag === tag));
   if (lost.length > 0) {

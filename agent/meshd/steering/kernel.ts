@@ -7,6 +7,7 @@ import type { Batch } from "../batch.ts";
 import { command } from "../commands.ts";
 import { NFT_TABLE } from "../marks.ts";
 import { type Changes, changes, type KernelObjects, NO_OBJECTS, readKernelObjects } from "./kernel-objects.ts";
+import { mapChanges, withoutPairs } from "./pair-maps.ts";
 import { ruleset, type Steering } from "./ruleset.ts";
 import { tableStands } from "./table.ts";
 
@@ -14,7 +15,8 @@ export class SteeringKernel {
   readonly #batch: Batch;
   #known: KernelObjects = NO_OBJECTS;
   #isKnown = false;
-  #ruleset: string | null = null;
+  /** As it was set last; undefined before anything was. */
+  #steering: Steering | null | undefined;
   #tableStands = true;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -29,15 +31,28 @@ export class SteeringKernel {
     return turn;
   }
 
-  /** In one transaction of nftables; null takes the table away. */
+  /** In one transaction of nftables, of no more than what is to change; null takes the table away. */
   async setRuleset(steering: Steering | null): Promise<void> {
-    const text = steering === null ? "" : ruleset(steering);
+    const before = this.#steering;
+    const text = steering && ruleset(steering);
+    const isAsKnown = before !== undefined && (this.#tableStands || (await tableStands()) === (before !== null));
     // Setting it again would begin its counters again.
-    if (text === this.#ruleset && (this.#tableStands || (await tableStands()) === (steering !== null))) return;
-    // A command that fails, or is ended, may have done its work or not.
-    this.#ruleset = null;
-    await command("nft", ["-f", "-"], { input: steering === null ? deleteTable : text });
-    this.#ruleset = text;
+    if (isAsKnown && text === (before && ruleset(before))) {
+      this.#tableStands = true;
+      return;
+    }
+    const onlyPairs =
+      steering && before && isAsKnown && ruleset(withoutPairs(steering)) === ruleset(withoutPairs(before));
+    const whole = text ?? deleteTable;
+    const input = onlyPairs ? mapChanges(before, steering) : whole;
+    // Of a command that fails, or is ended, nobody knows whether it did its work.
+    this.#steering = undefined;
+    // What others did to the table meanwhile may make part of a change impossible; the whole of it never is.
+    await command("nft", ["-f", "-"], { input }).catch((error: unknown) => {
+      if (!onlyPairs) throw error;
+      return command("nft", ["-f", "-"], { input: whole });
+    });
+    this.#steering = steering;
     this.#tableStands = true;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Our nftables table as text, replaced as a whole in one transaction. Stateless: one `ct` rule would switch connection
+ * Our nftables table as text, replaced as a whole in one transaction, but for changes of pairs alone (pair-maps.ts). Stateless: one `ct` rule would switch connection
  * tracking on for the whole router.
  *
  * | chain   | hook                      | what it does |
@@ -13,11 +13,11 @@
  * | classes | postrouting               | the shaper's class, as packet priority; what of `critical` is too much is bulk |
  */
 
+import { ENI_CONTROL_PORT } from "../../model/eni.ts";
 import { CRITICAL_SHARE, DSCP, TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 import {
   BUCKETS,
   CLASS_MASK,
-  CONTROL_PORT,
   KIND_MASK,
   LESS_BUCKET_MASK,
   MARK_OURS,
@@ -28,6 +28,7 @@ import {
 } from "../marks.ts";
 import { leafClass, PROBE_CLASS } from "../shaping/htb.ts";
 import { hex } from "./outer.ts";
+import { pairMaps } from "./pair-maps.ts";
 
 export interface SteeredPair {
   readonly source: string;
@@ -67,15 +68,14 @@ export interface Steering {
 export const LEASE_COUNTER = /^over_(eph[0-9a-f]{12})_(\d+)$/;
 
 export function ruleset(steering: Steering): string {
-  const { devices, outward, arriving, errorsOut, errorsIn, leases, slots, seed } = steering;
+  const { devices, leases, slots, seed } = steering;
   return `table inet ${NFT_TABLE}
 delete table inet ${NFT_TABLE}
 table inet ${NFT_TABLE} {
 ${set("set", "enis", "ifname", devices.map(quote))}
-${pairMap("outward", outward)}
-${pairMap("arriving", arriving)}
-${prefixMap("errors_out", errorsOut)}
-${prefixMap("errors_in", errorsIn)}
+${pairMaps(steering)
+  .map(({ name, type, elements }) => set("map", name, type, elements, "flags interval;"))
+  .join("\n")}
 ${set(
   "map",
   "leases",
@@ -141,8 +141,8 @@ ${sortText("interactive")}
   }
   chain link_local {
     udp dport ${PROBE_PORT} udp sport ${PROBE_PORT} accept
-    tcp dport ${CONTROL_PORT} accept
-    tcp sport ${CONTROL_PORT} tcp flags & (syn | ack) != syn accept
+    tcp dport ${ENI_CONTROL_PORT} accept
+    tcp sport ${ENI_CONTROL_PORT} tcp flags & (syn | ack) != syn accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
   }
   chain silence {
@@ -212,26 +212,6 @@ function errorsText(map: string, verdict: "accept" | "return"): string {
   const limit = `limit rate ${ERRORS_PER_SECOND}/second burst ${ERRORS_PER_SECOND} packets`;
   return `    icmp type { destination-unreachable, time-exceeded, parameter-problem } ${limit} meta mark set ip daddr map @${map}4 ${verdict}
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } ${limit} meta mark set ip6 daddr map @${map}6 ${verdict}`;
-}
-
-function prefixMap(name: string, marked: readonly MarkedPrefix[]): string {
-  const elements = (sixes: boolean): string[] =>
-    marked.filter(({ prefix }) => prefix.includes(":") === sixes).map(({ prefix, mark }) => `${prefix} : ${hex(mark)}`);
-  return [
-    set("map", `${name}4`, "ipv4_addr : mark", elements(false), "flags interval;"),
-    set("map", `${name}6`, "ipv6_addr : mark", elements(true), "flags interval;"),
-  ].join("\n");
-}
-
-function pairMap(name: string, pairs: readonly SteeredPair[]): string {
-  const elements = (sixes: boolean): string[] =>
-    pairs
-      .filter((pair) => pair.source.includes(":") === sixes && pair.destination.includes(":") === sixes)
-      .map((pair) => `${pair.source} . ${pair.destination} : ${hex(pair.mark)}`);
-  return [
-    set("map", `${name}4`, "ipv4_addr . ipv4_addr : mark", elements(false), "flags interval;"),
-    set("map", `${name}6`, "ipv6_addr . ipv6_addr : mark", elements(true), "flags interval;"),
-  ].join("\n");
 }
 
 function set(kind: "set" | "map", name: string, type: string, elements: readonly string[], flags = ""): string {

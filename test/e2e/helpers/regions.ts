@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { meshView } from "../../../agent/api/views.ts";
 import { ChainNode } from "../../../lab/chain-node.ts";
-import { foundConsortium } from "../../../lab/consortium.ts";
+import { type Consortium, foundConsortium } from "../../../lab/consortium.ts";
 import { Lab } from "../../../lab/lab.ts";
 import { LabSite } from "../../../lab/site.ts";
 import { describeDifferences, type Snapshot, takeSnapshot } from "../../../lab/snapshot.ts";
@@ -17,6 +17,7 @@ export interface LivingRegions {
   readonly lab: Lab;
   readonly node: ChainNode;
   readonly sites: LabSite[];
+  readonly consortium: Consortium;
   /** Of every router, before anything of ephemesh ran. */
   readonly before: ReadonlyMap<string, Snapshot>;
 }
@@ -27,7 +28,7 @@ export async function startRegions(count: number): Promise<LivingRegions> {
   try {
     const node = await ChainNode.start({ lab });
     const deploymentDirectory = `${lab.dir.path}/deployment`;
-    const { regions } = await foundConsortium(lab.topology, node.rpcUrl, deploymentDirectory);
+    const consortium = await foundConsortium(lab.topology, node.rpcUrl, deploymentDirectory);
     await node.setBlockTime(1);
     // The lab's own cables come up in their own time.
     await eventually("every device has its carrier and address", async () =>
@@ -35,10 +36,12 @@ export async function startRegions(count: number): Promise<LivingRegions> {
     );
     const before = await snapshotsOf(lab);
     const sites = await Promise.all(
-      regions.map((region) => LabSite.prepare({ lab, region, rpcUrl: node.regionRpcUrl, deploymentDirectory })),
+      consortium.regions.map((region) =>
+        LabSite.prepare({ lab, region, rpcUrl: node.regionRpcUrl, deploymentDirectory }),
+      ),
     );
     await Promise.all(sites.map((site) => site.start()));
-    return { lab, node, sites, before };
+    return { lab, node, sites, consortium, before };
   } catch (error) {
     await lab.down();
     throw error;

@@ -177,6 +177,21 @@ describe("routing core, many instances under simulated time", function () {
     assert.equal(world.walk(1, 4).end, "there");
   });
 
+  it("a region that is back before anybody noticed is told everything again", () => {
+    const links = [
+      [1, 2],
+      [2, 3],
+      [3, 4],
+    ].map(([a = 0, b = 0]) => ({ a, b, rttMicros: 10_000, lossPpm: 0, kbps: 100_000 }));
+    const world = new Simulator({ nodes: 4, links });
+    world.until(SETTLED_MILLIS);
+    world.crash(2);
+    world.until(world.nowMillis + 100);
+    world.restart(2);
+    world.until(world.nowMillis + 500);
+    assert.deepEqual(world.walk(1, 4).path, [1, 2, 3, 4]);
+  });
+
   it("a restarted region whose disk forgot jumps past what the others remember", () => {
     const links = [
       [1, 2],

@@ -103,6 +103,23 @@ describe("spread of bulk over next hops", () => {
     assert.equal(gone.spread?.better, null, "what did not hold begins anew");
   });
 
+  it("planes that turned in a hurry to what was in use turn to what is better once that has held, though nothing else changes", () => {
+    fc.assert(
+      fc.property(candidates, candidates, fc.integer({ min: 1, max: 900_000 }), (old, list, own) => {
+        let now = 10_000;
+        let decision = decideSpread(decideSpread(null, old, own, 0).spread, list, own, now);
+        for (let looks = 0; decision.lookAgainMillis !== null; looks++) {
+          assert.ok(looks < 10 && decision.lookAgainMillis > now);
+          now = decision.lookAgainMillis;
+          decision = decideSpread(decision.spread, list, own, now);
+        }
+        const longAfter = decideSpread(decision.spread, list, own, now + 60_000);
+        assert.deepEqual(longAfter.spread?.planes, decision.spread?.planes);
+        assert.equal(decideSpread(longAfter.spread, list, own, now + 120_000).reason, null);
+      }),
+    );
+  });
+
   it("a path that got much worse gives its planes away at once, but only once in 5 s", () => {
     const before = started(candidate("a", 2e5), candidate("b", 2e5));
     const worse = [candidate("a", 2e6, 10_000, 5e5), candidate("b", 2e5)];

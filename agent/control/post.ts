@@ -1,0 +1,61 @@
+/** One HTTP request to a peer's control channel, by a URL of the register or inside an ENI; answers are bounded. */
+import { request } from "node:http";
+import type { Readable } from "node:stream";
+import { ENI_CONTROL_PORT, type EniEnd } from "../model/eni.ts";
+import { EphemeshError } from "../model/errors.ts";
+
+/** A way to a peer: a URL that it registered, or our end of an ENI to it. */
+export type Way = string | EniEnd;
+
+export interface Posted {
+  readonly status: number;
+  readonly text: string;
+}
+
+const PATH = "/v1/control";
+const LIMIT_BYTES = 64 * 1024;
+
+export function post(way: Way, body: string, signal: AbortSignal): Promise<Posted> {
+  return typeof way === "string" ? postTo(way, body, signal) : postInside(way, body, signal);
+}
+
+export function nameOfWay(way: Way): string {
+  return typeof way === "string" ? way : `${way.peerAddress}%${way.device}`;
+}
+
+async function postTo(url: string, body: string, signal: AbortSignal): Promise<Posted> {
+  const response = await fetch(`${url}${PATH}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+    signal,
+    redirect: "error",
+  });
+  return { status: response.status, text: await boundedText(response.body ?? []) };
+}
+
+/** A URL cannot name the scope of a link-local address. */
+async function postInside({ device, peerAddress }: EniEnd, body: string, signal: AbortSignal): Promise<Posted> {
+  const response = await new Promise<Readable & { statusCode?: number }>((resolve, reject) => {
+    request({
+      ...{ host: `${peerAddress}%${device}`, port: ENI_CONTROL_PORT, path: PATH, method: "POST", signal },
+      headers: { host: `[${peerAddress}]`, "content-type": "application/json" },
+    })
+      .on("response", resolve)
+      .on("error", reject)
+      .end(body);
+  });
+  return { status: response.statusCode ?? 0, text: await boundedText(response) };
+}
+
+async function boundedText(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+  const kept: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.byteLength;
+    if (size > LIMIT_BYTES)
+      throw new EphemeshError("CONTROL_MALFORMED", "The answer is too large.", "Nothing was agreed.");
+    kept.push(chunk);
+  }
+  return Buffer.concat(kept).toString("utf8");
+}
