@@ -202,13 +202,15 @@ export class Coordinator {
   #failed(key: string, action: Action, attempts: Attempts, error: unknown): void {
     attempts.running = false;
     attempts.failures += 1;
-    const wait =
-      Math.min(LONGEST_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS * 2 ** (attempts.failures - 1)) *
-      (0.75 + Math.random() / 2);
+    const known = error instanceof EphemeshError ? error : null;
+    const early = known?.retryAfterSeconds ?? null;
+    const backOff = Math.min(LONGEST_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS * 2 ** (attempts.failures - 1));
+    const wait = early === null ? backOff * (0.75 + Math.random() / 2) : early * 1000;
     attempts.notBeforeMillis = monotonicMillis() + wait;
     if (this.#site.signal.aborted) return;
-    const code = error instanceof EphemeshError ? error.code : "UNEXPECTED";
-    const level = code === "UNEXPECTED" ? "error" : attempts.failures > NOTICEABLE_FAILURES ? "warn" : "debug";
+    const code = known?.code ?? "UNEXPECTED";
+    const isNoticeable = attempts.failures > NOTICEABLE_FAILURES && early === null;
+    const level = known ? (isNoticeable ? "warn" : "debug") : "error";
     this.#site.log[level](
       { code, action: action.kind, key, failures: attempts.failures, err: level === "error" ? error : undefined },
       error instanceof Error ? error.message : String(error),
