@@ -41,6 +41,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
 
   const self = await whoAmI(client, deployment, config, key.address);
   let regions = await readRegions(client, deployment.membership);
+  let fabrics = await readFabrics(client, deployment.membership);
   const journal = Journal.open(`${config.stateDir}/journal.sqlite`);
   const closers: (() => void | Promise<void>)[] = [() => journal.close()];
   try {
@@ -76,6 +77,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       signal,
       world: () => coordinator.world,
       regions: () => regions,
+      fabrics: () => fabrics,
       counters: () => coordinator.reconciler.counters,
       dispatch: (message) => {
         coordinator.dispatch(message);
@@ -85,7 +87,10 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     const decode = (entry: Parameters<typeof decodeEvent>[0]) =>
       decodeEvent(entry, {
         eventOfTransaction: (hash) => eventOfPurpose(journal.transactionByHash(hash)?.purpose),
-        fabrics: site.constants.fabrics,
+        fabricName: async (index) => {
+          if (index >= fabrics.length) fabrics = await readFabrics(client, deployment.membership);
+          return fabrics[index] ?? "";
+        },
         blockSeconds: async (number) => Number((await client.getBlock({ blockNumber: number })).timestamp),
       });
     const follower = new ChainFollower(client, deployment, journal, clock, config.chain.finalityDepth, decode);
@@ -94,6 +99,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       follower,
       async () => {
         regions = await readRegions(client, deployment.membership);
+        fabrics = await readFabrics(client, deployment.membership);
       },
       (message) => events.add(message),
       (enis) => void eniListeners.follow(enis),
@@ -195,16 +201,16 @@ export async function whoAmI(
 }
 
 async function readConstants(client: ReturnType<typeof connectChain>, deployment: Deployment): Promise<ChainConstants> {
-  const [auction, fabrics] = await Promise.all([
-    client.readContract({ address: deployment.auction, abi: capacityAuctionAbi, functionName: "constants" }),
-    readFabrics(client, deployment.membership),
-  ]);
+  const auction = await client.readContract({
+    address: deployment.auction,
+    abi: capacityAuctionAbi,
+    functionName: "constants",
+  });
   return {
     clearBlocks: auction.clearBlocks,
     minBond: auction.minBond,
     widestCosine: auction.widestCosine,
     urgentBlocks: auction.urgentBlocks,
-    fabrics,
   };
 }
 

@@ -101,6 +101,11 @@ export async function checkDeployment(client: PublicClient, deployment: Deployme
   }
 }
 
+/** A node has this very transaction, or a block does: as good as sent. Nodes word it differently (geth, Besu, anvil). */
+export function isSentAlready(error: unknown): boolean {
+  return /already (known|imported)|\bknown transaction|nonce too low/i.test(String(error));
+}
+
 export function rpcError(cause: unknown): EphemeshError {
   if (cause instanceof EphemeshError) return cause;
   const text = cause instanceof Error ? (cause.message.split("\n")[0] ?? cause.name) : String(cause);

@@ -12,7 +12,8 @@ import { leaseEscrowAbi } from "./abi/lease-escrow.ts";
 export interface DecodeContext {
   /** The event of ours that a journaled opening transaction serves. */
   eventOfTransaction(hash: Hex): string | null;
-  readonly fabrics: readonly string[];
+  /** By its number in the register; empty where there is none. */
+  fabricName(index: number): Promise<string>;
   blockSeconds(blockNumber: bigint): Promise<number>;
 }
 
@@ -38,7 +39,7 @@ export async function decodeEvent(log: Log, context: DecodeContext): Promise<Cha
           mesh: meshId.parse(a.mesh),
           opener: regionId.parse(a.opener),
           kind: EVENT_KINDS[opening.kind] ?? "custom",
-          fabric: context.fabrics[opening.fabric] ?? "",
+          fabric: await context.fabricName(opening.fabric),
           place: a.place,
           cosine: opening.cosine,
           attributes: opening.attributes,

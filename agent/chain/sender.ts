@@ -7,7 +7,7 @@ import { type Abi, encodeFunctionData, type Hex, keccak256, type PublicClient } 
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { Journal, StoredTransaction } from "../journal/journal.ts";
 import { EphemeshError } from "../model/errors.ts";
-import { rpcError } from "./client.ts";
+import { isSentAlready, rpcError } from "./client.ts";
 import { explainFailure } from "./refusals.ts";
 
 export interface Call {
@@ -175,7 +175,7 @@ export class Sender {
 
   async #broadcast(transaction: StoredTransaction): Promise<void> {
     await this.#client.sendRawTransaction({ serializedTransaction: transaction.raw as Hex }).catch((error: unknown) => {
-      if (/already (known|imported)|nonce too low/i.test(String(error))) return;
+      if (isSentAlready(error)) return;
       throw rpcError(error);
     });
   }

@@ -5,6 +5,8 @@ import type { ProbedRegion } from "../scan/rank.ts";
 
 const PINGS = 4;
 const TIMEOUT_MILLIS = 1500;
+/** Whoever does not answer is not tried more often, however often somebody asks. */
+const FAILURE_FRESH_MILLIS = 3_000;
 
 /** The least of a few round trips; the first one only opens the connection. Tries each URL until one answers. */
 export async function probeRegion(region: Region, signal: AbortSignal): Promise<ProbedRegion> {
@@ -32,7 +34,7 @@ export async function probeRegion(region: Region, signal: AbortSignal): Promise<
   return { region, rttMicros: null, failure };
 }
 
-/** Measured round trips, remembered for a minute. */
+/** Measured round trips, remembered as long as the asker likes; failures for a moment. */
 export class LatencyTable {
   readonly #known = new Map<RegionId, { probed: ProbedRegion; atMillis: number }>();
 
@@ -40,8 +42,8 @@ export class LatencyTable {
     return Promise.all(
       regions.map(async (region) => {
         const known = this.#known.get(region.id);
-        if (known && known.probed.rttMicros !== null && performance.now() - known.atMillis < freshMillis)
-          return known.probed;
+        const goodFor = known?.probed.rttMicros === null ? FAILURE_FRESH_MILLIS : freshMillis;
+        if (known && performance.now() - known.atMillis < goodFor) return known.probed;
         const probed = await probeRegion(region, signal);
         this.#known.set(region.id, { probed, atMillis: performance.now() });
         return probed;

@@ -12,7 +12,7 @@ import { type Mesh, phaseOf } from "./mesh.ts";
 import { MeshReconciler } from "./mesh-reconciler.ts";
 import type { LocalMessage, Message } from "./messages.ts";
 import { type Action, COMPARE_SECONDS, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
-import { emptyWorld, reduce, type World } from "./reduce.ts";
+import { emptyWorld, fold, reduce, type World } from "./reduce.ts";
 import { registerBudget } from "./register-budget.ts";
 import { chainNow, leadSeconds, type Site } from "./site.ts";
 
@@ -36,6 +36,8 @@ interface Attempts {
 
 export class Coordinator {
   #world: World = emptyWorld;
+  /** Over, and with nothing left to do. */
+  readonly #finished = new WeakSet<Mesh>();
   readonly #attempts = new Map<string, Attempts>();
   readonly #site: Site;
   readonly #follower: ChainFollower;
@@ -106,7 +108,10 @@ export class Coordinator {
 
   /** Folds the journal again from its beginning: at start, and when a reorganisation took something back. */
   refold(): void {
-    this.#world = this.#site.journal.messages().reduce((world, { body }) => reduce(world, body as Message), emptyWorld);
+    this.#world = fold(
+      emptyWorld,
+      this.#site.journal.messages().map(({ body }) => body as Message),
+    );
   }
 
   async run(): Promise<void> {
@@ -117,8 +122,9 @@ export class Coordinator {
       if (this.#site.clock.isSet) {
         void this.#reconciler
           .reconcile(this.#activeMeshes(), monotonicMillis())
-          .then(() => this.#onEnis(this.#reconciler.enis));
-        for (const mesh of this.#world.meshes.values()) this.#advance(mesh);
+          .then(() => this.#onEnis(this.#reconciler.enis))
+          .catch((error: unknown) => this.#site.log.error({ err: error }, "the wanted meshes"));
+        for (const mesh of this.#unfinished()) this.#advance(mesh);
         this.#registerBudget();
       }
       await this.#untilWoken(this.#activeMeshes().length > 0 ? TICK_MILLIS : POLL_IDLE_MILLIS);
@@ -134,9 +140,14 @@ export class Coordinator {
     });
   }
 
+  /** Years of meshes that are over cost a look at a set each; whatever happens to one makes it another. */
+  #unfinished(): Mesh[] {
+    return [...this.#world.meshes.values()].filter((mesh) => !this.#finished.has(mesh));
+  }
+
   #activeMeshes(): Mesh[] {
     const now = this.#site.clock.isSet ? chainNow(this.#site) : 0;
-    return [...this.#world.meshes.values()].filter((mesh) => {
+    return this.#unfinished().filter((mesh) => {
       const phase = phaseOf(mesh, this.#site.self, now);
       return phase !== "over" || mesh.auctions.some((a) => a.outcome === null) || this.#reconciler.isApplied(mesh);
     });
@@ -155,7 +166,11 @@ export class Coordinator {
       sells: this.#site.config.sell !== undefined,
       links: this.#reconciler.links,
     };
-    for (const action of nextActions(mesh, facts)) this.#start(mesh, action);
+    const actions = nextActions(mesh, facts);
+    for (const action of actions) this.#start(mesh, action);
+    const isOver = phaseOf(mesh, facts.self, facts.nowSeconds) === "over";
+    if (isOver && actions.length === 0 && facts.chainReachable && !this.#activeMeshes().includes(mesh))
+      this.#finished.add(mesh);
   }
 
   #start(mesh: Mesh, action: Action): void {
@@ -187,13 +202,15 @@ export class Coordinator {
   #failed(key: string, action: Action, attempts: Attempts, error: unknown): void {
     attempts.running = false;
     attempts.failures += 1;
-    const wait =
-      Math.min(LONGEST_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS * 2 ** (attempts.failures - 1)) *
-      (0.75 + Math.random() / 2);
+    const known = error instanceof EphemeshError ? error : null;
+    const early = known?.retryAfterSeconds ?? null;
+    const backOff = Math.min(LONGEST_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS * 2 ** (attempts.failures - 1));
+    const wait = early === null ? backOff * (0.75 + Math.random() / 2) : early * 1000;
     attempts.notBeforeMillis = monotonicMillis() + wait;
     if (this.#site.signal.aborted) return;
-    const code = error instanceof EphemeshError ? error.code : "UNEXPECTED";
-    const level = code === "UNEXPECTED" ? "error" : attempts.failures > NOTICEABLE_FAILURES ? "warn" : "debug";
+    const code = known?.code ?? "UNEXPECTED";
+    const isNoticeable = attempts.failures > NOTICEABLE_FAILURES && early === null;
+    const level = known ? (isNoticeable ? "warn" : "debug") : "error";
     this.#site.log[level](
       { code, action: action.kind, key, failures: attempts.failures, err: level === "error" ? error : undefined },
       error instanceof Error ? error.message : String(error),
@@ -237,7 +254,7 @@ export class Coordinator {
       this.refold();
       this.#reconciler.hold(monotonicMillis());
       void this.#site.sender.resume(this.#site.signal).catch(() => undefined);
-    } else this.#world = followed.messages.reduce<World>(reduce, this.#world);
+    } else this.#world = fold(this.#world, followed.messages);
     followed.messages.forEach(this.#onChainMessage);
     this.#wake();
   }

@@ -80,14 +80,18 @@ export class MeshReconciler {
 
   async #reconcile(meshes: readonly Mesh[], nowMillis: number): Promise<void> {
     for (const mesh of meshes) if (mesh.id !== null && mesh.dissolved) this.#applied.delete(mesh.id);
-    const specs = meshes.flatMap((mesh) => this.#wanted(mesh) ?? []);
+    const failed = new Set<string>();
+    const attempt = (work: () => Promise<void>) => work().catch((error: unknown) => void failed.add(describe(error)));
+    let specs: readonly MeshSpec[] = [];
+    // It writes down when each lease's time was fixed: a full disk must not end the agent.
+    await attempt(async () => {
+      specs = meshes.flatMap((mesh) => this.#wanted(mesh) ?? []);
+    });
     if (specs.length === 0 && this.#applied.size === 0 && this.#hasLooked) {
       this.#measurements = { meshes: [] };
       return;
     }
     if (nowMillis < this.#pausedUntilMillis) return;
-    const failed = new Set<string>();
-    const attempt = (work: () => Promise<void>) => work().catch((error: unknown) => void failed.add(describe(error)));
     // Measured first, whatever failed before: what a link that does not come up needs is decided by it.
     if (nowMillis >= this.#nextMeasureMillis)
       await attempt(async () => {

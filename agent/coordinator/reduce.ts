@@ -5,83 +5,111 @@ import type { LocalMessage, Message } from "./messages.ts";
 
 export interface World {
   readonly meshes: ReadonlyMap<string, Mesh>;
+  /** The key of each mesh that has a number on the chain. */
+  readonly keys: ReadonlyMap<MeshId, string>;
   /** Which mesh an auction belongs to. */
   readonly auctions: ReadonlyMap<AuctionId, string>;
   /** What was done here about an auction or mesh that the chain does not have, or no longer: should it come (back), it counts. */
   readonly waiting: readonly LocalMessage[];
 }
 
-export const emptyWorld: World = { meshes: new Map(), auctions: new Map(), waiting: [] };
+export const emptyWorld: World = { meshes: new Map(), keys: new Map(), auctions: new Map(), waiting: [] };
 
-export function reduce(world: World, message: Message): World {
-  if (isAhead(world, message)) return { ...world, waiting: [...world.waiting, message] };
-  const next = apply(world, message);
-  return message.type === "AuctionOpened" ? world.waiting.reduce<World>(reduce, { ...next, waiting: [] }) : next;
+/** Many messages at once: the same as one after the other, but the maps, of years maybe, are copied once. */
+export function fold(world: World, messages: Iterable<Message>): World {
+  const draft: Draft = {
+    meshes: new Map(world.meshes),
+    keys: new Map(world.keys),
+    auctions: new Map(world.auctions),
+    waiting: [...world.waiting],
+  };
+  for (const message of messages) take(draft, message);
+  return draft;
 }
 
-function apply(world: World, message: Message): World {
+export function reduce(world: World, message: Message): World {
+  return fold(world, [message]);
+}
+
+/** A world in the making; meshes themselves never change. */
+interface Draft {
+  readonly meshes: Map<string, Mesh>;
+  readonly keys: Map<MeshId, string>;
+  readonly auctions: Map<AuctionId, string>;
+  waiting: LocalMessage[];
+}
+
+function take(draft: Draft, message: Message): void {
+  if (isAhead(draft, message)) {
+    draft.waiting.push(message);
+    return;
+  }
+  const mesh = apply(draft, message);
+  if (mesh) draft.meshes.set(mesh.key, mesh);
+  if (message.type !== "AuctionOpened") return;
+  const waiting = draft.waiting;
+  draft.waiting = [];
+  for (const each of waiting) take(draft, each);
+}
+
+/** The mesh as the message leaves it; none: it fits nothing. */
+function apply(draft: Draft, message: Message): Mesh | undefined {
   switch (message.type) {
     case "EventTriggered":
-      return put(world, { ...emptyMesh(message.event.id), event: message.event });
+      return { ...emptyMesh(message.event.id), event: message.event };
     case "AuctionOpened": {
-      const known =
-        findById(world, message.terms.mesh) ?? (message.eventId ? world.meshes.get(message.eventId) : undefined);
-      const mesh = known ?? emptyMesh(`mesh-${message.terms.mesh}`);
-      const auction: Auction = {
-        terms: message.terms,
-        orders: [],
-        order: null,
-        outcome: null,
-        leases: [],
-        grant: null,
-      };
-      const next = put(world, { ...mesh, id: message.terms.mesh, auctions: [...mesh.auctions, auction] });
-      return { ...next, auctions: new Map(next.auctions).set(message.terms.id, mesh.key) };
+      const { terms, eventId } = message;
+      const known = draft.meshes.get(draft.keys.get(terms.mesh) ?? eventId ?? "");
+      const mesh = known ?? emptyMesh(`mesh-${terms.mesh}`);
+      const auction: Auction = { terms, orders: [], order: null, outcome: null, leases: [], grant: null };
+      draft.auctions.set(terms.id, mesh.key);
+      draft.keys.set(terms.mesh, mesh.key);
+      return { ...mesh, id: terms.mesh, auctions: [...mesh.auctions, auction] };
     }
     case "PeersScanned":
-      return change(world, message.mesh, (mesh) => ({ ...mesh, peers: message.peers }));
+      return change(draft, message.mesh, (mesh) => ({ ...mesh, peers: message.peers }));
     case "PairsMeasured":
-      return change(world, message.mesh, (mesh) => ({
+      return change(draft, message.mesh, (mesh) => ({
         ...mesh,
         pairs: { measured: message.pairs, auctions: message.auctions },
       }));
     case "EventFailed":
-      return change(world, message.mesh, (mesh) => ({ ...mesh, failed: message.reason }));
+      return change(draft, message.mesh, (mesh) => ({ ...mesh, failed: message.reason }));
     case "EventResolved":
-      return change(world, message.mesh, (mesh) => ({
+      return change(draft, message.mesh, (mesh) => ({
         ...mesh,
         resolved: mesh.resolved ?? { reason: message.reason, atSeconds: message.atSeconds },
       }));
     case "TopologyPublished":
-      return change(world, keyOf(world, message.meshId), (mesh) => ({ ...mesh, topology: message.topology }));
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({ ...mesh, topology: message.topology }));
     case "LinkAgreed":
-      return change(world, keyOf(world, message.meshId), (mesh) => ({
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({
         ...mesh,
         links: new Map(mesh.links).set(message.link.linkId, message.link),
       }));
     case "PeerLost":
-      return change(world, keyOf(world, message.meshId), (mesh) => ({
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({
         ...mesh,
         lost: new Set(mesh.lost).add(message.leaseId),
       }));
     case "LeasesGranted":
       // A mesh that was dissolved between two terms stands up again.
-      return change(world, world.auctions.get(message.auctionId), (mesh) => ({
+      return change(draft, draft.auctions.get(message.auctionId), (mesh) => ({
         ...changeAuction(withoutFormerParties(mesh, message.leases), message),
         dissolved: null,
       }));
     case "ReceiptSigned":
-      return change(world, keyOf(world, message.meshId), (mesh) => ({
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({
         ...mesh,
         signed: new Map(mesh.signed).set(message.receipt.leaseId as LeaseId, message.receipt),
       }));
     case "ReceiptCosigned":
-      return change(world, keyOf(world, message.meshId), (mesh) => ({
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({
         ...mesh,
         receipts: new Map(mesh.receipts).set(message.cosigned.receipt.leaseId as LeaseId, message.cosigned),
       }));
     case "TeardownCosigned":
-      return change(world, keyOf(world, message.meshId), (mesh) => ({
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({
         ...mesh,
         dissolved: mesh.dissolved && {
           ...mesh.dissolved,
@@ -91,9 +119,9 @@ function apply(world: World, message: Message): World {
         },
       }));
     case "MeshDissolved":
-      return change(world, keyOf(world, message.meshId), (mesh) => ({ ...mesh, dissolved: message.record }));
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({ ...mesh, dissolved: message.record }));
     case "LeaseSettled":
-      return change(world, world.auctions.get(message.auctionId), (mesh) => ({
+      return change(draft, draft.auctions.get(message.auctionId), (mesh) => ({
         ...mesh,
         settled: new Map(mesh.settled).set(message.leaseId, {
           buyerPays: message.buyerPays,
@@ -102,7 +130,7 @@ function apply(world: World, message: Message): World {
         }),
       }));
     default:
-      return change(world, world.auctions.get(message.auctionId), (mesh) => changeAuction(mesh, message));
+      return change(draft, draft.auctions.get(message.auctionId), (mesh) => changeAuction(mesh, message));
   }
 }
 
@@ -122,13 +150,13 @@ type AuctionMessage = Extract<
 >;
 
 /** After a reorganisation the messages of the chain stand behind what was done about them in the journal. */
-function isAhead(world: World, message: Message): message is LocalMessage {
+function isAhead(draft: Draft, message: Message): message is LocalMessage {
   switch (message.type) {
     case "OrderPrepared":
     case "OrderDeclined":
-      return !world.auctions.has(message.auctionId);
+      return !draft.auctions.has(message.auctionId);
     case "PairsMeasured":
-      return !world.meshes.has(message.mesh);
+      return !draft.meshes.has(message.mesh);
     case "TopologyPublished":
     case "LinkAgreed":
     case "PeerLost":
@@ -136,7 +164,7 @@ function isAhead(world: World, message: Message): message is LocalMessage {
     case "ReceiptCosigned":
     case "TeardownCosigned":
     case "MeshDissolved":
-      return !findById(world, message.meshId);
+      return !draft.keys.has(message.meshId);
     default:
       return false;
   }
@@ -215,19 +243,7 @@ function changeOrder(auction: Auction, index: number, change: Partial<BookOrder>
   };
 }
 
-function change(world: World, key: string | undefined, update: (mesh: Mesh) => Mesh): World {
-  const mesh = key === undefined ? undefined : world.meshes.get(key);
-  return mesh ? put(world, update(mesh)) : world;
-}
-
-function put(world: World, mesh: Mesh): World {
-  return { ...world, meshes: new Map(world.meshes).set(mesh.key, mesh) };
-}
-
-function findById(world: World, id: MeshId): Mesh | undefined {
-  return [...world.meshes.values()].find((mesh) => mesh.id === id);
-}
-
-function keyOf(world: World, id: MeshId): string | undefined {
-  return findById(world, id)?.key;
+function change(draft: Draft, key: string | undefined, update: (mesh: Mesh) => Mesh): Mesh | undefined {
+  const mesh = key === undefined ? undefined : draft.meshes.get(key);
+  return mesh && update(mesh);
 }

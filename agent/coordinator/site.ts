@@ -34,6 +34,8 @@ export interface Site {
   readonly signal: AbortSignal;
   world(): World;
   regions(): ReadonlyMap<RegionId, Region>;
+  /** By their number in the register. */
+  fabrics(): readonly string[];
   /** The newest that meshd said; kept for links that are gone already. */
   counters(): ReadonlyMap<string, Counters["links"][number]>;
   /** Journals, then changes the state. */
@@ -45,8 +47,6 @@ export interface ChainConstants {
   readonly minBond: bigint;
   readonly widestCosine: number;
   readonly urgentBlocks: number;
-  /** Number of each fabric in the register. */
-  readonly fabrics: readonly string[];
 }
 
 /** A lease starts so long after its auction was cleared (MARKET.md, section 4). */

@@ -10,12 +10,20 @@ export class EphemeshError extends Error {
   readonly remedy: string;
   /** The same call may succeed later without a change. */
   readonly retryable: boolean;
+  /** Nothing is wrong, only early: it need not be tried again before. */
+  readonly retryAfterSeconds: number | null;
 
-  constructor(code: string, message: string, remedy: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    remedy: string,
+    options: { retryable?: boolean; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.remedy = remedy;
-    this.retryable = options.retryable ?? false;
+    this.retryable = options.retryable ?? options.retryAfterSeconds !== undefined;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
   }
 }
 

@@ -93,6 +93,22 @@ describe("what meshd is told", () => {
     assert.ok(asked.filter((type) => type === "applyMesh 1").length <= 4, "and it is not asked at every tick");
   });
 
+  it("a disk that is full where lease times are written down ends nothing: what runs is measured, and said once", async () => {
+    const asked: string[] = [];
+    const full = site(0, asked);
+    const clock = new ChainClock({
+      load: () => new Map(),
+      save: () => {
+        throw new Error("JOURNAL_DISK_FULL");
+      },
+    });
+    clock.observe(0, 0);
+    const reconciler = new MeshReconciler({ ...full, clock });
+    for (let millis = 0; millis < 1000; millis += 100) await reconciler.reconcile([running(1)], 1000 + millis);
+    assert.ok(asked.includes("measurements"), asked.join(", "));
+    assert.deepEqual(changes(asked), []);
+  });
+
   it("a mesh that meshd refuses keeps no other from being applied", async () => {
     const asked: string[] = [];
     const reconciler = new MeshReconciler(site(1, asked));

@@ -64,7 +64,7 @@ describe("settlement by two agents that did not sign a last receipt", function (
     const follower = new ChainFollower(client, deployment, journal, clock, 0, (log) =>
       decodeEvent(log, {
         eventOfTransaction: () => null,
-        fabrics,
+        fabricName: async (index: number) => fabrics[index] ?? "",
         blockSeconds: async (blockNumber) => Number((await client.getBlock({ blockNumber })).timestamp),
       }),
     );

@@ -57,7 +57,7 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
   const opening = {
     kind: EVENT_KINDS.indexOf(event.kind),
     earlier: mesh.id ?? 0,
-    fabric: site.constants.fabrics.indexOf(fabric),
+    fabric: fabricIndex(site, fabric),
     cosine: Math.min(cosine, site.constants.widestCosine),
     attributes: site.config.accept.require.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0),
     leastScore: false,
@@ -73,9 +73,22 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
     const purpose = openingPurpose(event.id, mesh.auctions.length);
     await site.sender.send(purpose, auctionCall(site, "open", [site.self, opening]), site.signal);
   } catch (error) {
-    if (!(error instanceof ContractRefusal)) throw error;
+    // What was bought runs on, and a shortage may pass: a renewal or replacement is tried again.
+    if (!(error instanceof ContractRefusal) || mesh.auctions.length > 0) throw error;
     site.dispatch({ type: "EventFailed", mesh: mesh.key, reason: `${error.message} ${error.remedy}` });
   }
+}
+
+function fabricIndex(site: Site, name: string): number {
+  const index = site.fabrics().indexOf(name);
+  if (index < 0)
+    throw new EphemeshError(
+      "FABRIC_UNKNOWN",
+      `The consortium's register has no fabric "${name}"; no auction was opened.`,
+      "Correct underlays[].fabric, or have the consortium register it.",
+      { retryable: true },
+    );
+  return index;
 }
 
 /** One transaction for each auction of an event; `eventOfPurpose` reads it back. */
@@ -99,17 +112,11 @@ export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: 
 export async function commitOrder(site: Site, mesh: Mesh, { auctionId }: Of<"commit-order">): Promise<void> {
   const order = preparedOrder(mesh, auctionId);
   const { side, bond, commitment } = order;
-  try {
-    await site.sender.send(
-      `commit:${auctionId}`,
-      auctionCall(site, "commit", [auctionId, site.self, SIDES.indexOf(side), bond, commitment]),
-      site.signal,
-    );
-  } catch (error) {
-    if (!(error instanceof ContractRefusal) || error.refusal === "AlreadyOrdered") throw error;
-    site.log.warn({ auctionId, code: error.refusal }, error.message);
-    throw error;
-  }
+  await site.sender.send(
+    `commit:${auctionId}`,
+    auctionCall(site, "commit", [auctionId, site.self, SIDES.indexOf(side), bond, commitment]),
+    site.signal,
+  );
 }
 
 export async function revealOrder(site: Site, mesh: Mesh, { auctionId, index }: Of<"reveal-order">): Promise<void> {

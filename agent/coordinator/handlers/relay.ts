@@ -5,7 +5,7 @@
  */
 import { type Hex, isAddressEqual, parseTransaction, recoverTransactionAddress } from "viem";
 import { z } from "zod";
-import { rpcError } from "../../chain/client.ts";
+import { isSentAlready, rpcError } from "../../chain/client.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import type { RegionId } from "../../model/ids.ts";
 import { regionOf, type Site } from "../site.ts";
@@ -54,7 +54,7 @@ export async function answerRelay(site: Site, from: RegionId, body: unknown): Pr
   if (!to || ![membership, auction, escrow].some((address) => isAddressEqual(address, to)))
     throw refused("it goes to none of the deployment's contracts");
   await site.client.sendRawTransaction({ serializedTransaction: raw }).catch((error: unknown) => {
-    if (!/already (known|imported)|nonce too low/i.test(String(error))) throw rpcError(error);
+    if (!isSentAlready(error)) throw rpcError(error);
   });
   return {};
 }

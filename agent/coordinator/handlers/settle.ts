@@ -8,6 +8,9 @@ import type { Action } from "../next-actions.ts";
 import { chainNow, type Site } from "../site.ts";
 import { availableHere } from "./receipt.ts";
 
+/** What the other side posts in the meantime is read then. */
+const LOOK_AGAIN_SECONDS = 60;
+
 /**
  * Settles by the last receipt that both signed. Without a complete one that receipt and this side's claim are posted;
  * both sides' claims settle at once, and the end of the window does without (REPUTATION.md, section 3).
@@ -43,7 +46,8 @@ export async function settleLease(
   });
   const complete = cosigned && isFinal(cosigned.receipt, terms.slots);
   if (cosigned && (complete || !evidence.receiptPosted || evidence.epochs < cosigned.receipt.epochs))
-    return send(`settle-${cosigned.receipt.epochs}`, "settle", [
+    // A release says of as many epochs something else than the receipt before it.
+    return send(`settle-${cosigned.receipt.epochs}${cosigned.receipt.release ? "-release" : ""}`, "settle", [
       tuple,
       proof,
       cosigned.receipt,
@@ -59,7 +63,7 @@ export async function settleLease(
       "SETTLEMENT_WINDOW",
       `Lease ${leaseId} settles when its window closes.`,
       "It is settled by itself then.",
-      { retryable: true },
+      { retryAfterSeconds: LOOK_AGAIN_SECONDS },
     );
   return send("settle-after-window", "settleAfterWindow", [tuple, proof]);
 }
