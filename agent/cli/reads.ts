@@ -99,13 +99,14 @@ export async function showMeshes(options: Options): Promise<void> {
       `mesh ${mesh.meshId ?? "(none yet)"} ${mesh.key}: ${mesh.phase}${mesh.failed ? `, ${mesh.failed}` : ""}${mesh.topology ? `; ${mesh.topology.reason}` : ""}`,
     );
     printTable(
-      ["peer", "device", "state", "round trip ms", "loss out/in ppm", "attempt"],
+      ["peer", "device", "state", "round trip ms", "loss out/in ppm", "carries Mbit/s", "attempt"],
       mesh.links.map((l) => [
         l.peer,
         "device" in l ? l.device : null,
         l.state,
         "rttMicros" in l ? millis(l.rttMicros) : null,
         "rttMicros" in l ? `${l.lossForwardPpm ?? "–"}/${l.lossReversePpm ?? "–"}` : null,
+        "rttMicros" in l ? (l.shortageKbps === null ? "all" : (l.shortageKbps / 1000).toFixed(1)) : null,
         l.attempt,
       ]),
     );

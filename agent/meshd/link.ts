@@ -1,8 +1,10 @@
 /** One end of a link while its interface stands: what the agent wants of it, and what probes and counters know. */
 import type { MeshId, RegionId } from "../model/ids.ts";
 import type { LinkSpec } from "../model/meshd-messages.ts";
+import type { DeviceCount } from "./counters/device-counters.ts";
 import { Epochs } from "./counters/epochs.ts";
 import { deviceName, linkLocalAddress } from "./marks.ts";
+import { CapacityMeter } from "./probe/capacity.ts";
 import { LinkHealth } from "./probe/health.ts";
 import type { LinkSocket } from "./probe/socket.ts";
 import { ATTRIBUTE, type LsaLink } from "./routing/lsa.ts";
@@ -24,6 +26,7 @@ export class Link {
   readonly tag: string;
   readonly health: LinkHealth;
   readonly epochs: Epochs;
+  readonly capacity = new CapacityMeter();
   spec: LinkSpec;
   /** What the interface was last brought to; null: nothing yet. */
   applied: LinkSpec | null = null;
@@ -83,6 +86,20 @@ export class Link {
     return true;
   }
 
+  counted(count: DeviceCount, nowMillis: number): void {
+    const { rttMicros } = this.health;
+    this.capacity.counted(count, { leasedKbps: this.#leasedKbps, rttMicros }, nowMillis);
+  }
+
+  /** What it was seen to carry, where that is less than what is leased; null: nothing says so. */
+  shortageKbps(nowMillis: number): number | null {
+    return this.capacity.shortageKbps(this.#leasedKbps, nowMillis);
+  }
+
+  get #leasedKbps(): number {
+    return this.spec.shares.reduce((sum, { rateMbps }) => sum + rateMbps * 1000, 0);
+  }
+
   /** What we say of it to the others; null: it may not be used this instant. */
   advertisement(nowMillis: number): LsaLink | null {
     const { spec, health } = this;
@@ -96,7 +113,7 @@ export class Link {
       rttMicros: Math.max(1, rttMicros),
       jitterMicros: health.jitterMicros ?? 0,
       lossPpm: Math.min(999_999, health.lossReversePpm ?? 0),
-      observedKbps: 0,
+      observedKbps: this.shortageKbps(nowMillis) ?? 0,
       // Every tunnel has a preshared key out of an ML-KEM exchange.
       attributes: ATTRIBUTE.postQuantum,
       shares: spec.shares

@@ -11,6 +11,7 @@ import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
 import type { Batch } from "./batch.ts";
 import { checkMesh } from "./check-mesh.ts";
+import { readDevices } from "./counters/device-counters.ts";
 import { type FoundTunnel, foundTunnels } from "./eni/found.ts";
 import type { WireguardKind } from "./eni/tunnel-device.ts";
 import type { IncarnationFile } from "./incarnation.ts";
@@ -32,6 +33,8 @@ const ADOPTION_MILLIS = 30_000;
 const AT_ONCE = 8;
 /** Until everybody in the mesh has heard of it and turned: one flooding time. */
 const RETIRE_MILLIS = 150;
+/** Between two looks at the counters; capacity is judged by no less (ROUTING.md, section 3). */
+const COUNT_MILLIS = 250;
 
 export interface MeshdParts {
   readonly config: MeshdConfig;
@@ -72,6 +75,7 @@ export class Meshd {
   #incarnation: number;
   #last: Promise<unknown> = Promise.resolve();
   #boundary: NodeJS.Timeout | null = null;
+  #nextCountMillis = 0;
   #stopped = false;
 
   constructor(parts: MeshdParts) {
@@ -100,6 +104,7 @@ export class Meshd {
       },
       onTick: (nowMillis) => {
         for (const mesh of this.#meshes.values()) mesh.refresh(nowMillis);
+        if (nowMillis >= this.#nextCountMillis) this.#count(nowMillis);
         for (const link of this.#links.values()) {
           if (link.mustKick(nowMillis)) this.interfaces.kick(link).catch((error: unknown) => this.#retry.failed(error));
         }
@@ -283,6 +288,21 @@ export class Meshd {
       // Our own changes are announced as well; they are over, and known, when the look is taken.
       this.#retry.soon();
     }
+  }
+
+  /** For capacity; one file, read beside the probes and never waited for by them. */
+  #count(nowMillis: number): void {
+    this.#nextCountMillis = nowMillis + COUNT_MILLIS;
+    readDevices().then(
+      (counts) => {
+        const countedAt = monotonicMillis();
+        for (const link of this.#links.values()) {
+          const count = counts.get(link.device);
+          if (count) link.counted(count, countedAt);
+        }
+      },
+      (error: unknown) => this.#parts.log.debug(describeError(error)),
+    );
   }
 
   #awaitBoundary(nowMillis: number): void {

@@ -36,6 +36,7 @@ function linkMeasurement(link: Link): Measurements["meshes"][number]["links"][nu
     jitterMicros: health.jitterMicros,
     lossForwardPpm: health.lossForwardPpm,
     lossReversePpm: health.lossReversePpm,
+    shortageKbps: link.shortageKbps(monotonicMillis()),
   };
 }
 

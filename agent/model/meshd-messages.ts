@@ -130,6 +130,8 @@ export const linkMeasurement = z.strictObject({
   jitterMicros: z.number().int().nullable(),
   lossForwardPpm: z.number().int().nullable(),
   lossReversePpm: z.number().int().nullable(),
+  /** What it was seen to carry under load within the last minute, where that is less than what is leased. */
+  shortageKbps: z.number().int().nullable(),
 });
 export const chosenRoute = z.strictObject({
   destination: regionId,

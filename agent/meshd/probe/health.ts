@@ -10,7 +10,7 @@
  * Forbidden: waiting → down (there was nothing to lose), and any use before both directions are proved.
  */
 import { Arrivals } from "./arrivals.ts";
-import type { Probe } from "./packet.ts";
+import type { HealthProbe } from "./packet.ts";
 import { RoundTrip } from "./round-trip.ts";
 
 export type LinkState = "waiting" | "up" | "down";
@@ -39,7 +39,7 @@ export class LinkHealth {
   #state: LinkState = "waiting";
   #since: number;
   #sequence = 0;
-  #peer: Probe | null = null;
+  #peer: HealthProbe | null = null;
   #heardAt: number | null = null;
   #bothWaysSince: number | null = null;
   #holdMillis = 0;
@@ -91,7 +91,7 @@ export class LinkHealth {
   }
 
   /** The next probe to send. */
-  probe(nowMillis: number): Probe {
+  probe(nowMillis: number): HealthProbe {
     this.#sequence++;
     const stalled = this.#stalled;
     this.#stalled = false;
@@ -113,7 +113,7 @@ export class LinkHealth {
     };
   }
 
-  heard(probe: Probe, nowMillis: number): StateChange | null {
+  heard(probe: HealthProbe, nowMillis: number): StateChange | null {
     if (this.#peer && probe.instance !== this.#peer.instance) {
       // The peer's process began anew, and may be an older one's last packet: its numbers compare to nothing.
       this.#peer = null;

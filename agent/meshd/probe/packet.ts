@@ -1,8 +1,10 @@
+import type { Received } from "./capacity.ts";
+
 /**
  * The measuring packet, 72 bytes inside the ENI, network byte order. It says what its sender last heard from the other
  * side, so that each end learns round trip and loss both ways without synchronised clocks.
  */
-export interface Probe {
+export interface HealthProbe {
   /** The sender's event loop stood still just now: silence before this packet says nothing about the link. */
   readonly stalled: boolean;
   /** The sender has heard the other side lately. */
@@ -26,6 +28,11 @@ export interface Probe {
   readonly lossLongPpm: number;
 }
 
+export interface Probe extends HealthProbe {
+  /** What came in over the link at its sender's end, and when that was counted by its clock. */
+  readonly received: Received;
+}
+
 export const PROBE_TYPE = 1;
 export const PROTOCOL_MAGIC = 0xe3e5;
 const LENGTH = 72;
@@ -46,6 +53,8 @@ export function encodeProbe(probe: Probe): Buffer {
   packet.writeBigUInt64BE(probe.echo.heard, 40);
   packet.writeUInt32BE(probe.lossShortPpm, 48);
   packet.writeUInt32BE(probe.lossLongPpm, 52);
+  packet.writeDoubleBE(probe.received.bytes, 56);
+  packet.writeDoubleBE(probe.received.atMicros, 64);
   return packet;
 }
 
@@ -70,12 +79,15 @@ export function decodeProbe(packet: Buffer): Probe | null {
     },
     lossShortPpm: packet.readUInt32BE(48),
     lossLongPpm: packet.readUInt32BE(52),
+    received: { bytes: packet.readDoubleBE(56), atMicros: packet.readDoubleBE(64) },
   };
   const sane =
     flags < 4 &&
     probe.sequence > 0 &&
     Number.isFinite(probe.sentMicros) &&
     Number.isFinite(probe.echo.sentMicros) &&
+    Number.isFinite(probe.received.bytes) &&
+    Number.isFinite(probe.received.atMicros) &&
     probe.lossShortPpm <= 1_000_000 &&
     probe.lossLongPpm <= 1_000_000;
   return sane ? probe : null;

@@ -110,7 +110,14 @@ export class Ether {
       ...{ linkId, attempt, peer, device: deviceOf(linkId), state: since.state, sinceMonotonicMillis: since.atMillis },
       // No interface has these addresses: whoever tries to listen or talk there is told so.
       ...{ ownAddress: `fe80::${region.toString(16)}`, peerAddress: `fe80::${peer.toString(16)}` },
-      ...{ rttMicros: 1000, baseRttMicros: 1000, jitterMicros: 0, lossForwardPpm: 0, lossReversePpm: 0 },
+      ...{
+        rttMicros: 1000,
+        baseRttMicros: 1000,
+        jitterMicros: 0,
+        lossForwardPpm: 0,
+        lossReversePpm: 0,
+        shortageKbps: null,
+      },
     };
   }
 }

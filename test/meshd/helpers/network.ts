@@ -153,6 +153,11 @@ export class TestNetwork {
     await this.#fault(to, `ip saddr ${this.node(from).underlayAddress} drop`);
   }
 
+  /** Of large packets no more than so many bytes a second come in from the underlay; probes do. */
+  async limit(to: number, bytesPerSecond: number): Promise<void> {
+    await this.#fault(to, `iifname "ix0" meta length > 500 limit rate over ${bytesPerSecond} bytes/second drop`);
+  }
+
   /** The standing peering of a node carries nothing any more. */
   async losePeering(index: number): Promise<void> {
     await this.#fault(index, 'iifname "up0" drop');

@@ -176,6 +176,7 @@ describe("probes: the health of a link", () => {
       echo: { instance: 3, sequence: 9, sentMicros: 5.25, heldMicros: 1_000, heard: 0xf0f0_f0f0_f0f0_f0f0n },
       lossShortPpm: 1_000_000,
       lossLongPpm: 0,
+      received: { bytes: 2 ** 40, atMicros: 77_000.5 },
     };
     assert.deepEqual(decodeProbe(encodeProbe(probe)), probe);
     fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => decodeProbe(Buffer.from(bytes)) === null));
