@@ -2,7 +2,7 @@
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
-import { contains, isCanonical, overlap } from "./steering/prefix.ts";
+import { enclosing, isCanonical, PrefixSet } from "./steering/prefix.ts";
 
 export function checkMesh(spec: MeshSpec, config: MeshdConfig, ownRoutingKey: string): void {
   const participants = new Map(spec.participants.map((participant) => [participant.regionId, participant]));
@@ -17,10 +17,9 @@ export function checkMesh(spec: MeshSpec, config: MeshdConfig, ownRoutingKey: st
     );
   }
   checkPrefixes(spec);
-  const prefixesOf = (region: RegionId): readonly string[] => participants.get(region)?.prefixes ?? [];
+  const registered = new Map(spec.participants.map(({ regionId, prefixes }) => [regionId, new PrefixSet(prefixes)]));
+  const holds = (region: RegionId, prefix: string): boolean => registered.get(region)?.contains(prefix) === true;
   for (const pair of spec.pairs) {
-    const holds = (region: RegionId, prefix: string): boolean =>
-      prefixesOf(region).some((registered) => contains(registered, prefix));
     if (!holds(pair.sourceRegion, pair.source) || !holds(pair.destinationRegion, pair.destination)) {
       refuse(
         "PREFIX_NOT_HELD",
@@ -55,15 +54,14 @@ function checkPrefixes(spec: MeshSpec): void {
     if (!isCanonical(prefix))
       refuse("PREFIX_INVALID", `prefix ${prefix} of region ${regionId} has host bits or an unusual form`);
   }
-  for (const [index, a] of all.entries()) {
-    for (const b of all.slice(index + 1)) {
-      if (a.regionId !== b.regionId && overlap(a.prefix, b.prefix)) {
-        refuse(
-          "PREFIX_OVERLAP",
-          `prefix ${a.prefix} of region ${a.regionId} overlaps ${b.prefix} of region ${b.regionId}`,
-        );
-      }
-    }
+  for (const [index, wider] of enclosing(all.map(({ prefix }) => prefix)).entries()) {
+    const inner = all[index];
+    const outer = wider.map((each) => all[each]).find((each) => each?.regionId !== inner?.regionId);
+    if (inner && outer)
+      refuse(
+        "PREFIX_OVERLAP",
+        `prefix ${outer.prefix} of region ${outer.regionId} overlaps ${inner.prefix} of region ${inner.regionId}`,
+      );
   }
 }
 

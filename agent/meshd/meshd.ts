@@ -201,9 +201,14 @@ export class Meshd {
         failures.push({ meshId: link.meshId, error });
       }
     });
-    await guarding;
+    // What ended goes, whatever else the kernel refuses.
+    const refused = await guarding.then(
+      () => null,
+      (error: unknown) => ({ error }),
+    );
     await this.interfaces.remove(gone.map((link) => link.device).filter((device) => found.get(device)?.isOurs ?? true));
     this.#leaving.clear();
+    if (refused) throw refused.error;
     const waiting = await this.#removeOrphans(found, gone, nowMillis);
     await this.#guard(live, waiting.length === 0);
     this.#slots.keepOnly(new Set(this.#meshes.keys()));

@@ -122,6 +122,11 @@ export class RoutingCore {
     const key = this.#participants.get(lsa.origin);
     if (!key) return this.#refuse("unknownOrigin");
     const known = this.#database.get(lsa);
+    if (known && this.#database.rejuvenate(known, bytes, Math.max(0, ageMillis), nowMillis)) {
+      this.#flooding.tellAll(lsa, tag);
+      this.#isStale = true;
+      return [{ kind: "acknowledge", tag, known: lsa }, ...this.#flood(nowMillis)];
+    }
     if (known && !isNewer(lsa, known.signed.lsa)) {
       this.#refuse("old");
       // Whoever is behind is told; whoever repeats itself is calmed.

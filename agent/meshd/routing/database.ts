@@ -10,11 +10,15 @@ import { Graph } from "./shortest.ts";
 
 export const MAX_AGE_MILLIS = 90_000;
 export const REFRESH_MILLIS = 30_000;
+/** Less is the difference of two honest ways. */
+const LEAST_YOUNGER_MILLIS = 5_000;
 
 export interface Entry {
   readonly signed: SignedLsa;
   /** When it would have age 0 by our clock. */
   readonly bornMillis: number;
+  /** When it was first heard of here. */
+  readonly heardMillis: number;
   readonly dead: boolean;
 }
 
@@ -55,9 +59,23 @@ export class Database {
     this.#entries.set(entryKey(signed.lsa), {
       signed,
       bornMillis: nowMillis - ageMillis,
+      heardMillis: nowMillis,
       dead: ageMillis >= MAX_AGE_MILLIS,
     });
     this.#changed();
+    return true;
+  }
+
+  /**
+   * Ages are not signed: of two equal copies the younger is believed, or whoever is first to say a great age would
+   * silence an origin. Not beyond a lifetime after it was first heard, or the dead would rise. @returns whether it was.
+   */
+  rejuvenate(known: Entry, bytes: Buffer, ageMillis: number, nowMillis: number): boolean {
+    const bornMillis = nowMillis - ageMillis;
+    if (ageMillis >= MAX_AGE_MILLIS || bornMillis < known.bornMillis + LEAST_YOUNGER_MILLIS) return false;
+    if (nowMillis - known.heardMillis >= MAX_AGE_MILLIS || !known.signed.bytes.equals(bytes)) return false;
+    this.#entries.set(entryKey(known.signed.lsa), { ...known, bornMillis, dead: false });
+    if (known.dead) this.#changed();
     return true;
   }
 

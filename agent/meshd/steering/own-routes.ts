@@ -8,7 +8,7 @@ import { z } from "zod";
 import { commandJson } from "../commands.ts";
 import { PROTOCOL } from "../marks.ts";
 import { inParallel } from "../parallel.ts";
-import { contains } from "./prefix.ts";
+import { contains, PrefixSet } from "./prefix.ts";
 
 const AT_ONCE = 8;
 
@@ -24,6 +24,8 @@ const foundRoutes = z.array(
 export class OwnRoutes {
   readonly #primaryDevices: readonly string[];
   #leased: readonly string[] = [];
+  /** Asked for every route that comes or goes in `main`. */
+  #leasedSet = new PrefixSet([]);
   #isKnown = true;
   /** In canonical form, each strictly inside a leased one. */
   prefixes: readonly string[] = [];
@@ -34,7 +36,7 @@ export class OwnRoutes {
 
   /** A route of `main` came or went. @returns whether it matters here. */
   heard(prefix: string): boolean {
-    const matters = this.#leased.some((leased) => contains(leased, prefix));
+    const matters = this.#leasedSet.contains(prefix);
     if (matters) this.#isKnown = false;
     return matters;
   }
@@ -42,6 +44,7 @@ export class OwnRoutes {
   async refresh(leased: readonly string[]): Promise<void> {
     if (this.#isKnown && leased.join() === this.#leased.join()) return;
     this.#leased = leased;
+    this.#leasedSet = new PrefixSet(leased);
     // Before the look, so that what is heard while it is taken is looked at again.
     this.#isKnown = true;
     const own = new Set<string>();

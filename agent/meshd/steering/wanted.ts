@@ -27,7 +27,7 @@ import {
   throwText,
 } from "./kernel-objects.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
-import { contains } from "./prefix.ts";
+import { enclosing } from "./prefix.ts";
 import type { GuardedLease, SteeredPair, Steering } from "./ruleset.ts";
 import type { Slots } from "./slots.ts";
 
@@ -112,6 +112,10 @@ export function wantedObjects(
     const underlay = config.underlays[index];
     if (underlay) routes.add(outerRoute(underlay, index, spec.peerEndpoint.address));
   }
+  const ownInside = insideOf(
+    new Set(meshes.flatMap(({ spec }) => spec.pairs.map(({ destination }) => destination))),
+    ownRoutes,
+  );
   const byLink = new Map(links.map((link) => [link.spec.linkId, link]));
   for (const mesh of meshes) {
     const { meshId, pairs, self } = mesh.spec;
@@ -119,8 +123,12 @@ export function wantedObjects(
       const slot = slots.slotOf(meshId, buyer);
       slotsInUse.add(slot);
       if (mesh.spec.fallback !== "drop") continue;
+      const away = pairs.filter((pair) => pair.buyer === buyer && pair.destinationRegion !== self);
+      const own = new Set(away.flatMap(({ destination }) => ownInside.get(destination) ?? []));
       for (const { table } of planesOf(slot)) {
         for (const family of [4, 6] as const) routes.add(refusalText(family, table));
+        // Where nothing leads on, that would take their traffic as well.
+        for (const prefix of own) routes.add(throwText(prefix, table));
       }
     }
     for (const { source, sourceRegion, destinationRegion } of pairs) {
@@ -131,14 +139,14 @@ export function wantedObjects(
       const slot = slots.slotOf(meshId, buyer);
       const prefixes = prefixesToward(pairs, buyer, destination, self);
       for (const [plane, name] of planes.entries()) {
+        const table = planeTable(slot, trafficClass, plane);
         const link = name && byLink.get(name);
         if (!link) continue;
         const id = nextHopId(slot, trafficClass, plane, slots.destinationOf(meshId, destination));
         nextHops.set(id, nextHopText(link.peerAddress, link.device));
         for (const prefix of prefixes) {
-          const table = planeTable(slot, trafficClass, plane);
           routes.add(meshRouteText(prefix, id, table));
-          for (const own of ownRoutes) if (own !== prefix && contains(prefix, own)) routes.add(throwText(own, table));
+          for (const own of ownInside.get(prefix) ?? []) routes.add(throwText(own, table));
         }
       }
     }
@@ -189,29 +197,48 @@ function prefixesToward(
   );
 }
 
+/** Of each wide prefix the narrow ones that are strictly inside it. */
+function insideOf(wide: ReadonlySet<string>, narrow: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const all = [...wide, ...narrow.filter((prefix) => !wide.has(prefix))];
+  const inside = new Map<string, string[]>([...wide].map((prefix) => [prefix, []]));
+  const isNarrow = new Set(narrow);
+  for (const [index, outer] of enclosing(all).entries()) {
+    const own = all[index] as string;
+    if (isNarrow.has(own)) for (const each of outer) inside.get(all[each] as string)?.push(own);
+  }
+  return inside;
+}
+
 /** Of prefixes inside one another the widest alone, for the same reason. */
 function outermost(marks: ReadonlyMap<string, number>): { prefix: string; mark: number }[] {
-  return [...marks].flatMap(([prefix, mark]) =>
-    [...marks.keys()].some((wider) => wider !== prefix && contains(wider, prefix)) ? [] : [{ prefix, mark }],
-  );
+  const all = [...marks].map(([prefix, mark]) => ({ prefix, mark }));
+  const outer = enclosing(all.map(({ prefix }) => prefix));
+  return all.filter((_, index) => outer[index]?.length === 0);
 }
 
 /** Interval maps hold no element inside another: a pair within a wider one of the same regions is already said. */
 function withoutCovered(pairs: readonly MeshPair[]): readonly MeshPair[] {
-  const groups = Map.groupBy(pairs, (pair) => `${pair.sourceRegion}/${pair.destinationRegion}`);
-  return [...groups.values()].flatMap((group) =>
-    group.filter(
-      (pair) =>
-        !group.some(
-          (wider) => wider !== pair && covers(wider, pair) && (!covers(pair, wider) || isFirst(wider, pair, group)),
-        ),
-    ),
-  );
+  const wider = new Map<string, readonly string[]>();
+  const prefixes = [...new Set(pairs.flatMap(({ source, destination }) => [source, destination]))];
+  for (const [index, outer] of enclosing(prefixes).entries())
+    wider.set(prefixes[index] as string, [prefixes[index] as string, ...outer.map((each) => prefixes[each] as string)]);
+  const key = (pair: MeshPair, source = pair.source, destination = pair.destination) =>
+    `${pair.sourceRegion} ${source} ${pair.destinationRegion} ${destination}`;
+  const all = new Set(pairs.map((pair) => key(pair)));
+  const said = new Set<string>();
+  return pairs.filter((pair) => {
+    const own = key(pair);
+    if (said.has(own)) return false;
+    said.add(own);
+    const { source, destination } = pair;
+    return !(wider.get(source) ?? []).some((outerSource) =>
+      (wider.get(destination) ?? []).some((outerDestination) => {
+        const outer = key(pair, outerSource, outerDestination);
+        return outer !== own && all.has(outer);
+      }),
+    );
+  });
 }
-
-const covers = (a: MeshPair, b: MeshPair): boolean =>
-  contains(a.source, b.source) && contains(a.destination, b.destination);
-const isFirst = (a: MeshPair, b: MeshPair, group: readonly MeshPair[]): boolean => group.indexOf(a) < group.indexOf(b);
 
 function setOnce<T>(map: Map<string, T>, key: string, value: T): void {
   if (!map.has(key)) map.set(key, value);

@@ -212,6 +212,27 @@ describe("routing core, many instances under simulated time", function () {
     assert.ok(world.node(3).incarnation > 8);
   });
 
+  it("a neighbour that says a great age first does not silence an origin: the honest copy is believed", () => {
+    const links = [
+      [1, 2],
+      [2, 3],
+      [1, 3],
+      [3, 4],
+    ].map(([a = 0, b = 0]) => ({ a, b, rttMicros: 10_000, lossPpm: 0, kbps: 100_000 }));
+    const world = new Simulator({ nodes: 4, links });
+    world.until(SETTLED_MILLIS);
+    const own = [...world.node(4).core.database.entries()].find(({ signed }) => signed.lsa.origin === 4)?.signed.lsa;
+    assert.ok(own);
+    const next = signLsa({ ...own, sequence: own.sequence + 1 }, world.node(4).keys.privateKey).bytes;
+    const [fromLiar, honest] = [world.links[0]?.tag ?? "", world.links[2]?.tag ?? ""];
+    world.inject(1, fromLiar, next, 95_000);
+    assert.equal(world.node(1).core.database.get(own)?.dead, true);
+    world.inject(1, honest, next, 20);
+    assert.equal(world.node(1).core.database.get(own)?.dead, false);
+    world.until(world.nowMillis + 200);
+    assert.equal(world.walk(1, 4).end, "there");
+  });
+
   it("forged, foreign, malformed and replayed advertisements change nothing, and are counted", () => {
     const links = [
       [1, 2],
@@ -229,7 +250,7 @@ describe("routing core, many instances under simulated time", function () {
     world.inject(1, tag, signLsa(newer, forger).bytes);
     world.inject(1, tag, signLsa({ ...newer, origin: 99 as RegionId }, forger).bytes);
     world.inject(1, tag, signLsa({ ...newer, meshId: 2 as never }, forger).bytes);
-    world.inject(1, tag, true3.bytes);
+    world.inject(1, tag, true3.bytes, SETTLED_MILLIS);
     const bent = Buffer.from(true3.bytes);
     bent.writeUInt32BE(true3.lsa.sequence + 5, 16);
     world.inject(1, tag, bent);

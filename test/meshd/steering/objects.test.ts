@@ -17,10 +17,10 @@ import {
 import { parseEvent } from "../../../agent/meshd/monitor.ts";
 import { changes, type KernelObjects } from "../../../agent/meshd/steering/kernel-objects.ts";
 import { ownInside } from "../../../agent/meshd/steering/own-routes.ts";
-import { contains, isCanonical, overlap } from "../../../agent/meshd/steering/prefix.ts";
+import { contains, enclosing, isCanonical, PrefixSet } from "../../../agent/meshd/steering/prefix.ts";
 import { ruleset, type Steering } from "../../../agent/meshd/steering/ruleset.ts";
 import { Slots } from "../../../agent/meshd/steering/slots.ts";
-import { wantedSteering } from "../../../agent/meshd/steering/wanted.ts";
+import { wantedObjects, wantedSteering } from "../../../agent/meshd/steering/wanted.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
 import type { MeshSpec } from "../../../agent/model/meshd-messages.ts";
 import { TRAFFIC_CLASSES } from "../../../agent/model/traffic-class.ts";
@@ -174,9 +174,36 @@ describe("marks", () => {
 });
 
 describe("prefixes", () => {
-  it("containment, overlap and canonical form", () => {
+  const prefix = fc.oneof(
+    fc.tuple(fc.nat(3), fc.nat(3), fc.constantFrom(8, 14, 15, 16)).map(([a, b, bits]) => `${8 + a}.${b}.0.0/${bits}`),
+    fc.tuple(fc.nat(3), fc.nat(3), fc.constantFrom(14, 16, 31, 32)).map(([a, b, bits]) => `fd0${a}:${b}::/${bits}`),
+    fc.constantFrom("0.0.0.0/0", "::/0", "::ffff:0:0/96"),
+  );
+
+  it("those that contain one another are found as by comparing each with each", () => {
+    fc.assert(
+      fc.property(fc.array(prefix, { maxLength: 20 }), prefix, (prefixes, asked) => {
+        const naive = prefixes.map((inner, place) =>
+          prefixes.flatMap((outer, other) => {
+            const isEqual = contains(inner, outer) && contains(outer, inner);
+            return other !== place && contains(outer, inner) && (!isEqual || other < place) ? [other] : [];
+          }),
+        );
+        assert.deepEqual(
+          enclosing(prefixes).map((places) => places.toSorted((a, b) => a - b)),
+          naive,
+        );
+        assert.equal(
+          new PrefixSet(prefixes).contains(asked),
+          prefixes.some((outer) => contains(outer, asked)),
+        );
+      }),
+    );
+  });
+
+  it("containment and canonical form", () => {
     assert.ok(contains("10.0.0.0/8", "10.2.0.0/16") && !contains("10.2.0.0/16", "10.0.0.0/8"));
-    assert.ok(overlap("fd00::/8", "fd01:2::/32") && !overlap("10.0.0.0/16", "fd01::/32"));
+    assert.ok(contains("fd00::/8", "fd01:2::/32") && !contains("::/0", "10.0.0.0/16"));
     assert.ok(isCanonical("10.2.0.0/16") && isCanonical("fd65:7068:1::/48"));
     assert.ok(!isCanonical("10.2.0.1/16") && !isCanonical("fd01:0002::/32"));
   });
@@ -263,6 +290,53 @@ describe("a pair that two meshes hold", () => {
         outward.map(({ mark }) => mark),
         [steerMark(slot, UNSORTED_CLASS)],
       );
+    }
+  });
+});
+
+describe("what is wanted of a mesh", () => {
+  const spec = (pairs: readonly (readonly [string, string])[], fallback: "peering" | "drop" = "peering"): MeshSpec => ({
+    meshId: 1 as MeshId,
+    self: 1 as RegionId,
+    participants: [],
+    links: [],
+    pairs: pairs.map(([source, destination]) => ({
+      ...{ source, destination, buyer: 1 as RegionId },
+      ...{ sourceRegion: 1 as RegionId, destinationRegion: 2 as RegionId },
+    })),
+    transit: [],
+    fallback,
+    microPricePerMbps: 1,
+  });
+
+  it("of pairs inside one another the widest alone is steered, and what only overlaps stays", () => {
+    const block = fc.constantFrom("10.0.0.0/8", "10.0.0.0/9", "10.0.0.0/16", "10.128.0.0/16", "11.0.0.0/8");
+    fc.assert(
+      fc.property(fc.array(fc.tuple(block, block), { maxLength: 12 }), (pairs) => {
+        const isCovered = ([source, destination]: readonly [string, string]) =>
+          pairs.some(
+            ([a, b]) => (a !== source || b !== destination) && contains(a, source) && contains(b, destination),
+          );
+        const naive = new Set(pairs.filter((pair) => !isCovered(pair)).map((pair) => pair.join(" ")));
+        const { outward } = wantedSteering([spec(pairs)], [], new Slots());
+        assert.deepEqual(new Set(outward.map(({ source, destination }) => `${source} ${destination}`)), naive);
+        assert.equal(outward.length, naive.size);
+      }),
+    );
+  });
+
+  it("a more specific route of the region's own keeps its traffic where the mesh has no path and nothing else may carry it", () => {
+    const own = "10.2.9.0/24";
+    for (const routes of [
+      [],
+      [{ buyer: 1 as RegionId, trafficClass: "bulk" as const, destination: 2 as RegionId, planes: [null] }],
+    ]) {
+      const config = { underlays: [] };
+      const mesh = { spec: spec([["10.1.0.0/16", "10.2.0.0/16"]], "drop"), routes };
+      const wanted = [...wantedObjects(config, [mesh], [], new Slots(), [own, "10.3.0.0/24"]).routes];
+      const refused = wanted.filter((text) => text.startsWith("unreachable")).length / 2;
+      assert.equal(wanted.filter((text) => text.startsWith(`throw ${own} `)).length, refused);
+      assert.ok(refused > 0 && !wanted.some((text) => text.includes("10.3.0.0")));
     }
   });
 });
