@@ -109,6 +109,7 @@ contract Membership is IMembership, AccessManaged {
     }
 
     function removePrefix(uint32 regionId, Prefix calldata prefix) external restricted {
+        requireKnown(regionId);
         held.remove(prefix.network, prefix.length, regionId);
         Prefix[] storage prefixes = records[regionId].prefixes;
         for (uint256 i = 0; i < prefixes.length; ++i) {

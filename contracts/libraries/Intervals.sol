@@ -39,7 +39,9 @@ library Intervals {
 
     function remove(Set storage set, uint128 network, uint8 length, uint32 holder) internal {
         Node memory node = set.nodes[network];
-        if (network == 0 || node.holder != holder || node.length != length) revert NotHeld(network, length);
+        // A holder of 0 is nobody's: an empty node would pass for one of length 0, and cut the list.
+        if (network == 0 || holder == 0 || node.holder != holder || node.length != length)
+            revert NotHeld(network, length);
         set.nodes[predecessor(set, network)].next = node.next;
         delete set.nodes[network];
     }

@@ -217,6 +217,21 @@ describe("Membership", function () {
       expect((await region(1)).prefixes.length).to.equal(1);
     });
 
+    it("nobody's empty prefix cannot be given back: it would cut the list, and overlaps would pass", async () => {
+      await add("10.72.0.0/16", 2);
+      const { network } = parsePrefix("10.71.0.0/16");
+      for (const [id, expected] of [
+        [0, "UnknownRegion"],
+        [999, "UnknownRegion"],
+        [1, "NotHeld"],
+      ] as const) {
+        const sent = market.send(market.consortium, "membership", "removePrefix", [id, { network, length: 0 }]);
+        expect(await refused(sent.then(() => Promise.reject(new Error(`${id} may`)))), `${id}`).to.equal(expected);
+      }
+      expect(await refused(add("10.72.0.0/17", 3))).to.equal("Overlap");
+      expect(await holder("10.72.0.1")).to.equal(2);
+    });
+
     it("agrees with a naive list over many random prefixes", async () => {
       const naive: { network: bigint; length: number; id: number }[] = [];
       let seed = 42;
