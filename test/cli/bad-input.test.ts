@@ -9,7 +9,7 @@ import { text } from "node:stream/consumers";
 const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
 
 describe("command line: bad input", function () {
-  this.timeout(20_000);
+  this.timeout(120_000);
   const folder = mkdtempSync(join(tmpdir(), "ephemesh-cli-"));
   const file = (name: string, content: string): string => {
     writeFileSync(join(folder, name), content);

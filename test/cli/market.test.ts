@@ -18,7 +18,7 @@ interface Figures {
 }
 
 describe("ephemesh market clear", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "ephemesh-market-"));

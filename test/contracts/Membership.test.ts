@@ -6,7 +6,7 @@ import { admissionOf, Market, placeAt, refusalOf, type TestRegion, testKey } fro
 const ZERO = `0x${"00".repeat(20)}` as const;
 
 describe("Membership", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let market: Market;
   beforeEach(async () => {
     market = await Market.create(3);

@@ -18,7 +18,7 @@ const domain = { chainId: 7357, membership: `0x${"11".repeat(20)}` } as const;
 const agentKeyOf = (id: RegionId) => (id === us ? ourKey.address : id === them ? theirKey.address : null);
 
 describe("control channel (loopback)", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let server: Server;
   let url: string;
   let handled: number;

@@ -18,7 +18,7 @@ import { uniformTopology } from "../../lab/topology.ts";
 const [cutOff, helpful] = [1, 2] as [RegionId, RegionId];
 
 describe("a region that is cut off from the chain", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let node: ChainNode;
   let deployment: Deployment;
   let live: PublicClient;

@@ -98,7 +98,10 @@ describe("kill -9 in every phase of a mesh's life", function () {
       const leases = await asked<Leases>(witness, "/v1/leases");
       return (leases.length === 2 && leases.every((lease) => lease.settled)) || undefined;
     });
-    await eventually("nothing is left", async () => ((await differing()).length === 0 ? true : undefined));
+    await eventually("nothing is left", async () => {
+      assert.deepEqual(await differing(), []);
+      return true;
+    });
     await assertUntouched();
   }
 

@@ -55,7 +55,7 @@ describe("journal", () => {
     assert.throws(() => Journal.open("/proc/no/journal.sqlite"), { code: "JOURNAL_UNUSABLE" }));
 
   it("INV-12: on a full disk a write is refused by name, what was acknowledged stays, and it goes on once there is space", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const folder = mkdtempSync(join(tmpdir(), "ephemesh-full-"));
     const writer = `import { rmSync, writeFileSync } from "node:fs";
       import { Journal } from ${JSON.stringify(new URL("../../agent/journal/journal.ts", import.meta.url).href)};
@@ -92,7 +92,7 @@ describe("journal", () => {
   });
 
   it("INV-12: whatever was acknowledged before a SIGKILL is there afterwards", async function () {
-    this.timeout(30_000);
+    this.timeout(60_000);
     const file = fresh();
     const writer = `import { Journal } from ${JSON.stringify(new URL("../../agent/journal/journal.ts", import.meta.url).href)};
       const journal = Journal.open(process.argv[1]); for (let i = 0; ; i++) { journal.append({ i }); console.log(i); }`;

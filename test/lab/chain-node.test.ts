@@ -14,7 +14,7 @@ interface Block {
 }
 
 describe("lab/chain-node: the embedded chain", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const latest = async (node: ChainNode) => (await node.request("eth_getBlockByNumber", ["latest", false])) as Block;
 
   it("starts at the time given, asks nothing for gas, and mines for every transaction", async () => {

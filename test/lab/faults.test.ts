@@ -15,7 +15,7 @@ interface Pings {
 }
 
 describe("lab: cables as measured, faults as asked for (real namespaces)", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let lab: Lab;
   before(async () => {
     lab = await Lab.up({

@@ -14,7 +14,7 @@ const OWNER = new URL("./fixtures/owner.ts", import.meta.url).pathname;
 const topology = uniformTopology({ regions: 2, rttMillis: 1 });
 
 describe("lab: what is made is removed (real namespaces)", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let id: string;
   beforeEach(() => {
     id = `t${randomBytes(4).toString("hex")}`;

@@ -14,7 +14,7 @@ import { nowMillis, Stream } from "../../lab/stream.ts";
 import { uniformTopology } from "../../lab/topology.ts";
 
 describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namespaces)", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let lab: Lab;
   let before_: Snapshot;
   const here = (command: Command) => lab.exec("r1", command);

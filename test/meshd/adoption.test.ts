@@ -4,7 +4,7 @@ import { agree, applyEverywhere, bothWays, type MeshPlan, meshSpecOf } from "./h
 import { differences, fullSnapshot, run, TestNetwork } from "./helpers/network.ts";
 
 describe("meshd dies and comes back", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   let untouched: readonly string[];
   let plan: MeshPlan;

@@ -8,7 +8,7 @@ const LEASED_MBPS = 20;
 const CARRIED_BYTES = 1_000_000;
 
 describe("meshd: a lease for more than the underlay has", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   before(async () => {
     network = await TestNetwork.up(2);

@@ -13,7 +13,7 @@ const EF = 0xb8;
 const AF41 = 0x88;
 
 describe("meshd: classes of traffic, and several paths at once", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   const target = (): string => network.node(2).hostAddress.ipv4;
 

@@ -9,7 +9,7 @@ import { Stream } from "./helpers/stream.ts";
 const ALL = [1, 2, 3, 4];
 
 describe("meshd: four regions, one buyer, spokes and a path around", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   let untouched: readonly string[];
   const snapshots = (): Promise<string[]> => Promise.all(network.nodes.map((node) => fullSnapshot(node.router)));

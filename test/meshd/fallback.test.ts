@@ -4,7 +4,7 @@ import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshe
 import { inside, run, TestNetwork } from "./helpers/network.ts";
 
 describe("meshd: when the mesh or the peering has no path", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   const ping = (): Promise<string> =>
     run(network.node(1).host, "ping", ["-c", "3", "-i", "0.02", "-W", "0.5", "-q", network.node(2).hostAddress.ipv4]);

@@ -6,7 +6,7 @@ import { TestNetwork } from "./helpers/network.ts";
 import { Stream } from "./helpers/stream.ts";
 
 describe("meshd: a lease ends without the agent", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   before(async () => {
     network = await TestNetwork.up(2);

@@ -15,7 +15,7 @@ const MESHD = new URL("./helpers/meshd-process.ts", import.meta.url).pathname;
 const IP = ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"].find(existsSync) ?? "ip";
 
 describe("meshd: a machine that is not as it should be", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   let untouched: readonly string[];
 

@@ -6,7 +6,7 @@ import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/n
 
 /** Where the mesh must stand back, and what it must let through. */
 describe("meshd: what the region's own routing has to say", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   let untouched: readonly string[];
   const router = () => network.node(1).router;

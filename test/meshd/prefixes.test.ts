@@ -8,7 +8,7 @@ const BOTH = [1, 2];
 const ADDED = "10.77.0.0/16";
 
 describe("meshd: prefixes change while traffic flows", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   let plan: MeshPlan;
 

@@ -9,7 +9,7 @@ import { Stream } from "./helpers/stream.ts";
 const ALL = [1, 2, 3];
 
 describe("meshd: others change what is ours, or send what they must not", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   const device = async (index: number, peer: number): Promise<string> => {
     const { meshes } = await network.client(index).ask("measurements", {});

@@ -4,7 +4,7 @@ import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshe
 import { differences, fullSnapshot, run, TestNetwork } from "./helpers/network.ts";
 
 describe("meshd: two regions and one lease, on real interfaces", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let network: TestNetwork;
   let untouched: readonly string[];
 
