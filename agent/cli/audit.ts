@@ -8,6 +8,7 @@ import { loadConfig } from "../config.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { Audit, type AuditTerms } from "../reputation/audit.ts";
 import { type Checkpoint, checkpointText, parseCheckpoint } from "../reputation/checkpoint.ts";
+import type { Consensus } from "../reputation/proof/seals.ts";
 import type { LeaseRecorded } from "../reputation/rebuild.ts";
 import { type AuditReport, auditReport } from "../reputation/report.ts";
 import { BundleWriter, readBundle } from "./bundle.ts";
@@ -24,6 +25,8 @@ export interface AuditOptions {
   readonly region?: number;
   /** Addresses, with commas between. */
   readonly validators?: string;
+  /** How blocks are sealed. */
+  readonly consensus?: Consensus;
   /** Reads only blocks that are said to hold settlements. */
   readonly quick?: boolean;
   readonly bundle?: string;
@@ -77,7 +80,7 @@ async function readNode(audit: Audit, rpc: JsonRpc, resumed: Checkpoint | null, 
   await bundle?.close();
 }
 
-function termsOf(deployment: Deployment, { region, validators }: AuditOptions): AuditTerms {
+function termsOf(deployment: Deployment, { region, validators, consensus }: AuditOptions): AuditTerms {
   const { chainId, fromBlock, reputation, escrow, membership } = deployment;
   const fullBond = deployment.constants?.escrow.fullBond;
   if (fullBond === undefined)
@@ -88,6 +91,7 @@ function termsOf(deployment: Deployment, { region, validators }: AuditOptions): 
     );
   return {
     ...{ chainId, fromBlock, reputation, escrow, membership, fullBond, region: region ?? null },
+    consensus: consensus ?? deployment.consensus ?? null,
     validators: validators ? [{ fromBlock: 0, validators: addressesOf(validators) }] : (deployment.validators ?? []),
   };
 }

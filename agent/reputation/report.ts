@@ -4,7 +4,7 @@ import type { Audit } from "./audit.ts";
 import { type Standing, standings } from "./collusion.ts";
 import { type Deviation, describeDeviation } from "./deviation.ts";
 import type { PairBlocked } from "./proof/events.ts";
-import { quorumOf } from "./proof/seals.ts";
+import { quorumOf, validatorsAt } from "./proof/seals.ts";
 import { NEWCOMER, scoreAt } from "./rule.ts";
 import type { RegionTally } from "./tally.ts";
 
@@ -86,14 +86,16 @@ function regionsOf(audit: Audit, stateRoot: Hex, day: number): AuditedRegion[] {
   });
 }
 
-function sealsText({ anchor, terms }: Audit): Pick<AuditReport, "sealedBy" | "seals"> {
+function sealsText({ anchor, terms, cliqueMajority }: Audit): Pick<AuditReport, "sealedBy" | "seals"> {
   if (!anchor || anchor.seals.consensus === "none")
     return { sealedBy: "nobody", seals: "nothing seals this chain's blocks: the header is the node's word" };
   const { consensus, signers, named } = anchor.seals;
-  const listed = terms.validators.findLast(({ fromBlock }) => fromBlock <= anchor.header.number)?.validators;
+  const listed = validatorsAt(anchor.header.number, terms);
   const who =
     consensus === "clique"
-      ? `sealed by ${signers[0]} (Clique: one signer a block; no block after it was looked at)`
+      ? cliqueMajority
+        ? `sealed, with the blocks right after it, by ${cliqueMajority.sealed} of ${cliqueMajority.of} validators (Clique; ${cliqueMajority.needed} are needed; the chain can still be reorganised)`
+        : `sealed by ${signers[0]} (Clique: one signer's word; no block after it was looked at)`
       : `sealed by ${signers.length} of ${(listed ?? named).length} validators (QBFT; ${quorumOf((listed ?? named).length)} are needed)`;
   if (listed) return { sealedBy: "validators", seals: who };
   return {

@@ -41,7 +41,17 @@ describe("an audit that trusts nobody, against a real node", function () {
     ({ scores, leases } = await makeHistory({ rpcUrl: node.rpcUrl, deployment, regions, auctions: 6 }));
     const { chainId, reputation, escrow, membership, fromBlock, constants } = loadDeployment(folder);
     const fullBond = constants!.escrow.fullBond;
-    terms = { chainId, reputation, escrow, membership, fromBlock, fullBond, validators: [], region: null };
+    terms = {
+      chainId,
+      reputation,
+      escrow,
+      membership,
+      fromBlock,
+      fullBond,
+      consensus: null,
+      validators: [],
+      region: null,
+    };
     hostile = await HostileNode.before(node.rpcUrl);
   });
   beforeEach(() => {
