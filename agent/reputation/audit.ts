@@ -82,6 +82,11 @@ export class Audit {
     return this.#anchor && { ...this.#anchor, day: Math.floor(this.#anchor.header.timestamp / DAY_SECONDS) };
   }
 
+  /** No block since the deployment was left out, by an earlier audit that this one goes on from neither. */
+  get everyBlock(): boolean {
+    return (this.#anchor?.said.everyBlock ?? false) && (this.#resumed?.everyBlock ?? true);
+  }
+
   /** Who vouches for the anchor where one seal is not enough; null elsewhere. */
   get cliqueMajority(): ReturnType<typeof cliqueMajority> {
     return this.#anchor && cliqueMajority(this.#signers, this.#anchor.header.number, this.terms);
@@ -127,7 +132,7 @@ export class Audit {
     const { chainId, reputation } = this.terms;
     return {
       ...{ format: 1, chainId, reputation: reputation.toLowerCase(), region: this.region },
-      everyBlock: said.everyBlock && (this.#resumed?.everyBlock ?? true),
+      everyBlock: this.everyBlock,
       ...{ block: header.number, hash: said.hash, settlements: this.tally.settlements },
       sellers: [...this.rebuild.sellers],
       pairs: [...this.rebuild.pairs],
@@ -137,6 +142,7 @@ export class Audit {
   }
 
   async #takeAnchor(said: Anchor): Promise<void> {
+    if (this.#anchor) throw new Error("there is a header to hang on already");
     const header = this.#headerOf(said.header, said.hash);
     const { chainId, reputation, region } = this.terms;
     this.#require("the chain", String(chainId), String(said.chainId));

@@ -54,7 +54,7 @@ export function auditReport(audit: Audit): AuditReport {
     day: anchor?.day ?? null,
     settlements: tally.settlements,
     blocksRead: audit.blocksRead,
-    completeness: anchor?.said.everyBlock ? "every block" : "by state",
+    completeness: audit.everyBlock ? "every block" : "by state",
     ...sealsText(audit),
     regions: matches && anchor ? regionsOf(audit, anchor.header.stateRoot, anchor.day) : [],
     blockedPairs:
