@@ -1,4 +1,5 @@
 /** `ephemesh reputation explain REGION`: an audit of that region first, and only then why its score is what it is. */
+import { printable } from "../model/printable.ts";
 import { explainScore } from "../reputation/explain.ts";
 import type { LeaseRecorded } from "../reputation/rebuild.ts";
 import { type AuditOptions, audited } from "./audit.ts";
@@ -57,5 +58,5 @@ function leases(microUnits: bigint): string {
 }
 
 function nameText(name: string | null | undefined): string {
-  return name ? ` (${name})` : "";
+  return name ? ` (${printable(name)})` : "";
 }

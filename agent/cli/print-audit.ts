@@ -1,4 +1,5 @@
 /** An audit's report for people. */
+import { printable } from "../model/printable.ts";
 import type { AuditReport } from "../reputation/report.ts";
 import { printTable } from "./table.ts";
 
@@ -24,7 +25,7 @@ export function printAudit(report: AuditReport): void {
 }
 
 function printFindings({ regions, blockedPairs }: AuditReport): void {
-  const nameOf = (id: number) => regions.find(({ regionId }) => regionId === id)?.name ?? String(id);
+  const nameOf = (id: number) => printable(regions.find(({ regionId }) => regionId === id)?.name ?? String(id));
   printTable(
     ["region", "name", "settlements", "score from events", "score on chain", "matches"],
     regions.map((r) => [r.regionId, r.name, r.settlements, r.derivedScore, r.claimedScore, r.matches ? "yes" : "NO"]),

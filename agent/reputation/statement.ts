@@ -82,6 +82,6 @@ function inHex(said: Statement): unknown {
 /** @throws Error or SyntaxError that says why the line is no statement. */
 export function parseStatement(line: string): Statement {
   const parsed = statement.safeParse(JSON.parse(line));
-  if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
+  if (!parsed.success) throw new Error(z.prettifyError(parsed.error).replaceAll(/\n\s*/g, " "));
   return parsed.data;
 }

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { readBundle } from "../../agent/cli/bundle.ts";
+import { printAudit } from "../../agent/cli/print-audit.ts";
+import { printJson } from "../../agent/cli/table.ts";
+import { Audit, type AuditTerms } from "../../agent/reputation/audit.ts";
+import { auditReport } from "../../agent/reputation/report.ts";
+
+const terms: AuditTerms = {
+  ...{ chainId: 1, reputation: `0x${"01".repeat(20)}`, escrow: `0x${"02".repeat(20)}` },
+  ...{ membership: `0x${"03".repeat(20)}`, fromBlock: 1, fullBond: 1n, region: null },
+  ...{ consensus: null, validators: [] },
+};
+
+describe("cli/print-audit", () => {
+  const folder = mkdtempSync(join(tmpdir(), "ephemesh-print-audit-"));
+  const log = console.log;
+  afterEach(() => {
+    console.log = log;
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** What a person sees. */
+  function printed(print: () => void): string {
+    const lines: string[] = [];
+    console.log = (text: string) => void lines.push(text);
+    print();
+    console.log = log;
+    return lines.join("\n");
+  }
+
+  it("a bundle cannot write a verdict of its own on the auditor's screen", async () => {
+    const verdict = "every block was read: no settlement is missing";
+    const bundle = join(folder, "bundle.gz");
+    writeFileSync(
+      bundle,
+      gzipSync(`${JSON.stringify({ kind: "end", [`\u001b[2J\u009bH\n${verdict}\n\u001b[8m`]: 1 })}\n`),
+    );
+    const audit = new Audit(terms);
+    await readBundle(
+      bundle,
+      (said) => audit.take(said),
+      (where, cause) => audit.malformed(where, cause),
+    );
+    const report = auditReport(audit);
+    for (const print of [() => printAudit(report), () => printJson(report)]) {
+      const seen = printed(print);
+      assert.match(seen, new RegExp(verdict));
+      for (const control of ["\u001b", "\u009b"]) assert.ok(!seen.includes(control));
+      assert.ok(!seen.split("\n").includes(verdict));
+    }
+    assert.deepEqual(JSON.parse(printed(() => printJson(report))), report);
+  });
+});
