@@ -15,6 +15,9 @@ import { BundleWriter, readBundle } from "./bundle.ts";
 import { printAudit } from "./print-audit.ts";
 import { printJson } from "./table.ts";
 
+/** A latest block that is older need not be the latest. */
+const LATEST_SECONDS = 600;
+
 export interface AuditOptions {
   readonly config: string;
   readonly json?: boolean;
@@ -39,6 +42,8 @@ export async function showAudit(options: AuditOptions): Promise<boolean> {
   const { report } = await audited(options);
   if (options.json) printJson(report);
   else printAudit(report);
+  const stale = options.block === undefined && !options.verify ? staleness(report, Date.now() / 1000) : null;
+  if (stale) console.error(stale);
   return report.matches;
 }
 
@@ -62,6 +67,13 @@ export async function audited(
   const report = auditReport(audit);
   if (report.matches && options.checkpoint) replaceFile(options.checkpoint, checkpointText(audit.checkpoint()));
   return { report, audit };
+}
+
+/** Why the node's latest block may not be the chain's; null where it is young enough. @param now Unix second */
+export function staleness({ block, timestamp }: Pick<AuditReport, "block" | "timestamp">, now: number): string | null {
+  if (timestamp === null || now - timestamp <= LATEST_SECONDS) return null;
+  const minutes = Math.floor((now - timestamp) / 60);
+  return `warning: the node's latest block, ${block}, is ${minutes} minutes old: it may keep later settlements back. Ask another node.`;
 }
 
 /** What the node says goes to the audit, and into the bundle where one is wanted. */

@@ -8,7 +8,10 @@ import { quorumOf, validatorsAt } from "./proof/seals.ts";
 import { NEWCOMER, scoreAt } from "./rule.ts";
 import type { RegionTally } from "./tally.ts";
 
-export interface AuditedRegion extends RegionTally {
+/** Null where only one region's settlements as a seller were read: what it bought is not known then. */
+type Bought = "settlementsAsBuyer" | "termSecondsAsBuyer" | "voidSecondsAsBuyer" | "disputedAsBuyer";
+
+export interface AuditedRegion extends Omit<RegionTally, Bought>, Readonly<Record<Bought, number | null>> {
   readonly regionId: number;
   /** As registered; null where it could not be proved. */
   readonly name: string | null;
@@ -27,6 +30,8 @@ export interface AuditReport {
   readonly region: number | null;
   readonly block: number | null;
   readonly hash: Hex | null;
+  /** The block's, Unix second. */
+  readonly timestamp: number | null;
   /** Of the block: scores are as of this day. */
   readonly day: number | null;
   readonly settlements: number;
@@ -51,6 +56,7 @@ export function auditReport(audit: Audit): AuditReport {
     region: audit.region,
     block: anchor?.header.number ?? null,
     hash: anchor?.said.hash ?? null,
+    timestamp: anchor?.header.timestamp ?? null,
     day: anchor?.day ?? null,
     settlements: tally.settlements,
     blocksRead: audit.blocksRead,
@@ -63,6 +69,13 @@ export function auditReport(audit: Audit): AuditReport {
     matches,
   };
 }
+
+const notRead: Readonly<Record<Bought, null>> = {
+  settlementsAsBuyer: null,
+  termSecondsAsBuyer: null,
+  voidSecondsAsBuyer: null,
+  disputedAsBuyer: null,
+};
 
 function regionsOf(audit: Audit, stateRoot: Hex, day: number): AuditedRegion[] {
   const { stored, terms, rebuild, tally } = audit;
@@ -82,6 +95,7 @@ function regionsOf(audit: Audit, stateRoot: Hex, day: number): AuditedRegion[] {
       matches: derivedScore === claimedScore,
       standing: audit.region === null ? shares : null,
       ...counts,
+      ...(audit.region === null ? {} : notRead),
     };
   });
 }

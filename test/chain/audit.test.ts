@@ -120,6 +120,7 @@ describe("an audit that trusts nobody, against a real node", function () {
         one.regions.map((r) => [r.regionId, r.claimedScore]),
         [[2, scores.get(2)]],
       );
+      assert.deepEqual([one.regions[0]?.voidSecondsAsBuyer, one.regions[0]?.settlementsAsBuyer], [null, null]);
     });
 
     for (const everyBlock of [true, false])

@@ -7,7 +7,7 @@ import { readBundle } from "../../agent/cli/bundle.ts";
 import { printAudit } from "../../agent/cli/print-audit.ts";
 import { printJson } from "../../agent/cli/table.ts";
 import { Audit, type AuditTerms } from "../../agent/reputation/audit.ts";
-import { auditReport } from "../../agent/reputation/report.ts";
+import { type AuditReport, auditReport } from "../../agent/reputation/report.ts";
 
 const terms: AuditTerms = {
   ...{ chainId: 1, reputation: `0x${"01".repeat(20)}`, escrow: `0x${"02".repeat(20)}` },
@@ -53,5 +53,42 @@ describe("cli/print-audit", () => {
       assert.ok(!seen.split("\n").includes(verdict));
     }
     assert.deepEqual(JSON.parse(printed(() => printJson(report))), report);
+  });
+
+  describe("one region alone", () => {
+    const bought = { settlementsAsBuyer: null, termSecondsAsBuyer: null, voidSecondsAsBuyer: null };
+    const report: AuditReport = {
+      ...{ region: 7, block: 90, hash: `0x${"09".repeat(32)}`, timestamp: 1_800_000_000, day: 20_833, settlements: 3 },
+      ...{ blocksRead: 3, completeness: "by state", sealedBy: "nobody", seals: "nothing seals it", matches: true },
+      ...{ blockedPairs: [], deviations: [] },
+      regions: [
+        {
+          ...{ regionId: 7, name: "seven", settlements: 3, derivedScore: 5, claimedScore: 5, matches: true },
+          ...{ standing: null, settlementsAsSeller: 3, termSecondsAsSeller: 90, voidSecondsAsSeller: 1 },
+          ...{ ...bought, disputedAsSeller: 0, disputedAsBuyer: null },
+        },
+      ],
+    };
+
+    it("what it did as a buyer was not read, so no figure stands there", () => {
+      const row = printed(() => printAudit(report))
+        .split("\n")
+        .find((line) => line.includes("1 of 90"))!;
+      assert.deepEqual(
+        row.split("│").map((cell) => cell.trim()),
+        ["", "seven", "–", "–", "1 of 90", "–", "0", "–", ""],
+      );
+    });
+
+    it("the block's time is shown, also one that no calendar has", () => {
+      assert.match(
+        printed(() => printAudit(report)),
+        /block 90 of 2027-01-15T08:00Z/,
+      );
+      assert.match(
+        printed(() => printAudit({ ...report, timestamp: 1e15 })),
+        /block 90 of second 1000000000000000/,
+      );
+    });
   });
 });
