@@ -1,10 +1,9 @@
 /** `ephemesh reputation explain REGION`: an audit of that region first, and only then why its score is what it is. */
-import { printable } from "../model/printable.ts";
 import { explainScore } from "../reputation/explain.ts";
 import type { LeaseRecorded } from "../reputation/rebuild.ts";
 import { type AuditOptions, audited } from "./audit.ts";
 import { printAudit } from "./print-audit.ts";
-import { printJson, printTable } from "./table.ts";
+import { printJson, printLine, printTable } from "./table.ts";
 
 const DAY_MILLIS = 86_400_000;
 
@@ -29,7 +28,7 @@ export async function explainReputation(options: AuditOptions & { readonly regio
     return true;
   }
   const { score, contributions, others, prospects } = explanation;
-  console.log(
+  printLine(
     `region ${options.region}${nameText(report.regions[0]?.name)}: ${score} of 1,000,000 at block ${report.block}`,
   );
   printTable(
@@ -58,5 +57,5 @@ function leases(microUnits: bigint): string {
 }
 
 function nameText(name: string | null | undefined): string {
-  return name ? ` (${printable(name)})` : "";
+  return name ? ` (${name})` : "";
 }

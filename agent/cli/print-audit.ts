@@ -1,7 +1,6 @@
 /** An audit's report for people. */
-import { printable } from "../model/printable.ts";
 import type { AuditReport } from "../reputation/report.ts";
-import { printTable } from "./table.ts";
+import { printLine, printTable } from "./table.ts";
 
 /** More of one kind say nothing new. */
 const SHOWN = 20;
@@ -26,7 +25,7 @@ export function printAudit(report: AuditReport): void {
 }
 
 function printFindings({ regions, blockedPairs }: AuditReport): void {
-  const nameOf = (id: number) => printable(regions.find(({ regionId }) => regionId === id)?.name ?? String(id));
+  const nameOf = (id: number) => regions.find(({ regionId }) => regionId === id)?.name ?? String(id);
   printTable(
     ["region", "name", "settlements", "score from events", "score on chain", "matches"],
     regions.map((r) => [r.regionId, r.name, r.settlements, r.derivedScore, r.claimedScore, r.matches ? "yes" : "NO"]),
@@ -55,7 +54,7 @@ function printFindings({ regions, blockedPairs }: AuditReport): void {
       ]),
   );
   for (const { lower, higher, until } of blockedPairs)
-    console.log(`no credit between ${nameOf(lower)} and ${nameOf(higher)} until ${minuteText(until)}`);
+    printLine(`no credit between ${nameOf(lower)} and ${nameOf(higher)} until ${minuteText(until)}`);
 }
 
 /** A header may hold any second, also one that no calendar has. */

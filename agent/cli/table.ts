@@ -17,6 +17,11 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
   console.log(table.toString());
 }
 
+/** One line for people, in which names of others may stand. */
+export function printLine(text: string): void {
+  console.log(printable(text));
+}
+
 /** Means what JSON.stringify gives: only its strings can hold what is escaped. */
 export function printJson(value: unknown): void {
   console.log(printableLines(JSON.stringify(value, null, 2)));

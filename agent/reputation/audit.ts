@@ -82,7 +82,7 @@ export class Audit {
     return this.#anchor && { ...this.#anchor, day: Math.floor(this.#anchor.header.timestamp / DAY_SECONDS) };
   }
 
-  /** No block since the deployment was left out, by an earlier audit that this one goes on from neither. */
+  /** No block since the deployment was left out, neither here nor by the audits that this one goes on from. */
   get everyBlock(): boolean {
     return (this.#anchor?.said.everyBlock ?? false) && (this.#resumed?.everyBlock ?? true);
   }

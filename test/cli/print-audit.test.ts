@@ -80,6 +80,14 @@ describe("cli/print-audit", () => {
       );
     });
 
+    it("a region's name cannot command the terminal, in a table or in a line", () => {
+      const regions = [{ ...report.regions[0]!, name: "\u001b[2Jseven" }];
+      const blockedPairs = [{ lower: 7, higher: 8, until: 1_800_000_000 }];
+      const seen = printed(() => printAudit({ ...report, regions, blockedPairs }));
+      assert.equal(seen.split("\\u001b[2Jseven").length, 4);
+      assert.ok(!seen.includes("\u001b"));
+    });
+
     it("the block's time is shown, also one that no calendar has", () => {
       assert.match(
         printed(() => printAudit(report)),
