@@ -38,7 +38,7 @@ export interface AuditReport {
   readonly blocksRead: number;
   /** `every block`: no settlement can be missing; `by state`: none that moved a score or a pair. */
   readonly completeness: "every block" | "by state";
-  /** `validators`: of the auditor's list; `itself`: those that the header names; `nobody`: the header is the node's word. */
+  /** `validators`: of the auditor's list; `itself`: those that the header names; `nobody`: the header is the node's word, or its seals do not stand. */
   readonly sealedBy: "validators" | "itself" | "nobody";
   readonly seals: string;
   readonly regions: readonly AuditedRegion[];
@@ -100,9 +100,10 @@ function regionsOf(audit: Audit, stateRoot: Hex, day: number): AuditedRegion[] {
   });
 }
 
-function sealsText({ anchor, terms, cliqueMajority }: Audit): Pick<AuditReport, "sealedBy" | "seals"> {
+function sealsText({ anchor, terms, cliqueMajority, deviations }: Audit): Pick<AuditReport, "sealedBy" | "seals"> {
   if (!anchor || anchor.seals.consensus === "none")
     return { sealedBy: "nobody", seals: "nothing seals this chain's blocks: the header is the node's word" };
+  if (deviations.some(({ code }) => code === "SEAL")) return { sealedBy: "nobody", seals: "its seals do not stand" };
   const { consensus, signers, named } = anchor.seals;
   const listed = validatorsAt(anchor.header.number, terms);
   const who =

@@ -108,7 +108,9 @@ describe("reputation/proof/seals", () => {
       const good = await said(await qbftHeader(validators.slice(0, 5)), of);
       assert.deepEqual([good.sealedBy, good.sealed], ["validators", []]);
       const short = await said(await qbftHeader(validators.slice(0, 4)), of);
-      assert.equal(short.sealed.length, 1);
+      assert.deepEqual([short.sealedBy, short.sealed.length], ["nobody", 1]);
+      const forged = await said(await cliqueHeader(validators[3]!), of);
+      assert.deepEqual([forged.sealedBy, forged.sealed.length], ["nobody", 1]);
     });
 
     describe("of a Clique chain", () => {
