@@ -131,6 +131,9 @@ read("audit", "re-derive every score from the chain's events, and prove it by th
   .option("--block <n>", "up to this block; default: the head", whole)
   .option("--region <n>", "only this seller's score, by its number", whole)
   .option("--validators <addresses>", "who may seal blocks, with commas between; default: the deployment's")
+  .addOption(
+    new Option("--consensus <kind>", "how blocks are sealed; default: the deployment's").choices(["qbft", "clique"]),
+  )
   .option("--quick", "read only blocks that are said to hold settlements, not every block")
   .option("--bundle <file>", "write what proves it into one file")
   .option("--verify <file>", "check such a file, without network")

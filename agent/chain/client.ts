@@ -38,8 +38,13 @@ const deploymentFile = z.object({
     })
     .optional(),
   validators: z
-    .array(z.object({ fromBlock: z.number().int().nonnegative(), validators: z.array(hexAddress) }))
+    .array(z.object({ fromBlock: z.number().int().nonnegative(), validators: z.array(hexAddress).nonempty() }))
+    .refine((lists) => lists.every(({ fromBlock }, i) => i === 0 || lists[i - 1]!.fromBlock < fromBlock), {
+      error: "fromBlock must ascend from list to list",
+    })
     .optional(),
+  /** How blocks are sealed; absent: QBFT where validators are named. */
+  consensus: z.enum(["qbft", "clique"]).optional(),
 });
 export type Deployment = z.infer<typeof deploymentFile>;
 
@@ -87,8 +92,8 @@ export async function checkDeployment(client: PublicClient, deployment: Deployme
       `The RPC node serves chain ${chainId}, the deployment is on chain ${deployment.chainId}. Nothing was signed.`,
       "Correct chain.rpc or chain.deployment.",
     );
-  for (const [name, address] of Object.entries(deployment)) {
-    if (typeof address !== "string") continue;
+  const { membership, auction, escrow, reputation, token } = deployment;
+  for (const [name, address] of Object.entries({ membership, auction, escrow, reputation, token })) {
     const code = await client.getCode({ address }).catch((cause: unknown) => {
       throw rpcError(cause);
     });

@@ -3,6 +3,7 @@
  * believes nothing of it. What an answer means is its reader's business.
  */
 import { EphemeshError } from "../model/errors.ts";
+import { printable } from "../model/printable.ts";
 
 export interface RpcCall {
   readonly method: string;
@@ -34,7 +35,7 @@ export class JsonRpc {
       if (error)
         throw new EphemeshError(
           "RPC_REFUSED",
-          `The RPC node ${this.url} refuses ${typeof id === "number" ? calls[id]?.method : "the call"}: ${error.message}.`,
+          `The RPC node ${this.url} refuses ${typeof id === "number" ? calls[id]?.method : "the call"}: ${printable(String(error.message))}.`,
           "Ask another node; for an old block it must be one that keeps the state of that block (an archive node).",
         );
       results.set(id, result);
@@ -70,7 +71,7 @@ export class JsonRpc {
 export function malformed(url: string, why: string): EphemeshError {
   return new EphemeshError(
     "RPC_MALFORMED",
-    `The RPC node ${url} answers what no node should: ${why}. Nothing was concluded from it.`,
+    `The RPC node ${url} answers what no node should: ${printable(why)}. Nothing was concluded from it.`,
     "Ask another node.",
   );
 }

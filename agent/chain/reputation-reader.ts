@@ -3,7 +3,8 @@ import { type Hex, pad, toHex } from "viem";
 import type { Audit, AuditTerms } from "../reputation/audit.ts";
 import { decodeHeader, mayHoldLogsOf } from "../reputation/proof/header.ts";
 import { eventTopics } from "../reputation/proof/layout.ts";
-import type { Anchor, Block, Statement } from "../reputation/statement.ts";
+import { childrenNeeded } from "../reputation/proof/seals.ts";
+import type { Anchor, Block, Child, Statement } from "../reputation/statement.ts";
 import type { Wanted } from "../reputation/stored.ts";
 import { type JsonRpc, malformed } from "./json-rpc.ts";
 import { array, headerRlp, hexText, object, receiptRlp } from "./wire-blocks.ts";
@@ -40,12 +41,33 @@ export class ReputationReader {
 
   /** All that an audit up to a block needs, in its order; each is to be taken before the next is asked for. */
   async *statements(audit: Audit, upTo: number | "latest", after: Link | null): AsyncGenerator<Statement> {
-    const anchor = await this.#anchor(upTo);
+    const anchor = await this.#anchor(upTo === "latest" ? await this.#latest() : upTo);
     yield anchor;
+    yield* this.#children(decodeHeader(anchor.header).number);
     if (after && !anchor.everyBlock) yield await this.#block(after.block);
     yield* this.#blocks(anchor, after ? after.block + 1 : this.#terms.fromBlock);
     for (let wanted = audit.wanted(); wanted.length > 0; wanted = audit.wanted()) yield* this.#nodes(anchor, wanted);
     yield { kind: "end" };
+  }
+
+  /** The head, or as far below it as a block's seals ask for children. */
+  async #latest(): Promise<number | "latest"> {
+    if (childrenNeeded(Number.MAX_SAFE_INTEGER, this.#terms) === 0) return "latest";
+    const answer = await this.#rpc.call("eth_blockNumber");
+    const head = this.#read("its head", () => Number(hexText({ answer }, "answer")));
+    return Math.max(0, head - childrenNeeded(head, this.#terms));
+  }
+
+  /** The blocks after the anchor, as many as there are of those that its seals ask for. */
+  async *#children(anchor: number): AsyncGenerator<Child> {
+    const numbers = Array.from({ length: childrenNeeded(anchor, this.#terms) }, (_, i) => anchor + 1 + i);
+    const answers = await this.#rpc.batch(
+      numbers.map((number) => ({ method: "eth_getBlockByNumber", params: [toHex(number), false] })),
+    );
+    for (const answer of answers) {
+      if (answer === null) return;
+      yield { kind: "child", ...this.#headerOf(answer) };
+    }
   }
 
   /** The header of a block, on which the audit hangs everything. */
@@ -56,10 +78,14 @@ export class ReputationReader {
       { method: "eth_getBlockByNumber", params: [tag, false] },
     ]);
     const { reputation, region } = this.#terms;
+    const last = this.#headerOf(answer);
+    const { number } = decodeHeader(last.header);
+    if (block !== "latest" && number !== block)
+      throw malformed(this.#rpc.url, `asked for block ${block}, it gives block ${number}`);
     return {
       ...{ kind: "anchor", format: 1, chainId: Number(chainId), reputation: reputation.toLowerCase(), region },
       everyBlock: this.#options.everyBlock,
-      ...this.#headerOf(answer),
+      ...last,
     };
   }
 

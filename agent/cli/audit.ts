@@ -8,11 +8,15 @@ import { loadConfig } from "../config.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { Audit, type AuditTerms } from "../reputation/audit.ts";
 import { type Checkpoint, checkpointText, parseCheckpoint } from "../reputation/checkpoint.ts";
+import type { Consensus } from "../reputation/proof/seals.ts";
 import type { LeaseRecorded } from "../reputation/rebuild.ts";
 import { type AuditReport, auditReport } from "../reputation/report.ts";
 import { BundleWriter, readBundle } from "./bundle.ts";
 import { printAudit } from "./print-audit.ts";
 import { printJson } from "./table.ts";
+
+/** A latest block that is older need not be the latest. */
+const LATEST_SECONDS = 600;
 
 export interface AuditOptions {
   readonly config: string;
@@ -24,6 +28,8 @@ export interface AuditOptions {
   readonly region?: number;
   /** Addresses, with commas between. */
   readonly validators?: string;
+  /** How blocks are sealed. */
+  readonly consensus?: Consensus;
   /** Reads only blocks that are said to hold settlements. */
   readonly quick?: boolean;
   readonly bundle?: string;
@@ -36,6 +42,8 @@ export async function showAudit(options: AuditOptions): Promise<boolean> {
   const { report } = await audited(options);
   if (options.json) printJson(report);
   else printAudit(report);
+  const stale = options.block === undefined && !options.verify ? staleness(report, Date.now() / 1000) : null;
+  if (stale) console.error(stale);
   return report.matches;
 }
 
@@ -61,6 +69,13 @@ export async function audited(
   return { report, audit };
 }
 
+/** Why the node's latest block may not be the chain's; null where it is young enough. @param now Unix second */
+export function staleness({ block, timestamp }: Pick<AuditReport, "block" | "timestamp">, now: number): string | null {
+  if (timestamp === null || now - timestamp <= LATEST_SECONDS) return null;
+  const minutes = Math.floor((now - timestamp) / 60);
+  return `warning: the node's latest block, ${block}, is ${minutes} minutes old: it may keep later settlements back. Ask another node.`;
+}
+
 /** What the node says goes to the audit, and into the bundle where one is wanted. */
 async function readNode(audit: Audit, rpc: JsonRpc, resumed: Checkpoint | null, options: AuditOptions): Promise<void> {
   const reader = new ReputationReader(rpc, audit.terms, {
@@ -77,7 +92,7 @@ async function readNode(audit: Audit, rpc: JsonRpc, resumed: Checkpoint | null, 
   await bundle?.close();
 }
 
-function termsOf(deployment: Deployment, { region, validators }: AuditOptions): AuditTerms {
+function termsOf(deployment: Deployment, { region, validators, consensus }: AuditOptions): AuditTerms {
   const { chainId, fromBlock, reputation, escrow, membership } = deployment;
   const fullBond = deployment.constants?.escrow.fullBond;
   if (fullBond === undefined)
@@ -88,6 +103,7 @@ function termsOf(deployment: Deployment, { region, validators }: AuditOptions): 
     );
   return {
     ...{ chainId, fromBlock, reputation, escrow, membership, fullBond, region: region ?? null },
+    consensus: consensus ?? deployment.consensus ?? null,
     validators: validators ? [{ fromBlock: 0, validators: addressesOf(validators) }] : (deployment.validators ?? []),
   };
 }

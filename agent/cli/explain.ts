@@ -3,7 +3,7 @@ import { explainScore } from "../reputation/explain.ts";
 import type { LeaseRecorded } from "../reputation/rebuild.ts";
 import { type AuditOptions, audited } from "./audit.ts";
 import { printAudit } from "./print-audit.ts";
-import { printJson, printTable } from "./table.ts";
+import { printJson, printLine, printTable } from "./table.ts";
 
 const DAY_MILLIS = 86_400_000;
 
@@ -28,7 +28,7 @@ export async function explainReputation(options: AuditOptions & { readonly regio
     return true;
   }
   const { score, contributions, others, prospects } = explanation;
-  console.log(
+  printLine(
     `region ${options.region}${nameText(report.regions[0]?.name)}: ${score} of 1,000,000 at block ${report.block}`,
   );
   printTable(

@@ -1,6 +1,6 @@
 /** An audit's report for people. */
 import type { AuditReport } from "../reputation/report.ts";
-import { printTable } from "./table.ts";
+import { printLine, printTable } from "./table.ts";
 
 /** More of one kind say nothing new. */
 const SHOWN = 20;
@@ -9,7 +9,8 @@ export function printAudit(report: AuditReport): void {
   if (report.matches) printFindings(report);
   for (const { says } of report.deviations.slice(0, SHOWN)) console.log(says);
   if (report.deviations.length > SHOWN) console.log(`… and ${report.deviations.length - SHOWN} more (--json has all)`);
-  console.log(`block ${report.block ?? "?"} ${report.hash ?? ""}: ${report.seals}`);
+  const at = report.timestamp === null ? "" : `of ${minuteText(report.timestamp)} `;
+  console.log(`block ${report.block ?? "?"} ${at}${report.hash ?? ""}: ${report.seals}`);
   if (report.matches)
     console.log(
       report.completeness === "every block"
@@ -41,21 +42,25 @@ function printFindings({ regions, blockedPairs }: AuditReport): void {
       "as buyer",
     ],
     regions
-      .filter((r) => r.settlementsAsSeller + r.settlementsAsBuyer > 0)
+      .filter((r) => r.settlementsAsSeller + (r.settlementsAsBuyer ?? 0) > 0)
       .map((r) => [
         r.name ?? r.regionId,
         r.standing && percent(r.standing.mutualPpm),
         r.standing?.clique.length ? `${percent(r.standing.cliquePpm)} (of ${r.standing.clique.length})` : null,
         `${r.voidSecondsAsSeller} of ${r.termSecondsAsSeller}`,
-        `${r.voidSecondsAsBuyer} of ${r.termSecondsAsBuyer}`,
+        r.voidSecondsAsBuyer === null ? null : `${r.voidSecondsAsBuyer} of ${r.termSecondsAsBuyer}`,
         r.disputedAsSeller,
         r.disputedAsBuyer,
       ]),
   );
   for (const { lower, higher, until } of blockedPairs)
-    console.log(
-      `no credit between ${nameOf(lower)} and ${nameOf(higher)} until ${new Date(until * 1000).toISOString().slice(0, 16)}Z`,
-    );
+    printLine(`no credit between ${nameOf(lower)} and ${nameOf(higher)} until ${minuteText(until)}`);
+}
+
+/** A header may hold any second, also one that no calendar has. */
+function minuteText(unixSeconds: number): string {
+  const date = new Date(unixSeconds * 1000);
+  return Number.isNaN(date.getTime()) ? `second ${unixSeconds}` : `${date.toISOString().slice(0, 16)}Z`;
 }
 
 function percent(ppm: number): string {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { auctionView, leaseView, meshView, statusView } from "../api/views.ts";
 import type { ScannedPeer } from "../scan/rank.ts";
 import { askAgent, isHealthy } from "./api-client.ts";
-import { printJson, printTable } from "./table.ts";
+import { printJson, printLine, printTable } from "./table.ts";
 
 interface Options {
   readonly config: string;
@@ -19,10 +19,10 @@ export async function checkHealth(config: string, what: "live" | "ready"): Promi
 export async function showStatus(options: Options): Promise<void> {
   const status = (await askAgent(options.config, "/v1/status")) as ReturnType<typeof statusView>;
   if (options.json) return printJson(status);
-  console.log(
+  printLine(
     `${status.region} (region ${status.regionId}) on chain ${status.chain.chainId}: ${status.chain.reachable ? `block ${status.chain.block}` : "the chain cannot be reached; leases that run are kept up"}${status.draining ? ", draining" : ""}`,
   );
-  console.log(`${status.meshd.up} of ${status.meshd.links} links up`);
+  printLine(`${status.meshd.up} of ${status.meshd.links} links up`);
   printTable(
     ["event", "mesh", "phase"],
     status.meshes.map((m) => [m.key, m.id, m.phase]),
@@ -44,7 +44,7 @@ export async function showAuctions(options: Options): Promise<void> {
   >[];
   if (options.json) return printJson(auctions);
   for (const auction of auctions) {
-    console.log(
+    printLine(
       `auction ${auction.auctionId} (${auction.kind}, by ${auction.opener}): lots of ${auction.lotMbps} Mbit/s for ${auction.slots} slots on ${auction.fabric}; ${auction.outcome}${auction.price === null ? "" : ` at ${auction.price} a lot and slot, ${auction.lotsTraded} lots`}`,
     );
     printTable(
@@ -52,11 +52,11 @@ export async function showAuctions(options: Options): Promise<void> {
       auction.orders.map((o) => [o.index, o.region, o.side, o.score, o.price, o.lots, o.won]),
     );
     if (auction.ownOrder && "declined" in auction.ownOrder)
-      console.log(`  no order of ours: ${auction.ownOrder.declined}`);
+      printLine(`  no order of ours: ${auction.ownOrder.declined}`);
     if (auction.ownOrder && "because" in auction.ownOrder)
-      for (const why of auction.ownOrder.because ?? []) console.log(`  ${why}`);
+      for (const why of auction.ownOrder.because ?? []) printLine(`  ${why}`);
   }
-  if (auctions.length === 0) console.log("no auctions seen yet");
+  if (auctions.length === 0) printLine("no auctions seen yet");
 }
 
 export async function showLeases(options: Options): Promise<void> {
@@ -95,7 +95,7 @@ export async function showMeshes(options: Options): Promise<void> {
   >[];
   if (options.json) return printJson(meshes);
   for (const mesh of meshes) {
-    console.log(
+    printLine(
       `mesh ${mesh.meshId ?? "(none yet)"} ${mesh.key}: ${mesh.phase}${mesh.failed ? `, ${mesh.failed}` : ""}${mesh.topology ? `; ${mesh.topology.reason}` : ""}`,
     );
     printTable(
@@ -121,11 +121,11 @@ export async function showMeshes(options: Options): Promise<void> {
       ]),
     );
     if (mesh.dissolved)
-      console.log(
+      printLine(
         `  dissolved at ${clock(mesh.dissolved.atSeconds)}, ${mesh.dissolved.leftBehind} objects left; ${mesh.dissolved.links.filter((l) => l.peerSignature).length} of ${mesh.dissolved.links.length} teardown records signed by the other side`,
       );
   }
-  if (meshes.length === 0) console.log("no meshes");
+  if (meshes.length === 0) printLine("no meshes");
 }
 
 export async function showReputation(options: Options): Promise<void> {

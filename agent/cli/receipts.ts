@@ -4,7 +4,7 @@ import type { LeaseReceipts } from "../api/receipts.ts";
 import { checkReceiptChain } from "../lease/receipt-chain.ts";
 import { cosignedReceipt } from "../lease/receipt-wire.ts";
 import { askAgent } from "./api-client.ts";
-import { printJson, printTable } from "./table.ts";
+import { printJson, printLine, printTable } from "./table.ts";
 
 /** True where every receipt stands. */
 export async function showReceipts(options: { readonly config: string; readonly json?: boolean }): Promise<boolean> {
@@ -30,7 +30,7 @@ export async function showReceipts(options: { readonly config: string; readonly 
     return stands;
   }
   for (const { leaseId, buyer, seller, mbps, parsed, found } of checked) {
-    console.log(`lease ${leaseId}: ${seller.name} to ${buyer.name}, ${mbps} Mbit/s`);
+    printLine(`lease ${leaseId}: ${seller.name} to ${buyer.name}, ${mbps} Mbit/s`);
     printTable(
       ["epochs", "available s", "bytes to buyer", "bytes to seller", "worst rtt ms", "release", "hash", "stands"],
       parsed.map(({ receipt }, i) => [
@@ -45,6 +45,6 @@ export async function showReceipts(options: { readonly config: string; readonly 
       ]),
     );
   }
-  if (checked.length === 0) console.log("nothing was signed yet");
+  if (checked.length === 0) printLine("nothing was signed yet");
   return stands;
 }

@@ -1,5 +1,6 @@
 /** Tables for people; nothing of it where the output is JSON. */
 import Table from "cli-table3";
+import { printable, printableLines } from "../model/printable.ts";
 
 export function printTable(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): void {
   if (rows.length === 0) {
@@ -12,10 +13,16 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
     head: [...head],
     style: plain ? { head: [], border: [] } : { head: ["bold"], border: ["grey"] },
   });
-  table.push(...rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell)))));
+  table.push(...rows.map((row) => row.map((cell) => (cell === null ? "–" : printable(String(cell))))));
   console.log(table.toString());
 }
 
+/** One line for people, in which names of others may stand. */
+export function printLine(text: string): void {
+  console.log(printable(text));
+}
+
+/** Means what JSON.stringify gives: only its strings can hold what is escaped. */
 export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2));
+  console.log(printableLines(JSON.stringify(value, null, 2)));
 }

@@ -3,7 +3,7 @@ import ipaddr from "ipaddr.js";
 import type { meshView } from "../api/views.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { askAgent } from "./api-client.ts";
-import { printJson } from "./table.ts";
+import { printJson, printLine } from "./table.ts";
 
 type Route = Pick<
   ReturnType<typeof meshView>["routes"][number],
@@ -33,7 +33,7 @@ export async function showTrace(
     routes: mesh.routes.filter((route) => route.destinationName === name),
   }));
   if (options.json) return printJson({ destination: name, meshes: traced });
-  console.log(traceText(name, traced).join("\n"));
+  for (const line of traceText(name, traced)) printLine(line);
 }
 
 /** A region's name, or an address that one of its prefixes holds. Pure. */

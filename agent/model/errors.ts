@@ -1,3 +1,5 @@
+import { printableLines } from "./printable.ts";
+
 /**
  * Errors for the person who reads them: what happened, what was left untouched, what to do next.
  * Whoever catches one decides by `code` and `retryable`, never by the text.
@@ -27,8 +29,8 @@ export class EphemeshError extends Error {
   }
 }
 
-/** The one line (or two) that a user sees. */
+/** The one line (or two) that a user sees; what others wrote in it cannot command the terminal. */
 export function describeError(error: unknown): string {
-  if (error instanceof EphemeshError) return `${error.message}\n  → ${error.remedy}`;
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof EphemeshError) return printableLines(`${error.message}\n  → ${error.remedy}`);
+  return printableLines(error instanceof Error ? error.message : String(error));
 }

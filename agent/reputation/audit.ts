@@ -11,23 +11,21 @@ import { auditEventOf } from "./proof/events.ts";
 import { decodeHeader, type Header, headerHash, mayHoldLogsOf } from "./proof/header.ts";
 import { keccakHex } from "./proof/keccak.ts";
 import { logsOf } from "./proof/receipts.ts";
-import { type Seals, sealObjection, sealsOf, type ValidatorSet } from "./proof/seals.ts";
+import { cliqueMajority, type Seals, type SealTerms, sealObjection, sealsOf } from "./proof/seals.ts";
 import { listRoot } from "./proof/trie.ts";
 import { type LeaseRecorded, Rebuild } from "./rebuild.ts";
-import type { Anchor, Block, Statement } from "./statement.ts";
+import type { Anchor, Block, Child, Statement } from "./statement.ts";
 import { ProvenState, type Wanted } from "./stored.ts";
 import { Tally } from "./tally.ts";
 
 /** What the auditor brings: nothing of it comes from the source. */
-export interface AuditTerms {
+export interface AuditTerms extends SealTerms {
   readonly chainId: number;
   readonly reputation: Hex;
   readonly escrow: Hex;
   readonly membership: Hex;
   readonly fromBlock: number;
   readonly fullBond: bigint;
-  /** Ascending; empty: none are known, and a header is as good as its own word. */
-  readonly validators: readonly ValidatorSet[];
   /** Only this seller's score; null: what the source is about. */
   readonly region: number | null;
 }
@@ -47,6 +45,9 @@ export class Audit {
   readonly stored = new ProvenState();
   blocksRead = 0;
   #anchor: { readonly said: Anchor; readonly header: Header; readonly seals: Seals } | null = null;
+  /** Who sealed the anchor, or a block of the row that was given as following it. */
+  readonly #signers = new Set<Hex>();
+  #above: Link | null = null;
   #previous: Link | null = null;
   #ended = false;
   readonly #resumed: Checkpoint | null;
@@ -81,14 +82,25 @@ export class Audit {
     return this.#anchor && { ...this.#anchor, day: Math.floor(this.#anchor.header.timestamp / DAY_SECONDS) };
   }
 
+  /** No block since the deployment was left out, neither here nor by the audits that this one goes on from. */
+  get everyBlock(): boolean {
+    return (this.#anchor?.said.everyBlock ?? false) && (this.#resumed?.everyBlock ?? true);
+  }
+
+  /** Who vouches for the anchor where one seal is not enough; null elsewhere. */
+  get cliqueMajority(): ReturnType<typeof cliqueMajority> {
+    return this.#anchor && cliqueMajority(this.#signers, this.#anchor.header.number, this.terms);
+  }
+
   async take(said: Statement): Promise<void> {
     try {
       if (said.kind === "anchor") await this.#takeAnchor(said);
       else if (said.kind === "block") await this.#takeBlock(said);
+      else if (said.kind === "child") await this.#takeChild(said);
       else if (said.kind === "nodes") for (const node of said.nodes) this.stored.nodes.set(keccakHex(node), node);
       else this.#ended = true;
     } catch (cause) {
-      this.malformed(said.kind === "block" ? `block ${said.hash}` : `the ${said.kind}`, cause);
+      this.malformed(said.kind === "block" || said.kind === "child" ? `block ${said.hash}` : `the ${said.kind}`, cause);
     }
   }
 
@@ -107,6 +119,7 @@ export class Audit {
     else {
       if (this.#anchor.said.everyBlock && this.#previous?.hash !== this.#anchor.said.hash)
         this.deviations.push({ code: "TRUNCATED", missing: `the blocks up to ${this.#anchor.header.number}` });
+      this.#requireMajority(this.#anchor.header.number);
       this.deviations.push(...this.stored.deviations(this.#anchor.header.stateRoot, this));
     }
     if (!this.#ended) this.deviations.push({ code: "TRUNCATED", missing: "an end" });
@@ -119,7 +132,7 @@ export class Audit {
     const { chainId, reputation } = this.terms;
     return {
       ...{ format: 1, chainId, reputation: reputation.toLowerCase(), region: this.region },
-      everyBlock: said.everyBlock && (this.#resumed?.everyBlock ?? true),
+      everyBlock: this.everyBlock,
       ...{ block: header.number, hash: said.hash, settlements: this.tally.settlements },
       sellers: [...this.rebuild.sellers],
       pairs: [...this.rebuild.pairs],
@@ -129,12 +142,33 @@ export class Audit {
   }
 
   async #takeAnchor(said: Anchor): Promise<void> {
+    if (this.#anchor) throw new Error("there is a header to hang on already");
     const header = this.#headerOf(said.header, said.hash);
     const { chainId, reputation, region } = this.terms;
     this.#require("the chain", String(chainId), String(said.chainId));
     this.#require("the contract", reputation.toLowerCase(), said.reputation.toLowerCase());
     if (region !== null) this.#require("the region", String(region), String(said.region ?? "all"));
     this.#anchor = { said, header, seals: await this.#seals(header) };
+    this.#vouched(header, said.hash, this.#anchor.seals);
+  }
+
+  /** The next block of the row above the anchor. */
+  async #takeChild(said: Child): Promise<void> {
+    const above = this.#above;
+    if (!above) throw new Error("a child comes before the header to hang on");
+    const header = this.#headerOf(said.header, said.hash);
+    const { number: block, parentHash } = header;
+    if (block !== above.number + 1 || parentHash !== above.hash) {
+      const expected = `a child of block ${above.number}, ${above.hash},`;
+      this.deviations.push({ code: "HEADER_LINK", block, expected, found: `one of ${parentHash}` });
+      return;
+    }
+    this.#vouched(header, said.hash, await this.#seals(header));
+  }
+
+  #vouched({ number }: Header, hash: Hex, { signers }: Seals): void {
+    this.#above = { number, hash };
+    for (const signer of signers) this.#signers.add(signer);
   }
 
   async #takeBlock(said: Block): Promise<void> {
@@ -210,11 +244,16 @@ export class Audit {
 
   async #seals(header: Header): Promise<Seals> {
     const seals = await sealsOf(header);
-    const known = this.terms.validators.findLast(({ fromBlock }) => fromBlock <= header.number)?.validators;
-    const validators = known ?? (seals.named.length > 0 ? seals.named : null);
-    const why = validators && sealObjection(seals, validators);
+    const why = sealObjection(seals, header.number, this.terms);
     if (why) this.deviations.push({ code: "SEAL", block: header.number, why });
     return seals;
+  }
+
+  #requireMajority(block: number): void {
+    const majority = this.cliqueMajority;
+    if (!majority || majority.sealed >= majority.needed) return;
+    const why = `${majority.sealed} of ${majority.of} validators sealed it and the blocks right after it, and ${majority.needed} are needed`;
+    this.deviations.push({ code: "SEAL", block, why });
   }
 
   #require(what: string, expected: string, found: string): void {

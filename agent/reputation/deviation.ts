@@ -1,4 +1,5 @@
 /** What an audit can find wrong, each named so that one can point at it. With any of them nothing is concluded. */
+import { printable } from "../model/printable.ts";
 import type { Credit } from "./rule.ts";
 
 export type Deviation =
@@ -30,7 +31,12 @@ export type Deviation =
   /** What is stored under the state root is not what the events give. */
   | { readonly code: "STORED_STATE"; readonly what: string; readonly expected: string; readonly found: string };
 
+/** One line for people. Much of it is the source's own text, which may try to write a verdict of its own. */
 export function describeDeviation(deviation: Deviation): string {
+  return printable(textOf(deviation));
+}
+
+function textOf(deviation: Deviation): string {
   switch (deviation.code) {
     case "MALFORMED":
       return `${deviation.where} cannot be read: ${deviation.why}`;

@@ -4,11 +4,14 @@ import type { Audit } from "./audit.ts";
 import { type Standing, standings } from "./collusion.ts";
 import { type Deviation, describeDeviation } from "./deviation.ts";
 import type { PairBlocked } from "./proof/events.ts";
-import { quorumOf } from "./proof/seals.ts";
+import { quorumOf, validatorsAt } from "./proof/seals.ts";
 import { NEWCOMER, scoreAt } from "./rule.ts";
 import type { RegionTally } from "./tally.ts";
 
-export interface AuditedRegion extends RegionTally {
+/** Null where only one region's settlements as a seller were read: what it bought is not known then. */
+type Bought = "settlementsAsBuyer" | "termSecondsAsBuyer" | "voidSecondsAsBuyer" | "disputedAsBuyer";
+
+export interface AuditedRegion extends Omit<RegionTally, Bought>, Readonly<Record<Bought, number | null>> {
   readonly regionId: number;
   /** As registered; null where it could not be proved. */
   readonly name: string | null;
@@ -27,13 +30,15 @@ export interface AuditReport {
   readonly region: number | null;
   readonly block: number | null;
   readonly hash: Hex | null;
+  /** The block's, Unix second. */
+  readonly timestamp: number | null;
   /** Of the block: scores are as of this day. */
   readonly day: number | null;
   readonly settlements: number;
   readonly blocksRead: number;
   /** `every block`: no settlement can be missing; `by state`: none that moved a score or a pair. */
   readonly completeness: "every block" | "by state";
-  /** `validators`: of the auditor's list; `itself`: those that the header names; `nobody`: the header is the node's word. */
+  /** `validators`: of the auditor's list; `itself`: those that the header names; `nobody`: the header is the node's word, or its seals do not stand. */
   readonly sealedBy: "validators" | "itself" | "nobody";
   readonly seals: string;
   readonly regions: readonly AuditedRegion[];
@@ -51,10 +56,11 @@ export function auditReport(audit: Audit): AuditReport {
     region: audit.region,
     block: anchor?.header.number ?? null,
     hash: anchor?.said.hash ?? null,
+    timestamp: anchor?.header.timestamp ?? null,
     day: anchor?.day ?? null,
     settlements: tally.settlements,
     blocksRead: audit.blocksRead,
-    completeness: anchor?.said.everyBlock ? "every block" : "by state",
+    completeness: audit.everyBlock ? "every block" : "by state",
     ...sealsText(audit),
     regions: matches && anchor ? regionsOf(audit, anchor.header.stateRoot, anchor.day) : [],
     blockedPairs:
@@ -63,6 +69,13 @@ export function auditReport(audit: Audit): AuditReport {
     matches,
   };
 }
+
+const notRead: Readonly<Record<Bought, null>> = {
+  settlementsAsBuyer: null,
+  termSecondsAsBuyer: null,
+  voidSecondsAsBuyer: null,
+  disputedAsBuyer: null,
+};
 
 function regionsOf(audit: Audit, stateRoot: Hex, day: number): AuditedRegion[] {
   const { stored, terms, rebuild, tally } = audit;
@@ -82,18 +95,22 @@ function regionsOf(audit: Audit, stateRoot: Hex, day: number): AuditedRegion[] {
       matches: derivedScore === claimedScore,
       standing: audit.region === null ? shares : null,
       ...counts,
+      ...(audit.region === null ? {} : notRead),
     };
   });
 }
 
-function sealsText({ anchor, terms }: Audit): Pick<AuditReport, "sealedBy" | "seals"> {
+function sealsText({ anchor, terms, cliqueMajority, deviations }: Audit): Pick<AuditReport, "sealedBy" | "seals"> {
   if (!anchor || anchor.seals.consensus === "none")
     return { sealedBy: "nobody", seals: "nothing seals this chain's blocks: the header is the node's word" };
+  if (deviations.some(({ code }) => code === "SEAL")) return { sealedBy: "nobody", seals: "its seals do not stand" };
   const { consensus, signers, named } = anchor.seals;
-  const listed = terms.validators.findLast(({ fromBlock }) => fromBlock <= anchor.header.number)?.validators;
+  const listed = validatorsAt(anchor.header.number, terms);
   const who =
     consensus === "clique"
-      ? `sealed by ${signers[0]} (Clique: one signer a block; no block after it was looked at)`
+      ? cliqueMajority
+        ? `sealed, with the blocks right after it, by ${cliqueMajority.sealed} of ${cliqueMajority.of} validators (Clique; ${cliqueMajority.needed} are needed; the chain can still be reorganised)`
+        : `sealed by ${signers[0]} (Clique: one signer's word; no block after it was looked at)`
       : `sealed by ${signers.length} of ${(listed ?? named).length} validators (QBFT; ${quorumOf((listed ?? named).length)} are needed)`;
   if (listed) return { sealedBy: "validators", seals: who };
   return {

@@ -1,6 +1,6 @@
 /**
- * What an untrusted source says, in the order in which the audit takes it: the header that everything hangs on, blocks
- * in ascending order, trie nodes, the end. A bundle is the same, one JSON object a line, so that a file and a node go
+ * What an untrusted source says, in the order in which the audit takes it: the header that everything hangs on, where
+ * its seals ask for them its children, blocks in ascending order, trie nodes, the end. A bundle is the same, one JSON object a line, so that a file and a node go
  * through one check.
  */
 import { type Hex, toHex } from "viem";
@@ -26,11 +26,14 @@ export type Statement =
       /** All of the block's, as its receipts trie holds them; null where none is needed. */
       readonly receipts: readonly Uint8Array[] | null;
     }
+  /** The block after the anchor, or after the last child: whoever seals it vouches for those below (Clique). */
+  | { readonly kind: "child"; readonly hash: Hex; readonly header: Uint8Array }
   /** Of the state trie and the contracts' storage tries, in any order. */
   | { readonly kind: "nodes"; readonly nodes: readonly Uint8Array[] }
   | { readonly kind: "end" };
 
 export type Anchor = Extract<Statement, { kind: "anchor" }>;
+export type Child = Extract<Statement, { kind: "child" }>;
 export type Block = Extract<Statement, { kind: "block" }>;
 
 const bytes = z
@@ -53,6 +56,7 @@ const statement = z.discriminatedUnion("kind", [
     header: bytes,
   }),
   z.strictObject({ kind: z.literal("block"), hash, header: bytes, receipts: z.array(bytes).nullable() }),
+  z.strictObject({ kind: z.literal("child"), hash, header: bytes }),
   z.strictObject({ kind: z.literal("nodes"), nodes: z.array(bytes) }),
   z.strictObject({ kind: z.literal("end") }),
 ]);
@@ -64,6 +68,7 @@ export function statementLine(said: Statement): string {
 function inHex(said: Statement): unknown {
   switch (said.kind) {
     case "anchor":
+    case "child":
       return { ...said, header: toHex(said.header) };
     case "block":
       return { ...said, header: toHex(said.header), receipts: said.receipts?.map((receipt) => toHex(receipt)) ?? null };
@@ -77,6 +82,6 @@ function inHex(said: Statement): unknown {
 /** @throws Error or SyntaxError that says why the line is no statement. */
 export function parseStatement(line: string): Statement {
   const parsed = statement.safeParse(JSON.parse(line));
-  if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
+  if (!parsed.success) throw new Error(z.prettifyError(parsed.error).replaceAll(/\n\s*/g, " "));
   return parsed.data;
 }

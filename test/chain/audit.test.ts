@@ -41,7 +41,17 @@ describe("an audit that trusts nobody, against a real node", function () {
     ({ scores, leases } = await makeHistory({ rpcUrl: node.rpcUrl, deployment, regions, auctions: 6 }));
     const { chainId, reputation, escrow, membership, fromBlock, constants } = loadDeployment(folder);
     const fullBond = constants!.escrow.fullBond;
-    terms = { chainId, reputation, escrow, membership, fromBlock, fullBond, validators: [], region: null };
+    terms = {
+      chainId,
+      reputation,
+      escrow,
+      membership,
+      fromBlock,
+      fullBond,
+      consensus: null,
+      validators: [],
+      region: null,
+    };
     hostile = await HostileNode.before(node.rpcUrl);
   });
   beforeEach(() => {
@@ -110,6 +120,7 @@ describe("an audit that trusts nobody, against a real node", function () {
         one.regions.map((r) => [r.regionId, r.claimedScore]),
         [[2, scores.get(2)]],
       );
+      assert.deepEqual([one.regions[0]?.voidSecondsAsBuyer, one.regions[0]?.settlementsAsBuyer], [null, null]);
     });
 
     for (const everyBlock of [true, false])

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AuditOptions, audited } from "../../agent/cli/audit.ts";
+import { type AuditOptions, audited, staleness } from "../../agent/cli/audit.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 
 const address = (digit: string) => `0x${digit.repeat(40)}`;
@@ -53,5 +53,11 @@ describe("cli/audit: what does not fit is refused before anything is read", () =
     writeFileSync(checkpoint, JSON.stringify(kept));
     await refuses({ ...options, checkpoint, block: 9 }, "CHECKPOINT_OTHER");
     await refuses({ ...options, checkpoint }, "RPC_UNREACHABLE");
+  });
+
+  it("a latest block of over ten minutes is warned of", () => {
+    assert.equal(staleness({ block: 7, timestamp: 1_000 }, 1_600), null);
+    assert.match(staleness({ block: 7, timestamp: 1_000 }, 1_000 + 11 * 60)!, /block, 7, is 11 minutes old/);
+    assert.equal(staleness({ block: null, timestamp: null }, 1_000), null);
   });
 });

@@ -42,10 +42,10 @@ export function qbftHash(named = validators): Hex {
 }
 
 /** EIP-225: vanity, on an epoch's block the signers, then one signature. */
-export async function cliqueHeader(signer: PrivateKeyAccount, epoch = false): Promise<Uint8Array> {
+export async function cliqueHeader(signer: PrivateKeyAccount, epoch = false, fields = {}): Promise<Uint8Array> {
   const vanity: Hex = `${pad("0x", { size: 32 })}${epoch ? validators.map(({ address }) => address.slice(2)).join("") : ""}`;
   const header = (extraData: Hex) =>
-    headerRlp({ ...base, difficulty: "0x2", mixHash: pad("0x", { size: 32 }), extraData });
+    headerRlp({ ...base, difficulty: "0x2", mixHash: pad("0x", { size: 32 }), ...fields, extraData });
   return header(`${vanity}${(await seal(signer, keccak256(header(vanity)))).slice(2)}` as Hex);
 }
 
