@@ -140,15 +140,19 @@ describe("control channel (loopback)", function () {
 
   describe("an answer that is not the peer's", () => {
     let liar: Server;
+    let status: number;
     let reply: (request: Envelope) => Promise<Envelope | string>;
 
     beforeEach(async () => {
+      status = 200;
       liar = createServer((request, response) => {
         const chunks: Buffer[] = [];
         request.on("data", (chunk: Buffer) => chunks.push(chunk));
         request.on("end", async () => {
           const answer = await reply(JSON.parse(Buffer.concat(chunks).toString()) as Envelope);
-          response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
+          response
+            .writeHead(status, { location: url })
+            .end(typeof answer === "string" ? answer : JSON.stringify(answer));
         });
       }).listen(0, "127.0.0.1");
       await once(liar, "listening");
@@ -159,10 +163,14 @@ describe("control channel (loopback)", function () {
       liar.close();
     });
 
-    const ask = () => {
-      const controlUrls = [`http://127.0.0.1:${(liar.address() as AddressInfo).port}`];
-      return client().ask({ id: us, controlUrls }, "echo", {});
+    const ask = (kind = "echo", ...further: string[]) => {
+      const controlUrls = [`http://127.0.0.1:${(liar.address() as AddressInfo).port}`, ...further];
+      return client().ask({ id: us, controlUrls }, kind, {});
     };
+    const unreachableFor = (code: string) => (error: unknown) =>
+      failsWith("PEER_UNREACHABLE")(error) &&
+      (error as EphemeshError).retryable &&
+      failsWith(code)((error as EphemeshError).cause);
     const answered = (request: Envelope, change: Partial<Envelope>, key = ourKey) =>
       seal(
         {
@@ -182,19 +190,44 @@ describe("control channel (loopback)", function () {
 
     it("signed by a stranger", async () => {
       reply = (request) => answered(request, {}, privateKeyToAccount(generatePrivateKey()));
-      await assert.rejects(ask(), failsWith("CONTROL_SIGNATURE"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_SIGNATURE"));
     });
 
     it("to another question", async () => {
       reply = (request) => answered(request, { nonce: `0x${"00".repeat(16)}` });
-      await assert.rejects(ask(), failsWith("CONTROL_WRONG_REPLY"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_WRONG_REPLY"));
       reply = (request) => answered(request, { kind: "teardown-reply" });
-      await assert.rejects(ask(), failsWith("CONTROL_WRONG_REPLY"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_WRONG_REPLY"));
     });
 
     it("endless", async () => {
       reply = async () => "x".repeat(200_000);
-      await assert.rejects(ask(), failsWith("CONTROL_MALFORMED"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_MALFORMED"));
+    });
+
+    for (const [what, answer] of [
+      ["a page that was not found", [404, "not found"]],
+      ["a page", [200, "<html>"]],
+      ["a redirection", [302, ""]],
+      ["a refusal that nobody signed", [400, '{"code":"LEASE_REVOKED","message":"go away"}']],
+      ["a refusal in an envelope by a stranger", [200, null]],
+    ] as const) {
+      it(`${what}: the next way is tried, and the code is never the impostor's`, async () => {
+        const [code, text] = answer;
+        const refusal = { body: JSON.stringify({ refused: { code: "LEASE_REVOKED", message: "go away" } }) };
+        status = code;
+        reply = async (request) => text ?? answered(request, refusal, theirKey);
+        assert.ok(await ask("echo", url));
+        assert.equal(handled, 1);
+        await assert.rejects(ask(), failsWith("PEER_UNREACHABLE"));
+      });
+    }
+
+    it("the peer's own refusal ends the search: no further way is tried", async () => {
+      reply = (request) =>
+        answered(request, { body: JSON.stringify({ refused: { code: "LINK_UNKNOWN", message: "no" } }) });
+      await assert.rejects(ask("echo", url), failsWith("LINK_UNKNOWN"));
+      assert.equal(handled, 0);
     });
   });
 
