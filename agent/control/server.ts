@@ -19,15 +19,16 @@ export interface ControlServerOptions {
   /** The region at the other end of the ENI that has this address; null: the address is no ENI's. */
   readonly regionBehind: (remoteAddress: string) => RegionId | null;
   readonly onRefused: (remoteAddress: string, error: EphemeshError) => void;
+  /** Before any signature is checked. Agents talk a few messages a second at most. */
+  readonly byAddress?: RateLimit;
+  readonly bySender?: RateLimit;
 }
 
 const BODY_LIMIT = "64kb";
 
 /** Answers at every address that it listens on, with one memory of what was seen before. */
 export function controlApp(options: ControlServerOptions): RequestListener {
-  // Agents talk a few messages a second at most; the first bound is by address (before any signature is checked).
-  const byAddress = new RateLimit(100, 300);
-  const bySender = new RateLimit(50, 200);
+  const { byAddress = new RateLimit(100, 300), bySender = new RateLimit(50, 200) } = options;
   const replays = new ReplayGuard();
 
   const app = express();
@@ -55,6 +56,10 @@ export function controlApp(options: ControlServerOptions): RequestListener {
         `Region ${message.from} is not at the other end of this link; region ${behind} is.`,
         "Nothing was done with it.",
       );
+    // Before the sender is charged: whoever has read a message could silence its sender with copies of it.
+    const nonce = `${message.from}:${message.nonce}`;
+    if (replays.hasSeen(nonce, nowSeconds))
+      throw new EphemeshError("CONTROL_REPLAY", "The message was seen before.", "Nothing was done with it.");
     if (!bySender.allows(String(message.from), performance.now()))
       throw new EphemeshError(
         "CONTROL_FLOOD",
@@ -62,8 +67,7 @@ export function controlApp(options: ControlServerOptions): RequestListener {
         "It is answered again in a second.",
         { retryable: true },
       );
-    if (!replays.isFresh(`${message.from}:${message.nonce}`, message.expiresAtSeconds, nowSeconds))
-      throw new EphemeshError("CONTROL_REPLAY", "The message was seen before.", "Nothing was done with it.");
+    replays.remember(nonce, message.expiresAtSeconds);
     response.json(await answer(message, options));
   });
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {

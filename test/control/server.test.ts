@@ -6,7 +6,8 @@ import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { ControlClient } from "../../agent/control/client.ts";
 import { type Envelope, LIFETIME_SECONDS, PROTOCOL_VERSION, seal } from "../../agent/control/envelope.ts";
-import { type ControlHandler, controlApp, listen } from "../../agent/control/server.ts";
+import { RateLimit } from "../../agent/control/rate-limit.ts";
+import { type ControlHandler, type ControlServerOptions, controlApp, listen } from "../../agent/control/server.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { type RegionId, regionId } from "../../agent/model/ids.ts";
 
@@ -24,7 +25,17 @@ describe("control channel (loopback)", function () {
   let handled: number;
   let behind: RegionId | null;
 
-  beforeEach(async () => {
+  beforeEach(() => serve());
+  afterEach(() => stop());
+
+  function stop(): void {
+    server.closeAllConnections();
+    server.close();
+  }
+
+  /** In the place of the one before. */
+  async function serve(change: Partial<ControlServerOptions> = {}): Promise<void> {
+    if (server) stop();
     handled = 0;
     const echo: ControlHandler = async (from, subject, body) => {
       handled += 1;
@@ -35,15 +46,10 @@ describe("control channel (loopback)", function () {
     };
     behind = null;
     const options = { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses } };
-    const app = controlApp({ ...options, regionBehind: () => behind, onRefused: () => undefined });
+    const app = controlApp({ ...options, regionBehind: () => behind, onRefused: () => undefined, ...change });
     server = await listen(app, { host: "127.0.0.1", port: 0 });
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  });
-
-  afterEach(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  }
 
   const client = () => new ControlClient(them, domain, theirKey, agentKeyOf, () => []);
   const peer = () => ({ id: us, controlUrls: [url] });
@@ -104,6 +110,17 @@ describe("control channel (loopback)", function () {
     assert.equal((await post(raw)).status, 200);
     assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_REPLAY" });
     assert.equal(handled, 1);
+  });
+
+  it("copies of a region's message, however many, do not silence the region", async () => {
+    await serve({ bySender: new RateLimit(0, 2) });
+    const raw = JSON.stringify(await message());
+    assert.equal((await post(raw)).status, 200);
+    for (let copies = 0; copies < 3; copies++)
+      assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_REPLAY" });
+    const another = async (digits: string) => JSON.stringify(await message({ nonce: `0x${digits.repeat(16)}` }));
+    assert.equal((await post(await another("cd"))).status, 200);
+    assert.deepEqual(await post(await another("ef")), { status: 429, code: "CONTROL_FLOOD" });
   });
 
   it("a giant body is refused, and so is what is not JSON; nothing is handled", async () => {
