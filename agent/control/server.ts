@@ -3,9 +3,11 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
+import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import { type ControlDomain, type Envelope, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
+import { originOf } from "./origin.ts";
 import { RateLimit, ReplayGuard } from "./rate-limit.ts";
 
 export type ControlHandler = (from: RegionId, subject: Hex, body: unknown) => Promise<unknown>;
@@ -16,8 +18,8 @@ export interface ControlServerOptions {
   readonly key: PrivateKeyAccount;
   readonly agentKeyOf: (region: RegionId) => Hex | null;
   readonly handlers: Readonly<Record<string, ControlHandler>>;
-  /** The region at the other end of the ENI that has this address; null: the address is no ENI's. */
-  readonly regionBehind: (remoteAddress: string) => RegionId | null;
+  /** Those that are up: inside one only the region at its other end is answered. */
+  readonly enis: () => readonly EniEnd[];
   readonly onRefused: (remoteAddress: string, error: EphemeshError) => void;
   /** Before any signature is checked. Agents talk a few messages a second at most. */
   readonly byAddress?: RateLimit;
@@ -34,7 +36,7 @@ export function controlApp(options: ControlServerOptions): RequestListener {
   const app = express();
   app.disable("x-powered-by");
   app.use((request, response, next) => {
-    if (byAddress.allows(request.socket.remoteAddress ?? "", performance.now())) return next();
+    if (byAddress.allows(originOf(request.socket, options.enis()).source, performance.now())) return next();
     response
       .status(429)
       .json({ code: "CONTROL_FLOOD", message: "Too many messages from this address; they are dropped for a while." });
@@ -49,11 +51,11 @@ export function controlApp(options: ControlServerOptions): RequestListener {
       nowSeconds,
       agentKeyOf: options.agentKeyOf,
     });
-    const behind = options.regionBehind((request.socket.remoteAddress ?? "").replace(/%.*$/, ""));
+    const { behind } = originOf(request.socket, options.enis());
     if (behind !== null && behind !== message.from)
       throw new EphemeshError(
         "CONTROL_NOT_ITS_LINK",
-        `Region ${message.from} is not at the other end of this link; region ${behind} is.`,
+        `Region ${message.from} is not at the other end of this link; ${behind === "nobody" ? behind : `region ${behind}`} is.`,
         "Nothing was done with it.",
       );
     // Before the sender is charged: whoever has read a message could silence its sender with copies of it.

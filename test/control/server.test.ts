@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { ControlClient } from "../../agent/control/client.ts";
@@ -23,7 +23,7 @@ describe("control channel (loopback)", function () {
   let server: Server;
   let url: string;
   let handled: number;
-  let behind: RegionId | null;
+  let connection: Pick<Socket, "localAddress" | "remoteAddress"> | null;
 
   beforeEach(() => serve());
   afterEach(() => stop());
@@ -33,9 +33,10 @@ describe("control channel (loopback)", function () {
     server.close();
   }
 
-  /** In the place of the one before. */
-  async function serve(change: Partial<ControlServerOptions> = {}): Promise<void> {
+  /** In the place of the one before; what comes seems to come between those ends. */
+  async function serve(change: Partial<ControlServerOptions> = {}, ends: typeof connection = null): Promise<void> {
     if (server) stop();
+    connection = ends;
     handled = 0;
     const echo: ControlHandler = async (from, subject, body) => {
       handled += 1;
@@ -44,10 +45,14 @@ describe("control channel (loopback)", function () {
     const refuses: ControlHandler = async () => {
       throw new EphemeshError("LINK_UNKNOWN", "There is no such link.", "Offer it later.");
     };
-    behind = null;
     const options = { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses } };
-    const app = controlApp({ ...options, regionBehind: () => behind, onRefused: () => undefined, ...change });
-    server = await listen(app, { host: "127.0.0.1", port: 0 });
+    const app = controlApp({ ...options, enis: () => [], onRefused: () => undefined, ...change });
+    const seeming: RequestListener = (request, response) => {
+      for (const [name, value] of Object.entries(connection ?? {}))
+        Object.defineProperty(request.socket, name, { value, configurable: true });
+      app(request, response);
+    };
+    server = await listen(seeming, { host: "127.0.0.1", port: 0 });
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
@@ -97,12 +102,28 @@ describe("control channel (loopback)", function () {
   });
 
   it("inside an ENI only the region at its other end is answered, whoever else has signed", async () => {
-    behind = us;
     const raw = JSON.stringify(await message());
-    assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_NOT_ITS_LINK" });
-    assert.equal(handled, 0);
-    behind = them;
+    const ends = { localAddress: "fe80::11%eph1", remoteAddress: "fe80::22%eph1" };
+    const end = { device: "eph1", ownAddress: "fe80::11", peerAddress: "fe80::22", peer: us };
+    for (const enis of [[end], [{ ...end, peerAddress: "fe80::33", peer: them }], []]) {
+      await serve({ enis: () => enis }, ends);
+      assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_NOT_ITS_LINK" });
+      assert.equal(handled, 0);
+    }
+    await serve({ enis: () => [{ ...end, peer: them }] }, ends);
     assert.equal((await post(raw)).status, 200);
+  });
+
+  it("who is silenced for a flood is so at every address of its /64, and nobody else is", async () => {
+    const status = async (remoteAddress: string) => {
+      connection = { localAddress: "2001:db8::1", remoteAddress };
+      return (await post("{}")).status;
+    };
+    await serve({ byAddress: new RateLimit(0, 1) });
+    const asked = ["2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1", "::ffff:192.0.2.1", "192.0.2.1"];
+    const statuses: number[] = [];
+    for (const address of asked) statuses.push(await status(address));
+    assert.deepEqual(statuses, [400, 429, 400, 400, 429]);
   });
 
   it("a replayed message is refused, and handled once", async () => {
