@@ -6,7 +6,15 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
-import { type ControlDomain, type Envelope, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
+import {
+  type ControlDomain,
+  type Envelope,
+  LIFETIME_SECONDS,
+  MESSAGE_LIMIT_BYTES,
+  open,
+  PROTOCOL_VERSION,
+  seal,
+} from "./envelope.ts";
 import { originOf } from "./origin.ts";
 import { RateLimit, ReplayGuard } from "./rate-limit.ts";
 
@@ -26,8 +34,6 @@ export interface ControlServerOptions {
   readonly bySender?: RateLimit;
 }
 
-const BODY_LIMIT = "64kb";
-
 /** Answers at every address that it listens on, with one memory of what was seen before. */
 export function controlApp(options: ControlServerOptions): RequestListener {
   const { byAddress = new RateLimit(100, 300), bySender = new RateLimit(50, 200) } = options;
@@ -44,7 +50,7 @@ export function controlApp(options: ControlServerOptions): RequestListener {
   app.get("/v1/ping", (_, response) => {
     response.status(204).end();
   });
-  app.post("/v1/control", express.json({ limit: BODY_LIMIT, strict: true }), async (request, response) => {
+  app.post("/v1/control", express.json({ limit: MESSAGE_LIMIT_BYTES, strict: true }), async (request, response) => {
     const nowSeconds = Math.floor(Date.now() / 1000);
     const message = await open(request.body, options.domain, {
       self: options.self,

@@ -5,7 +5,13 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { ControlClient } from "../../agent/control/client.ts";
-import { type Envelope, LIFETIME_SECONDS, PROTOCOL_VERSION, seal } from "../../agent/control/envelope.ts";
+import {
+  type Envelope,
+  LIFETIME_SECONDS,
+  MESSAGE_LIMIT_BYTES,
+  PROTOCOL_VERSION,
+  seal,
+} from "../../agent/control/envelope.ts";
 import { RateLimit } from "../../agent/control/rate-limit.ts";
 import { type ControlHandler, type ControlServerOptions, controlApp, listen } from "../../agent/control/server.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
@@ -145,7 +151,7 @@ describe("control channel (loopback)", function () {
   });
 
   it("a giant body is refused, and so is what is not JSON; nothing is handled", async () => {
-    assert.deepEqual(await post(JSON.stringify({ body: "x".repeat(200_000) })), {
+    assert.deepEqual(await post(JSON.stringify({ body: "x".repeat(MESSAGE_LIMIT_BYTES + 1) })), {
       status: 400,
       code: "CONTROL_MALFORMED",
     });
@@ -239,7 +245,7 @@ describe("control channel (loopback)", function () {
     });
 
     it("endless", async () => {
-      reply = async () => "x".repeat(200_000);
+      reply = async () => "x".repeat(MESSAGE_LIMIT_BYTES + 1);
       await assert.rejects(ask(), unreachableFor("CONTROL_MALFORMED"));
     });
 
