@@ -70,9 +70,10 @@ export class ControlClient {
       throw new EphemeshError(code, `Region ${peer.id} refuses "${kind}": ${message}`, "Nothing was agreed.");
     }
     const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
+    const why = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, "");
     throw new EphemeshError(
       "PEER_UNREACHABLE",
-      `Region ${peer.id} does not answer "${kind}": ${cause instanceof Error ? cause.message : cause}.`,
+      `Region ${peer.id} does not answer "${kind}": ${why}.`,
       "It is asked again while the event lasts; `ephemesh doctor` checks the way to each peer.",
       { retryable: true, cause: failure },
     );
