@@ -111,7 +111,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       key,
       agentKeyOf,
       handlers: answersOf(site),
-      regionBehind: (address) => coordinator.reconciler.enis.find((end) => end.peerAddress === address)?.peer ?? null,
+      enis: () => coordinator.reconciler.enis,
       onRefused: (remote, error) => log.debug({ remote, code: error.code }, error.message),
     });
     const control = await listen(app, hostAndPort(config.control.listen));

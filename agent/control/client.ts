@@ -1,6 +1,7 @@
 /**
  * Asks a peer over the control channel and checks that the answer is its own. Tries each of its URLs, then the inside of
- * the ENIs that stand to it, for when the peering that leads to the URLs is gone; the way that last did first.
+ * the ENIs that stand to it, for when the peering that leads to the URLs is gone; the way that last did first. Only what
+ * the peer signed is its answer: whatever else comes back says no more than that this way does not lead to it.
  */
 import { randomBytes } from "node:crypto";
 import { type Hex, zeroHash } from "viem";
@@ -21,6 +22,7 @@ const answer = z.union([
   z.object({ refused: z.object({ code: z.string(), message: z.string() }) }),
   z.object({ body: z.unknown() }),
 ]);
+type Answer = z.infer<typeof answer>;
 
 export class ControlClient {
   readonly #self: RegionId;
@@ -44,7 +46,7 @@ export class ControlClient {
     this.#agentKeyOf = agentKeyOf;
   }
 
-  /** @throws EphemeshError PEER_UNREACHABLE (retryable), or the peer's refusal by its own code */
+  /** @throws EphemeshError PEER_UNREACHABLE (retryable) where no way gave an answer of its own, or its signed refusal by its own code */
   async ask(
     peer: ControlPeer,
     kind: string,
@@ -55,31 +57,36 @@ export class ControlClient {
     const ways: Way[] = [...peer.controlUrls, ...this.#enis().filter((end) => end.peer === peer.id)];
     let failure: unknown = new Error("it has no control URL");
     for (const way of ways.toSorted((a, b) => Number(nameOfWay(b) === last) - Number(nameOfWay(a) === last))) {
+      let reply: Answer;
       try {
-        const reply = await this.#post(way, peer.id, kind, body, options);
-        this.#lastGood.set(peer.id, nameOfWay(way));
-        return reply;
+        reply = await this.#post(way, peer.id, kind, body, options);
       } catch (error) {
-        if (error instanceof EphemeshError && !error.retryable) throw error;
         failure = error;
+        continue;
       }
+      this.#lastGood.set(peer.id, nameOfWay(way));
+      if (!("refused" in reply)) return reply.body;
+      const { code, message } = reply.refused;
+      throw new EphemeshError(code, `Region ${peer.id} refuses "${kind}": ${message}`, "Nothing was agreed.");
     }
     const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
+    const why = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, "");
     throw new EphemeshError(
       "PEER_UNREACHABLE",
-      `Region ${peer.id} does not answer "${kind}": ${cause instanceof Error ? cause.message : cause}.`,
+      `Region ${peer.id} does not answer "${kind}": ${why}.`,
       "It is asked again while the event lasts; `ephemesh doctor` checks the way to each peer.",
       { retryable: true, cause: failure },
     );
   }
 
+  /** @throws where what came back is not the peer's: nobody answers, or somebody else does */
   async #post(
     way: Way,
     to: RegionId,
     kind: string,
     body: unknown,
     options: { subject?: Hex; timeoutMillis?: number; signal?: AbortSignal },
-  ): Promise<unknown> {
+  ): Promise<Answer> {
     const nonce = `0x${randomBytes(16).toString("hex")}`;
     const request = await seal(
       {
@@ -98,13 +105,12 @@ export class ControlClient {
     const timeout = AbortSignal.timeout(options.timeoutMillis ?? 3000);
     const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
     const { status, text } = await post(way, JSON.stringify(request), signal);
-    if (status < 200 || status > 299) {
-      const refused = z.object({ code: z.string(), message: z.string() }).safeParse(tryJson(text));
-      const { code, message } = refused.success ? refused.data : { code: "CONTROL_FAILED", message: `HTTP ${status}` };
-      throw new EphemeshError(code, `Region ${to} refuses "${kind}": ${message}`, "Nothing was agreed.", {
-        retryable: status === 429 || status >= 500,
-      });
-    }
+    if (status < 200 || status > 299)
+      throw new EphemeshError(
+        "CONTROL_FAILED",
+        `HTTP ${status}${saidCode(text)}, which nobody signed`,
+        "Another way to it is tried.",
+      );
     const reply = await open(tryJson(text), this.#domain, {
       self: this.#self,
       nowSeconds: Math.floor(Date.now() / 1000),
@@ -116,15 +122,14 @@ export class ControlClient {
         `The answer to "${kind}" is not region ${to}'s.`,
         "Nothing was agreed.",
       );
-    const result = answer.parse(tryJson(reply.body));
-    if ("refused" in result)
-      throw new EphemeshError(
-        result.refused.code,
-        `Region ${to} refuses "${kind}": ${result.refused.message}`,
-        "Nothing was agreed.",
-      );
-    return result.body;
+    return answer.parse(tryJson(reply.body));
   }
+}
+
+/** For the person who reads the error; it decides nothing, for anybody may have said it. */
+function saidCode(text: string): string {
+  const said = z.object({ code: z.string().regex(/^[A-Z_]{1,40}$/) }).safeParse(tryJson(text));
+  return said.success ? ` ${said.data.code}` : "";
 }
 
 function tryJson(text: string): unknown {

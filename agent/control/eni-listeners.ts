@@ -3,6 +3,7 @@
  * address alone, so that only the link's other end reaches it. It goes with the link.
  */
 import type { RequestListener, Server } from "node:http";
+import { networkInterfaces } from "node:os";
 import { ENI_CONTROL_PORT, type EniEnd } from "../model/eni.ts";
 import { listen } from "./server.ts";
 
@@ -21,12 +22,13 @@ export class EniListeners {
   async follow(ends: readonly EniEnd[]): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    const wanted = new Map(ends.map((end) => [`${end.ownAddress}%${end.device}`, end]));
-    for (const [host, server] of this.#servers) if (!wanted.has(host)) this.#end(host, server);
-    for (const [host, end] of wanted) {
-      if (this.#servers.has(host)) continue;
-      await listen(this.#app, { host, port: ENI_CONTROL_PORT }).then(
-        (server) => void this.#servers.set(host, server),
+    const interfaces = networkInterfaces();
+    const wanted = new Map(ends.map((end) => [identityOf(end, interfaces), end]));
+    for (const [identity, server] of this.#servers) if (!wanted.has(identity)) this.#end(identity, server);
+    for (const [identity, end] of wanted) {
+      if (this.#servers.has(identity)) continue;
+      await listen(this.#app, { host: `${end.ownAddress}%${end.device}`, port: ENI_CONTROL_PORT }).then(
+        (server) => void this.#servers.set(identity, server),
         (error: Error) => this.#onFailed(end, error),
       );
     }
@@ -34,12 +36,18 @@ export class EniListeners {
   }
 
   close(): void {
-    for (const [host, server] of this.#servers) this.#end(host, server);
+    for (const [identity, server] of this.#servers) this.#end(identity, server);
   }
 
-  #end(host: string, server: Server): void {
-    this.#servers.delete(host);
+  #end(identity: string, server: Server): void {
+    this.#servers.delete(identity);
     server.closeAllConnections();
     server.close();
   }
+}
+
+/** With the interface's number, which is its link-local addresses' scope: one made anew under its name has another. */
+function identityOf({ ownAddress, device }: EniEnd, interfaces: ReturnType<typeof networkInterfaces>): string {
+  const found = interfaces[device]?.find(({ address }) => address === ownAddress);
+  return `${ownAddress}%${device} ${found?.family === "IPv6" ? found.scopeid : "away"}`;
 }

@@ -14,6 +14,8 @@ export const PROTOCOL_VERSION = 1;
 export const OLDEST_ACCEPTED_VERSION = 1;
 /** A message is valid for this long after it was made; clocks may differ by as much. */
 export const LIFETIME_SECONDS = 60;
+/** Of one message, and of the body in it: the topology of a mesh of 200 needs up to 400 kB. */
+export const MESSAGE_LIMIT_BYTES = 400 * 1024;
 
 export const envelope = z.strictObject({
   version: z.number().int(),
@@ -24,7 +26,7 @@ export const envelope = z.strictObject({
   nonce: z.string().regex(/^0x[0-9a-f]{32}$/),
   expiresAtSeconds: z.number().int().nonnegative(),
   /** JSON text: what is signed is exactly what was sent. */
-  body: z.string().max(48_000),
+  body: z.string().max(MESSAGE_LIMIT_BYTES),
   signature: z.string().regex(/^0x[0-9a-f]{130}$/),
 });
 export type Envelope = z.infer<typeof envelope>;

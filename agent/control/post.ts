@@ -3,6 +3,7 @@ import { request } from "node:http";
 import type { Readable } from "node:stream";
 import { ENI_CONTROL_PORT, type EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
+import { MESSAGE_LIMIT_BYTES } from "./envelope.ts";
 
 /** A way to a peer: a URL that it registered, or our end of an ENI to it. */
 export type Way = string | EniEnd;
@@ -13,7 +14,6 @@ export interface Posted {
 }
 
 const PATH = "/v1/control";
-const LIMIT_BYTES = 64 * 1024;
 
 export function post(way: Way, body: string, signal: AbortSignal): Promise<Posted> {
   return typeof way === "string" ? postTo(way, body, signal) : postInside(way, body, signal);
@@ -53,7 +53,7 @@ async function boundedText(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Arr
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.byteLength;
-    if (size > LIMIT_BYTES)
+    if (size > MESSAGE_LIMIT_BYTES)
       throw new EphemeshError("CONTROL_MALFORMED", "The answer is too large.", "Nothing was agreed.");
     kept.push(chunk);
   }

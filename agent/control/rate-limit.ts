@@ -19,18 +19,19 @@ export class RateLimit {
   }
 }
 
-/** Nonces seen within their lifetime; a second sight is a replay. Expired ones are forgotten in order of arrival. */
+/** Nonces within their lifetime; a second sight is a replay. Expired ones are forgotten in order of arrival. */
 export class ReplayGuard {
   readonly #seen = new Map<string, number>();
 
-  /** True the first time. */
-  isFresh(nonce: string, expiresAtSeconds: number, nowSeconds: number): boolean {
+  hasSeen(nonce: string, nowSeconds: number): boolean {
     for (const [old, expiry] of this.#seen) {
       if (expiry >= nowSeconds) break;
       this.#seen.delete(old);
     }
-    if (this.#seen.has(nonce)) return false;
+    return this.#seen.has(nonce);
+  }
+
+  remember(nonce: string, expiresAtSeconds: number): void {
     this.#seen.set(nonce, expiresAtSeconds);
-    return true;
   }
 }

@@ -3,9 +3,19 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
+import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
-import { type ControlDomain, type Envelope, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
+import {
+  type ControlDomain,
+  type Envelope,
+  LIFETIME_SECONDS,
+  MESSAGE_LIMIT_BYTES,
+  open,
+  PROTOCOL_VERSION,
+  seal,
+} from "./envelope.ts";
+import { originOf } from "./origin.ts";
 import { RateLimit, ReplayGuard } from "./rate-limit.ts";
 
 export type ControlHandler = (from: RegionId, subject: Hex, body: unknown) => Promise<unknown>;
@@ -16,24 +26,23 @@ export interface ControlServerOptions {
   readonly key: PrivateKeyAccount;
   readonly agentKeyOf: (region: RegionId) => Hex | null;
   readonly handlers: Readonly<Record<string, ControlHandler>>;
-  /** The region at the other end of the ENI that has this address; null: the address is no ENI's. */
-  readonly regionBehind: (remoteAddress: string) => RegionId | null;
+  /** Those that are up: inside one only the region at its other end is answered. */
+  readonly enis: () => readonly EniEnd[];
   readonly onRefused: (remoteAddress: string, error: EphemeshError) => void;
+  /** Before any signature is checked. Agents talk a few messages a second at most. */
+  readonly byAddress?: RateLimit;
+  readonly bySender?: RateLimit;
 }
-
-const BODY_LIMIT = "64kb";
 
 /** Answers at every address that it listens on, with one memory of what was seen before. */
 export function controlApp(options: ControlServerOptions): RequestListener {
-  // Agents talk a few messages a second at most; the first bound is by address (before any signature is checked).
-  const byAddress = new RateLimit(100, 300);
-  const bySender = new RateLimit(50, 200);
+  const { byAddress = new RateLimit(100, 300), bySender = new RateLimit(50, 200) } = options;
   const replays = new ReplayGuard();
 
   const app = express();
   app.disable("x-powered-by");
   app.use((request, response, next) => {
-    if (byAddress.allows(request.socket.remoteAddress ?? "", performance.now())) return next();
+    if (byAddress.allows(originOf(request.socket, options.enis()).source, performance.now())) return next();
     response
       .status(429)
       .json({ code: "CONTROL_FLOOD", message: "Too many messages from this address; they are dropped for a while." });
@@ -41,20 +50,24 @@ export function controlApp(options: ControlServerOptions): RequestListener {
   app.get("/v1/ping", (_, response) => {
     response.status(204).end();
   });
-  app.post("/v1/control", express.json({ limit: BODY_LIMIT, strict: true }), async (request, response) => {
+  app.post("/v1/control", express.json({ limit: MESSAGE_LIMIT_BYTES, strict: true }), async (request, response) => {
     const nowSeconds = Math.floor(Date.now() / 1000);
     const message = await open(request.body, options.domain, {
       self: options.self,
       nowSeconds,
       agentKeyOf: options.agentKeyOf,
     });
-    const behind = options.regionBehind((request.socket.remoteAddress ?? "").replace(/%.*$/, ""));
+    const { behind } = originOf(request.socket, options.enis());
     if (behind !== null && behind !== message.from)
       throw new EphemeshError(
         "CONTROL_NOT_ITS_LINK",
-        `Region ${message.from} is not at the other end of this link; region ${behind} is.`,
+        `Region ${message.from} is not at the other end of this link; ${behind === "nobody" ? behind : `region ${behind}`} is.`,
         "Nothing was done with it.",
       );
+    // Before the sender is charged: whoever has read a message could silence its sender with copies of it.
+    const nonce = `${message.from}:${message.nonce}`;
+    if (replays.hasSeen(nonce, nowSeconds))
+      throw new EphemeshError("CONTROL_REPLAY", "The message was seen before.", "Nothing was done with it.");
     if (!bySender.allows(String(message.from), performance.now()))
       throw new EphemeshError(
         "CONTROL_FLOOD",
@@ -62,8 +75,7 @@ export function controlApp(options: ControlServerOptions): RequestListener {
         "It is answered again in a second.",
         { retryable: true },
       );
-    if (!replays.isFresh(`${message.from}:${message.nonce}`, message.expiresAtSeconds, nowSeconds))
-      throw new EphemeshError("CONTROL_REPLAY", "The message was seen before.", "Nothing was done with it.");
+    replays.remember(nonce, message.expiresAtSeconds);
     response.json(await answer(message, options));
   });
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {

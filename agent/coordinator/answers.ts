@@ -7,13 +7,14 @@ import { acceptLink, linkOffer } from "./handlers/link.ts";
 import { acceptCosigned, answerReceipt } from "./handlers/receipt.ts";
 import { answerRelay } from "./handlers/relay.ts";
 import { answerTopology, measureTo } from "./handlers/topology.ts";
+import { flattened } from "./pairs.ts";
 import type { Site } from "./site.ts";
 
 export function answersOf(site: Site): Readonly<Record<string, ControlHandler>> {
   return {
     "round-trips": async (_, __, body) => {
       const { targets } = z.strictObject({ targets: z.array(regionId).max(256) }).parse(body);
-      return { pairs: await measureTo(site, targets) };
+      return { pairs: flattened(await measureTo(site, targets)) };
     },
     topology: async (_, __, body) => answerTopology(site, body),
     "link-offer": async (from, _, body) => acceptLink(site, from, linkOffer.parse(body)),

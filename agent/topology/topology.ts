@@ -45,7 +45,23 @@ export interface TopologyRequest {
 }
 
 export function planTopology(request: TopologyRequest): Topology {
-  const rtt = roundTrips(request.pairs);
+  const pairOf = pairFinder(request.pairs);
+  return planWith(request, (a, b) => pairOf(a, b)?.rttMicros);
+}
+
+/** The pairs that planning looks at: with these alone it comes to the same. */
+export function pairsThatCount(request: TopologyRequest): MeasuredPair[] {
+  const pairOf = pairFinder(request.pairs);
+  const asked = new Set<MeasuredPair>();
+  planWith(request, (a, b) => {
+    const pair = pairOf(a, b);
+    if (pair) asked.add(pair);
+    return pair?.rttMicros;
+  });
+  return request.pairs.filter((pair) => asked.has(pair));
+}
+
+function planWith(request: TopologyRequest, rtt: RoundTrip): Topology {
   const within = (a: RegionId, b: RegionId) => (rtt(a, b) ?? Number.POSITIVE_INFINITY) <= request.latencyBoundMicros;
   const participants = new Set(request.leases.flatMap((lease) => [lease.buyer, lease.seller])).size;
   const { mode, relaysOnly, reason } = chooseMode(request.mode, request.kind, participants);
@@ -139,15 +155,20 @@ function sharesOf(a: RegionId, b: RegionId, leases: readonly LeaseEdge[]): Added
 
 type RoundTrip = (a: RegionId, b: RegionId) => number | undefined;
 
-function roundTrips(pairs: readonly MeasuredPair[]): RoundTrip {
-  const known = new Map(pairs.map((p) => [ordered(p.a, p.b).join("-"), p.rttMicros]));
-  return (a, b) => known.get(ordered(a, b).join("-"));
+function pairFinder(pairs: readonly MeasuredPair[]): (a: RegionId, b: RegionId) => MeasuredPair | undefined {
+  const known = new Map<RegionId, Map<RegionId, MeasuredPair>>();
+  for (const pair of pairs) {
+    const [low, high] = ordered(pair.a, pair.b);
+    const above = known.get(low) ?? new Map<RegionId, MeasuredPair>();
+    known.set(low, above.set(high, pair));
+  }
+  return (a, b) => (a < b ? known.get(a)?.get(b) : known.get(b)?.get(a));
 }
 
 function ordered(a: RegionId, b: RegionId): readonly [RegionId, RegionId] {
   return a < b ? [a, b] : [b, a];
 }
 
-function samePair(x: readonly [RegionId, RegionId], y: readonly [RegionId, RegionId]): boolean {
-  return ordered(...x).join("-") === ordered(...y).join("-");
+function samePair([a, b]: readonly [RegionId, RegionId], [c, d]: readonly [RegionId, RegionId]): boolean {
+  return (a === c && b === d) || (a === d && b === c);
 }

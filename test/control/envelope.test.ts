@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { type Envelope, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "../../agent/control/envelope.ts";
+import {
+  type Envelope,
+  LIFETIME_SECONDS,
+  MESSAGE_LIMIT_BYTES,
+  open,
+  PROTOCOL_VERSION,
+  seal,
+} from "../../agent/control/envelope.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { regionId } from "../../agent/model/ids.ts";
 
@@ -77,7 +84,7 @@ describe("control envelope", () => {
       "text",
       lacking,
       { ...message, extra: 1 },
-      { ...message, body: "x".repeat(48_001) },
+      { ...message, body: "x".repeat(MESSAGE_LIMIT_BYTES + 1) },
       { ...message, nonce: "0x00" },
       { ...message, from: 0 },
       { ...message, signature: "0x" },

@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { ControlClient } from "../../agent/control/client.ts";
-import { type Envelope, LIFETIME_SECONDS, PROTOCOL_VERSION, seal } from "../../agent/control/envelope.ts";
-import { type ControlHandler, controlApp, listen } from "../../agent/control/server.ts";
+import {
+  type Envelope,
+  LIFETIME_SECONDS,
+  MESSAGE_LIMIT_BYTES,
+  PROTOCOL_VERSION,
+  seal,
+} from "../../agent/control/envelope.ts";
+import { RateLimit } from "../../agent/control/rate-limit.ts";
+import { type ControlHandler, type ControlServerOptions, controlApp, listen } from "../../agent/control/server.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { type RegionId, regionId } from "../../agent/model/ids.ts";
 
@@ -22,9 +29,20 @@ describe("control channel (loopback)", function () {
   let server: Server;
   let url: string;
   let handled: number;
-  let behind: RegionId | null;
+  let connection: Pick<Socket, "localAddress" | "remoteAddress"> | null;
 
-  beforeEach(async () => {
+  beforeEach(() => serve());
+  afterEach(() => stop());
+
+  function stop(): void {
+    server.closeAllConnections();
+    server.close();
+  }
+
+  /** In the place of the one before; what comes seems to come between those ends. */
+  async function serve(change: Partial<ControlServerOptions> = {}, ends: typeof connection = null): Promise<void> {
+    if (server) stop();
+    connection = ends;
     handled = 0;
     const echo: ControlHandler = async (from, subject, body) => {
       handled += 1;
@@ -33,17 +51,16 @@ describe("control channel (loopback)", function () {
     const refuses: ControlHandler = async () => {
       throw new EphemeshError("LINK_UNKNOWN", "There is no such link.", "Offer it later.");
     };
-    behind = null;
     const options = { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses } };
-    const app = controlApp({ ...options, regionBehind: () => behind, onRefused: () => undefined });
-    server = await listen(app, { host: "127.0.0.1", port: 0 });
+    const app = controlApp({ ...options, enis: () => [], onRefused: () => undefined, ...change });
+    const seeming: RequestListener = (request, response) => {
+      for (const [name, value] of Object.entries(connection ?? {}))
+        Object.defineProperty(request.socket, name, { value, configurable: true });
+      app(request, response);
+    };
+    server = await listen(seeming, { host: "127.0.0.1", port: 0 });
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  });
-
-  afterEach(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  }
 
   const client = () => new ControlClient(them, domain, theirKey, agentKeyOf, () => []);
   const peer = () => ({ id: us, controlUrls: [url] });
@@ -91,12 +108,28 @@ describe("control channel (loopback)", function () {
   });
 
   it("inside an ENI only the region at its other end is answered, whoever else has signed", async () => {
-    behind = us;
     const raw = JSON.stringify(await message());
-    assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_NOT_ITS_LINK" });
-    assert.equal(handled, 0);
-    behind = them;
+    const ends = { localAddress: "fe80::11%eph1", remoteAddress: "fe80::22%eph1" };
+    const end = { device: "eph1", ownAddress: "fe80::11", peerAddress: "fe80::22", peer: us };
+    for (const enis of [[end], [{ ...end, peerAddress: "fe80::33", peer: them }], []]) {
+      await serve({ enis: () => enis }, ends);
+      assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_NOT_ITS_LINK" });
+      assert.equal(handled, 0);
+    }
+    await serve({ enis: () => [{ ...end, peer: them }] }, ends);
     assert.equal((await post(raw)).status, 200);
+  });
+
+  it("who is silenced for a flood is so at every address of its /64, and nobody else is", async () => {
+    const status = async (remoteAddress: string) => {
+      connection = { localAddress: "2001:db8::1", remoteAddress };
+      return (await post("{}")).status;
+    };
+    await serve({ byAddress: new RateLimit(0, 1) });
+    const asked = ["2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1", "::ffff:192.0.2.1", "192.0.2.1"];
+    const statuses: number[] = [];
+    for (const address of asked) statuses.push(await status(address));
+    assert.deepEqual(statuses, [400, 429, 400, 400, 429]);
   });
 
   it("a replayed message is refused, and handled once", async () => {
@@ -106,8 +139,19 @@ describe("control channel (loopback)", function () {
     assert.equal(handled, 1);
   });
 
+  it("copies of a region's message, however many, do not silence the region", async () => {
+    await serve({ bySender: new RateLimit(0, 2) });
+    const raw = JSON.stringify(await message());
+    assert.equal((await post(raw)).status, 200);
+    for (let copies = 0; copies < 3; copies++)
+      assert.deepEqual(await post(raw), { status: 400, code: "CONTROL_REPLAY" });
+    const another = async (digits: string) => JSON.stringify(await message({ nonce: `0x${digits.repeat(16)}` }));
+    assert.equal((await post(await another("cd"))).status, 200);
+    assert.deepEqual(await post(await another("ef")), { status: 429, code: "CONTROL_FLOOD" });
+  });
+
   it("a giant body is refused, and so is what is not JSON; nothing is handled", async () => {
-    assert.deepEqual(await post(JSON.stringify({ body: "x".repeat(200_000) })), {
+    assert.deepEqual(await post(JSON.stringify({ body: "x".repeat(MESSAGE_LIMIT_BYTES + 1) })), {
       status: 400,
       code: "CONTROL_MALFORMED",
     });
@@ -140,15 +184,19 @@ describe("control channel (loopback)", function () {
 
   describe("an answer that is not the peer's", () => {
     let liar: Server;
+    let status: number;
     let reply: (request: Envelope) => Promise<Envelope | string>;
 
     beforeEach(async () => {
+      status = 200;
       liar = createServer((request, response) => {
         const chunks: Buffer[] = [];
         request.on("data", (chunk: Buffer) => chunks.push(chunk));
         request.on("end", async () => {
           const answer = await reply(JSON.parse(Buffer.concat(chunks).toString()) as Envelope);
-          response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
+          response
+            .writeHead(status, { location: url })
+            .end(typeof answer === "string" ? answer : JSON.stringify(answer));
         });
       }).listen(0, "127.0.0.1");
       await once(liar, "listening");
@@ -159,10 +207,14 @@ describe("control channel (loopback)", function () {
       liar.close();
     });
 
-    const ask = () => {
-      const controlUrls = [`http://127.0.0.1:${(liar.address() as AddressInfo).port}`];
-      return client().ask({ id: us, controlUrls }, "echo", {});
+    const ask = (kind = "echo", ...further: string[]) => {
+      const controlUrls = [`http://127.0.0.1:${(liar.address() as AddressInfo).port}`, ...further];
+      return client().ask({ id: us, controlUrls }, kind, {});
     };
+    const unreachableFor = (code: string) => (error: unknown) =>
+      failsWith("PEER_UNREACHABLE")(error) &&
+      (error as EphemeshError).retryable &&
+      failsWith(code)((error as EphemeshError).cause);
     const answered = (request: Envelope, change: Partial<Envelope>, key = ourKey) =>
       seal(
         {
@@ -182,19 +234,44 @@ describe("control channel (loopback)", function () {
 
     it("signed by a stranger", async () => {
       reply = (request) => answered(request, {}, privateKeyToAccount(generatePrivateKey()));
-      await assert.rejects(ask(), failsWith("CONTROL_SIGNATURE"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_SIGNATURE"));
     });
 
     it("to another question", async () => {
       reply = (request) => answered(request, { nonce: `0x${"00".repeat(16)}` });
-      await assert.rejects(ask(), failsWith("CONTROL_WRONG_REPLY"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_WRONG_REPLY"));
       reply = (request) => answered(request, { kind: "teardown-reply" });
-      await assert.rejects(ask(), failsWith("CONTROL_WRONG_REPLY"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_WRONG_REPLY"));
     });
 
     it("endless", async () => {
-      reply = async () => "x".repeat(200_000);
-      await assert.rejects(ask(), failsWith("CONTROL_MALFORMED"));
+      reply = async () => "x".repeat(MESSAGE_LIMIT_BYTES + 1);
+      await assert.rejects(ask(), unreachableFor("CONTROL_MALFORMED"));
+    });
+
+    for (const [what, answer] of [
+      ["a page that was not found", [404, "not found"]],
+      ["a page", [200, "<html>"]],
+      ["a redirection", [302, ""]],
+      ["a refusal that nobody signed", [400, '{"code":"LEASE_REVOKED","message":"go away"}']],
+      ["a refusal in an envelope by a stranger", [200, null]],
+    ] as const) {
+      it(`${what}: the next way is tried, and the code is never the impostor's`, async () => {
+        const [code, text] = answer;
+        const refusal = { body: JSON.stringify({ refused: { code: "LEASE_REVOKED", message: "go away" } }) };
+        status = code;
+        reply = async (request) => text ?? answered(request, refusal, theirKey);
+        assert.ok(await ask("echo", url));
+        assert.equal(handled, 1);
+        await assert.rejects(ask(), failsWith("PEER_UNREACHABLE"));
+      });
+    }
+
+    it("the peer's own refusal ends the search: no further way is tried", async () => {
+      reply = (request) =>
+        answered(request, { body: JSON.stringify({ refused: { code: "LINK_UNKNOWN", message: "no" } }) });
+      await assert.rejects(ask("echo", url), failsWith("LINK_UNKNOWN"));
+      assert.equal(handled, 0);
     });
   });
 

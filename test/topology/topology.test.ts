@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { meshId, type RegionId, regionId } from "../../agent/model/ids.ts";
 import { shortestCycle } from "../../agent/topology/cycle.ts";
-import { addedLinkId, type MeasuredPair, planTopology, type TopologyRequest } from "../../agent/topology/topology.ts";
+import {
+  addedLinkId,
+  type MeasuredPair,
+  pairsThatCount,
+  planTopology,
+  type TopologyRequest,
+} from "../../agent/topology/topology.ts";
 
 const id = (n: number): RegionId => regionId.parse(n);
 const HUB = id(1);
@@ -74,6 +80,34 @@ describe("topology", () => {
         );
       }),
     );
+  });
+
+  it("the pairs that count are enough: with them alone every party plans the same", () => {
+    const modes = fc.constantFrom("star", "ring", "full", "auto");
+    const kinds = fc.constantFrom("disaster", "surge", "rollout");
+    fc.assert(
+      fc.property(modes, kinds, fc.subarray([...request().pairs]), fc.nat(6000), (mode, kind, pairs, bound) => {
+        const all = request({ mode, kind, pairs, latencyBoundMicros: bound });
+        const counting = pairsThatCount(all);
+        assert.ok(counting.every((pair) => pairs.includes(pair)));
+        assert.deepEqual(planTopology({ ...all, pairs: counting }), planTopology(all));
+      }),
+    );
+  });
+
+  it("none counts between sellers to different buyers, to the buyer itself, or where no link is added", () => {
+    const ends = (change: Partial<TopologyRequest>) => pairsThatCount(request(change)).map(({ a, b }) => [a, b]);
+    assert.deepEqual(ends({ mode: "star" }), []);
+    const leases = [
+      { buyer: HUB, seller: id(2), mbps: 10 },
+      { buyer: HUB, seller: id(3), mbps: 10 },
+      { buyer: id(4), seller: id(5), mbps: 10 },
+      { buyer: id(4), seller: id(6), mbps: 10 },
+    ];
+    assert.deepEqual(ends({ mode: "full", leases }), [
+      [2, 3],
+      [5, 6],
+    ]);
   });
 
   it("an added link has one id at both ends, and another in another mesh", () => {

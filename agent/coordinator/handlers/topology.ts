@@ -2,9 +2,10 @@ import { type Hex, recoverMessageAddress } from "viem";
 import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import { hex32, meshId, type RegionId, regionId } from "../../model/ids.ts";
-import { type MeasuredPair, planTopology } from "../../topology/topology.ts";
+import { type MeasuredPair, pairsThatCount, planTopology, type TopologyRequest } from "../../topology/topology.ts";
 import { leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
+import { bounded, flattened, pairsOnWire } from "../pairs.ts";
 import {
   digestOfLeases,
   grantedAuctions,
@@ -26,9 +27,7 @@ const publication = z.strictObject({
   /** Auctions with leases that it counts, and the digest of these. */
   auctions: z.number().int().min(1).max(10_000),
   leases: hex32,
-  pairs: z
-    .array(z.strictObject({ a: regionId, b: regionId, rttMicros: z.number().int().min(0).max(60_000_000) }))
-    .max(20_000),
+  pairs: pairsOnWire,
   publisher: regionId,
   signature: z.string().regex(/^0x[0-9a-f]{130}$/),
 });
@@ -70,12 +69,13 @@ export async function publishTopology(site: Site, mesh: Mesh): Promise<void> {
     const standing = standingTopology(newest(site, mesh));
     if (standing && standing.auctions >= auctions) return;
   }
-  const pairs = (mesh.pairs?.measured ?? []).filter(({ a, b }) => participants.includes(a) && participants.includes(b));
+  const requested = mesh.event?.topology ?? mesh.topology?.requested ?? site.config.topology;
+  const measured = { requested, auctions, pairs: mesh.pairs?.measured ?? [] };
   const unsigned = {
-    requested: mesh.event?.topology ?? mesh.topology?.requested ?? site.config.topology,
+    requested,
     auctions,
     leases: digestOfLeases(mesh, auctions),
-    pairs,
+    pairs: bounded(pairsThatCount(planFor(mesh, measured))),
     publisher: site.self,
     signature: "0x" as Hex,
   };
@@ -149,21 +149,24 @@ async function adopt(site: Site, { key }: Mesh, found: Publication): Promise<voi
   if (!mesh || !opener || !isSound(mesh, found)) return;
   const standing = standingTopology(mesh);
   if (standing && !prevails(found, standing, opener.opener)) return;
-  const plan = planTopology({
-    mode: found.requested,
-    kind: opener.kind,
-    leases: grantedAuctions(mesh)
-      .slice(0, found.auctions)
-      .flatMap(({ leases }) => leases)
-      .map(({ buyer, seller, mbps }) => ({ buyer, seller, mbps })),
-    pairs: found.pairs,
-    latencyBoundMicros: opener.latencyBoundMicros,
-  });
+  const plan = planTopology(planFor(mesh, found));
   site.dispatch({ type: "TopologyPublished", meshId: opener.mesh, topology: { ...found, ...plan } });
 }
 
+function planFor(
+  mesh: Mesh,
+  { requested, auctions, pairs }: Pick<Publication, "requested" | "auctions" | "pairs">,
+): TopologyRequest {
+  const { kind, latencyBoundMicros } = mesh.auctions[0]!.terms;
+  const counted = grantedAuctions(mesh).slice(0, auctions);
+  const leases = counted
+    .flatMap((auction) => auction.leases)
+    .map(({ buyer, seller, mbps }) => ({ buyer, seller, mbps }));
+  return { mode: requested, kind, leases, pairs, latencyBoundMicros };
+}
+
 async function askRoundTrips(site: Site, of: RegionId, targets: readonly RegionId[]): Promise<MeasuredPair[]> {
-  const answer = z.strictObject({ pairs: publication.shape.pairs });
+  const answer = z.strictObject({ pairs: pairsOnWire });
   try {
     const { pairs } = answer.parse(await site.control.ask(regionOf(site, of), "round-trips", { targets }));
     return pairs.filter((pair) => pair.a === of || pair.b === of);
@@ -178,7 +181,7 @@ function onWire(mesh: Mesh): z.input<typeof publication> | null {
   const standing = standingTopology(mesh);
   if (!standing) return null;
   const { requested, auctions, leases, pairs, publisher, signature } = standing;
-  return { requested, auctions, leases, pairs: [...pairs], publisher, signature };
+  return { requested, auctions, leases, pairs: flattened(pairs), publisher, signature };
 }
 
 function received(known: z.output<typeof publication>): Publication {
