@@ -8,7 +8,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import type { MeshId, RegionId } from "../../model/ids.ts";
-import { Database, type Entry } from "./database.ts";
+import { Database, type Entry, MAX_AGE_MILLIS } from "./database.ts";
 import { type Acknowledgement, Flooding } from "./flooding.ts";
 import { decodeLsa, isNewer, type LsaLink, type SignedLsa, verifyLsa } from "./lsa.ts";
 import { Origin } from "./origin.ts";
@@ -122,11 +122,6 @@ export class RoutingCore {
     const key = this.#participants.get(lsa.origin);
     if (!key) return this.#refuse("unknownOrigin");
     const known = this.#database.get(lsa);
-    if (known && this.#database.rejuvenate(known, bytes, Math.max(0, ageMillis), nowMillis)) {
-      this.#flooding.tellAll(lsa, tag);
-      this.#isStale = true;
-      return [{ kind: "acknowledge", tag, known: lsa }, ...this.#flood(nowMillis)];
-    }
     if (known && !isNewer(lsa, known.signed.lsa)) {
       this.#refuse("old");
       // Whoever is behind is told; whoever repeats itself is calmed.
@@ -134,6 +129,8 @@ export class RoutingCore {
       this.#flooding.acknowledged(tag, lsa, this.#database);
       return [{ kind: "acknowledge", tag, known: known.signed.lsa }, ...this.#flood(nowMillis)];
     }
+    // The dead are not passed on: no honest neighbour says such an age.
+    if (ageMillis >= MAX_AGE_MILLIS) return this.#refuse("old");
     // Checking a signature costs; and a neighbour that forges must not use up what an honest origin may say.
     if (!this.#mayStillCome(`link ${tag}`, LINK_RATE, nowMillis)) return this.#refuse("tooMany");
     if (!(this.#options.verify ?? verifyLsa)(bytes, key)) return this.#refuse("badSignature");

@@ -10,15 +10,16 @@ import { Graph } from "./shortest.ts";
 
 export const MAX_AGE_MILLIS = 90_000;
 export const REFRESH_MILLIS = 30_000;
-/** Less is the difference of two honest ways. */
-const LEAST_YOUNGER_MILLIS = 5_000;
+/**
+ * Ages are not signed: whoever is first to say a great one would silence an origin. So nobody's word makes an
+ * advertisement older than leaves time for the next one to come.
+ */
+const OLDEST_BELIEVED_MILLIS = MAX_AGE_MILLIS - 1.5 * REFRESH_MILLIS;
 
 export interface Entry {
   readonly signed: SignedLsa;
   /** When it would have age 0 by our clock. */
   readonly bornMillis: number;
-  /** When it was first heard of here. */
-  readonly heardMillis: number;
   readonly dead: boolean;
 }
 
@@ -58,24 +59,10 @@ export class Database {
     if (known && !isNewer(signed.lsa, known.signed.lsa)) return false;
     this.#entries.set(entryKey(signed.lsa), {
       signed,
-      bornMillis: nowMillis - ageMillis,
-      heardMillis: nowMillis,
-      dead: ageMillis >= MAX_AGE_MILLIS,
+      bornMillis: nowMillis - Math.min(ageMillis, OLDEST_BELIEVED_MILLIS),
+      dead: false,
     });
     this.#changed();
-    return true;
-  }
-
-  /**
-   * Ages are not signed: of two equal copies the younger is believed, or whoever is first to say a great age would
-   * silence an origin. Not beyond a lifetime after it was first heard, or the dead would rise. @returns whether it was.
-   */
-  rejuvenate(known: Entry, bytes: Buffer, ageMillis: number, nowMillis: number): boolean {
-    const bornMillis = nowMillis - ageMillis;
-    if (ageMillis >= MAX_AGE_MILLIS || bornMillis < known.bornMillis + LEAST_YOUNGER_MILLIS) return false;
-    if (nowMillis - known.heardMillis >= MAX_AGE_MILLIS || !known.signed.bytes.equals(bytes)) return false;
-    this.#entries.set(entryKey(known.signed.lsa), { ...known, bornMillis, dead: false });
-    if (known.dead) this.#changed();
     return true;
   }
 

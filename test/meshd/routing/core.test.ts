@@ -212,7 +212,7 @@ describe("routing core, many instances under simulated time", function () {
     assert.ok(world.node(3).incarnation > 8);
   });
 
-  it("a neighbour that says a great age first does not silence an origin: the honest copy is believed", () => {
+  it("a neighbour that says a great age first does not silence an origin", () => {
     const links = [
       [1, 2],
       [2, 3],
@@ -226,11 +226,14 @@ describe("routing core, many instances under simulated time", function () {
     const next = signLsa({ ...own, sequence: own.sequence + 1 }, world.node(4).keys.privateKey).bytes;
     const [fromLiar, honest] = [world.links[0]?.tag ?? "", world.links[2]?.tag ?? ""];
     world.inject(1, fromLiar, next, 95_000);
-    assert.equal(world.node(1).core.database.get(own)?.dead, true);
+    assert.equal(world.node(1).core.database.get(own)?.signed.lsa.sequence, own.sequence, "the dead are not passed on");
+    world.inject(1, fromLiar, next, 89_000);
     world.inject(1, honest, next, 20);
-    assert.equal(world.node(1).core.database.get(own)?.dead, false);
-    world.until(world.nowMillis + 200);
-    assert.equal(world.walk(1, 4).end, "there");
+    // Until the origin says something new, at the latest.
+    for (const end = world.nowMillis + 40_000; world.nowMillis < end; ) {
+      world.until(world.nowMillis + 500);
+      assert.equal(world.walk(1, 4).end, "there");
+    }
   });
 
   it("forged, foreign, malformed and replayed advertisements change nothing, and are counted", () => {
