@@ -11,7 +11,7 @@ type Leases = ReturnType<typeof leaseView>;
 
 /** Three regions: the hub buys, the others sell. What is killed is started again by `ephemesh up`. */
 describe("kill -9 in every phase of a mesh's life", function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let lab: Lab;
   let sites: LabSite[];
   let before: ReadonlyMap<string, Snapshot>;

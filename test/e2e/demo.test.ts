@@ -8,7 +8,7 @@ import { readTopology } from "../../lab/topology.ts";
 
 /** The demo with assertions. Speeds are figures, not assertions: a loaded machine proves nothing about the product. */
 describe("one event, end to end, on real interfaces", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let figures: DemoFigures;
   const told: string[] = [];
   const capabilities = new Map<string, bigint>();

@@ -18,7 +18,7 @@ const ADDED = "10.77.0.0/16";
 
 /** The hub wants what two of its three sellers have. */
 describe("in the middle of an event", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let lab: Lab;
   let sites: LabSite[];
   let untouched: ReadonlyMap<string, Snapshot>;

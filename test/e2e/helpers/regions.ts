@@ -11,7 +11,7 @@ import { uniformTopology } from "../../../lab/topology.ts";
 
 export type Meshes = ReturnType<typeof meshView>[];
 
-const PATIENCE_MILLIS = 90_000;
+const PATIENCE_MILLIS = 180_000;
 
 export interface LivingRegions {
   readonly lab: Lab;
