@@ -1,11 +1,9 @@
-/** The embedded chain: one anvil, on this machine's loopback or inside the lab's core where every region reaches it. */
-import { once } from "node:events";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../agent/model/errors.ts";
 import { CORE_MANAGEMENT_ADDRESS } from "./addressing.ts";
+import { freePort } from "./free-port.ts";
 import type { Lab } from "./lab.ts";
 import { type ExitStatus, LabProcess } from "./lab-process.ts";
 import { CORE } from "./place.ts";
@@ -152,14 +150,4 @@ function anvilBinary(): string {
       { cause },
     );
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (typeof address === "object" && address !== null) return address.port;
-  throw new EphemeshError("PORT_TAKEN", "The loopback has no free port.", "Close something.");
 }

@@ -147,10 +147,12 @@ export class Coordinator {
 
   #activeMeshes(): Mesh[] {
     const now = this.#site.clock.isSet ? chainNow(this.#site) : 0;
-    return this.#unfinished().filter((mesh) => {
-      const phase = phaseOf(mesh, this.#site.self, now);
-      return phase !== "over" || mesh.auctions.some((a) => a.outcome === null) || this.#reconciler.isApplied(mesh);
-    });
+    return this.#unfinished().filter((mesh) => this.#isActive(mesh, now));
+  }
+
+  #isActive(mesh: Mesh, nowSeconds: number): boolean {
+    const phase = phaseOf(mesh, this.#site.self, nowSeconds);
+    return phase !== "over" || mesh.auctions.some((a) => a.outcome === null) || this.#reconciler.isApplied(mesh);
   }
 
   #advance(mesh: Mesh): void {
@@ -168,8 +170,7 @@ export class Coordinator {
     };
     const actions = nextActions(mesh, facts);
     for (const action of actions) this.#start(mesh, action);
-    const isOver = phaseOf(mesh, facts.self, facts.nowSeconds) === "over";
-    if (isOver && actions.length === 0 && facts.chainReachable && !this.#activeMeshes().includes(mesh))
+    if (actions.length === 0 && facts.chainReachable && !this.#isActive(mesh, facts.nowSeconds))
       this.#finished.add(mesh);
   }
 

@@ -17,6 +17,7 @@ export type KernelEvent =
   | { readonly kind: "routeChanged"; readonly prefix: string };
 
 const ARGS = ["-o", "-N", "monitor", "link", "nexthop", "rule", "route"];
+const OURS_DELETED = new RegExp(`^Deleted .* proto ${PROTOCOL}\\b`);
 /** Longer than any that `ip` prints. */
 const MAX_LINE = 65_536;
 
@@ -80,8 +81,7 @@ export function parseEvent(line: string): KernelEvent | null {
     if (deleted) return { kind: "interfaceGone", device, what: "deleted" };
     return flags.split(",").includes("UP") ? null : { kind: "interfaceGone", device, what: "down" };
   }
-  const ours = new RegExp(`^Deleted .* proto ${PROTOCOL}\\b`).test(line);
-  if (ours) return { kind: "objectGone", what: line.trim() };
+  if (OURS_DELETED.test(line)) return { kind: "objectGone", what: line.trim() };
   const route = /^(?:Deleted )?(?:(?:unicast|blackhole|unreachable|prohibit|\d+) )?([0-9a-f.:]+(?:\/\d+)?) /.exec(line);
   const prefix = prefixOf(route?.[1] ?? "");
   return prefix === null || / table | proto 69\b|^\d+: /.test(line) ? null : { kind: "routeChanged", prefix };

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { execa } from "execa";
 import { BgpSpeaker } from "./helpers/bgp-speaker.ts";
 import { until } from "./helpers/client.ts";
-import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshes.ts";
+import { agree, applyEverywhere, bothWays, type MeshPlan, untilDirect } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
 
 const FOREIGN_RULES = 500;
@@ -101,11 +101,7 @@ describe("meshd: on a router with BGP, strict reverse paths, a closed firewall a
     const link = await agree(network, 1, 2, { buyers: [1] });
     const plan: MeshPlan = { links: [link], transit: new Map([[1, [1, 2]]]), flows: bothWays(1, [2]) };
     await applyEverywhere(network, plan, [1, 2]);
-    for (const index of [1, 2])
-      await until(
-        () => network.client(index).ask("measurements", {}),
-        ({ meshes }) => meshes[0]?.routes.every((route) => route.path.length === 1) === true,
-      );
+    await untilDirect(network, [1, 2]);
     const sent = async () => (await network.client(1).ask("counters", {})).links[0]?.sentPackets ?? 0;
     const sentBefore = await sent();
     const target = network.node(2).hostAddress.ipv4;

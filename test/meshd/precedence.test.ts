@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { steerMark } from "../../agent/meshd/marks.ts";
 import { until } from "./helpers/client.ts";
-import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshes.ts";
+import { agree, applyEverywhere, bothWays, type MeshPlan, untilDirect } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
 
 /** Where the mesh must stand back, and what it must let through. */
@@ -19,11 +19,7 @@ describe("meshd: what the region's own routing has to say", function () {
     const link = await agree(network, 1, 2, { buyers: [1] });
     const plan: MeshPlan = { links: [link], transit: new Map([[1, [1, 2]]]), flows: bothWays(1, [2]) };
     await applyEverywhere(network, plan, [1, 2]);
-    for (const index of [1, 2])
-      await until(
-        () => network.client(index).ask("measurements", {}),
-        ({ meshes }) => meshes[0]?.routes.every((route) => route.path.length === 1) === true,
-      );
+    await untilDirect(network, [1, 2]);
   });
   after(async () => network?.down());
 

@@ -31,15 +31,8 @@ export function withoutPairs(steering: Steering): Steering {
 export function mapChanges(before: Steering, after: Steering): string {
   const known = pairMaps(before);
   const lines = pairMaps(after).flatMap(({ name, elements }, i) => {
-    const old = known[i]?.elements ?? [];
-    return [
-      change("delete", name, old.filter((element) => !elements.includes(element)).map(keyOf)),
-      change(
-        "add",
-        name,
-        elements.filter((element) => !old.includes(element)),
-      ),
-    ];
+    const [old, now] = [new Set(known[i]?.elements), new Set(elements)];
+    return [change("delete", name, [...old.difference(now)].map(keyOf)), change("add", name, [...now.difference(old)])];
   });
   return lines.filter((line) => line !== "").join("\n");
 }

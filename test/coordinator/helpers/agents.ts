@@ -1,7 +1,4 @@
-/** Several regions' agents, as `ephemesh agent` runs them, on one real chain and the loopback; no interfaces. */
-import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,8 +9,10 @@ import type { RegionId } from "../../../agent/model/ids.ts";
 import { runAgent } from "../../../agent/serve.ts";
 import { ChainNode } from "../../../lab/chain-node.ts";
 import { type Consortium, foundConsortium, type LabRegion } from "../../../lab/consortium.ts";
+import { freePort } from "../../../lab/free-port.ts";
 import { uniformTopology } from "../../../lab/topology.ts";
 import { changeRegister } from "../../helpers/change-register.ts";
+import { patiently } from "../../helpers/eventually.ts";
 import { Ether } from "./ether.ts";
 
 export type MeshView = ReturnType<typeof meshView>;
@@ -23,7 +22,8 @@ export type AuctionView = ReturnType<typeof auctionView>;
 const TOKEN = "t".repeat(32);
 /** Blocks come this often and are a second apart on the chain; an agent at rest looks once a second of ours. */
 const BLOCK_MILLIS = 500;
-const PATIENCE_MILLIS = 60_000;
+
+export const eventually = patiently(60_000);
 
 export class Agent {
   readonly id: RegionId;
@@ -241,38 +241,10 @@ export class Regions {
   }
 }
 
-/** What is awaited happens in somebody else's time, and nothing tells of it. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined>,
-  patienceMillis = PATIENCE_MILLIS,
-): Promise<T> {
-  let last: unknown;
-  for (const deadline = performance.now() + patienceMillis; performance.now() < deadline; await delay(50)) {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw new Error(`it never came to this: ${what}`, { cause: last });
-}
-
 function running(work: (signal: AbortSignal) => Promise<unknown>) {
   const controller = new AbortController();
   const ended = work(controller.signal).catch((error: unknown) => {
     if (!controller.signal.aborted) throw error;
   });
   return { controller, ended };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (typeof address === "object" && address !== null) return address.port;
-  throw new Error("no free port");
 }

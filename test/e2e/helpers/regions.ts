@@ -1,6 +1,5 @@
 /** Regions that live: a lab with a chain, a consortium, and `ephemesh up` in each router. */
 import { readFileSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import type { meshView } from "../../../agent/api/views.ts";
 import { ChainNode } from "../../../lab/chain-node.ts";
 import { type Consortium, foundConsortium } from "../../../lab/consortium.ts";
@@ -8,10 +7,11 @@ import { Lab } from "../../../lab/lab.ts";
 import { LabSite } from "../../../lab/site.ts";
 import { describeDifferences, type Snapshot, takeSnapshot } from "../../../lab/snapshot.ts";
 import { uniformTopology } from "../../../lab/topology.ts";
+import { patiently } from "../../helpers/eventually.ts";
 
 export type Meshes = ReturnType<typeof meshView>[];
 
-const PATIENCE_MILLIS = 180_000;
+export const eventually = patiently(180_000);
 
 export interface LivingRegions {
   readonly lab: Lab;
@@ -70,24 +70,6 @@ export function commandLine(pid: number): string {
   } catch {
     return "";
   }
-}
-
-/** No event reaches across a process that was killed: looks until it is so, and counts an agent that does not answer as "not yet". */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined>,
-  patienceMillis = PATIENCE_MILLIS,
-): Promise<T> {
-  let last: unknown;
-  for (const deadline = performance.now() + patienceMillis; performance.now() < deadline; await delay(50)) {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw new Error(`it never came to this: ${what}`, { cause: last });
 }
 
 async function snapshotsOf(lab: Lab): Promise<ReadonlyMap<string, Snapshot>> {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
 import type { LinkSpec, MeshPair, MeshSpec } from "../../../agent/model/meshd-messages.ts";
 import { monotonicMillis } from "../../../agent/model/time.ts";
-import type { MeshdClient } from "./client.ts";
+import { type MeshdClient, until } from "./client.ts";
 
 /** Where the meshds of a mesh run, whoever made the network: a test's own, or a lab. */
 export interface MeshNode {
@@ -136,4 +136,13 @@ export function bothWays(buyer: number, others: readonly number[]): MeshPlan["fl
 
 export async function applyEverywhere(network: MeshNetwork, plan: MeshPlan, at: readonly number[]): Promise<void> {
   await Promise.all(at.map((self) => network.client(self).ask("applyMesh", { mesh: meshSpecOf(network, self, plan) })));
+}
+
+/** Each of these nodes has its way to every other one over their own link. */
+export async function untilDirect(network: MeshNetwork, indexes: readonly number[]): Promise<void> {
+  for (const index of indexes)
+    await until(
+      () => network.client(index).ask("measurements", {}),
+      ({ meshes }) => meshes[0]?.routes.every((route) => route.path.length === 1) === true,
+    );
 }

@@ -1,0 +1,14 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { EphemeshError } from "../agent/model/errors.ts";
+
+/** A TCP port of the loopback that nobody holds now. @throws EphemeshError PORT_TAKEN */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (typeof address === "object" && address !== null) return address.port;
+  throw new EphemeshError("PORT_TAKEN", "The loopback has no free port.", "Close something.");
+}
