@@ -16,7 +16,7 @@ const MEASURE_MILLIS = 250;
 const MEASURE_CALM_MILLIS = 1000;
 const HOLD_MILLIS = 5000;
 
-export type ReconcilerSite = Pick<Site, "self" | "config" | "clock" | "regions" | "meshd" | "log">;
+export type ReconcilerSite = Pick<Site, "world" | "self" | "config" | "clock" | "regions" | "meshd" | "log">;
 
 export class MeshReconciler {
   readonly #site: ReconcilerSite;
@@ -98,15 +98,16 @@ export class MeshReconciler {
         await this.#measure(meshes);
         if (nowMillis >= this.#heldUntilMillis) await this.#withdraw(meshes);
       });
-    for (const spec of nowMillis < this.#heldUntilMillis ? [] : specs) {
-      const text = JSON.stringify(spec);
-      if (this.#applied.get(spec.meshId) === text) continue;
+    for (const mesh of nowMillis < this.#heldUntilMillis || specs.length === 0 ? [] : meshes)
       await attempt(async () => {
+        // As it stands in this moment: what was wanted before the waiting may have been dissolved meanwhile.
+        const spec = this.#wanted(this.#site.world().meshes.get(mesh.key) ?? mesh);
+        const text = spec && JSON.stringify(spec);
+        if (!spec || !text || this.#applied.get(spec.meshId) === text) return;
         await this.#site.meshd.ask("applyMesh", { mesh: spec });
         this.#applied.set(spec.meshId, text);
         this.#nextMeasureMillis = 0;
       });
-    }
     for (const said of failed) if (!this.#failing.has(said)) this.#site.log.warn(`meshd: ${said}`);
     this.#failing = failed;
     if (failed.size > 0) {

@@ -4,6 +4,7 @@ import { leaseIdOf } from "../../agent/auction/leases.ts";
 import { ChainClock } from "../../agent/chain/clock.ts";
 import { emptyMesh, type Mesh } from "../../agent/coordinator/mesh.ts";
 import { MeshReconciler, type ReconcilerSite } from "../../agent/coordinator/mesh-reconciler.ts";
+import { emptyWorld } from "../../agent/coordinator/reduce.ts";
 import { auctionId, type LeaseId, type LinkId, meshId, regionId } from "../../agent/model/ids.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
 
@@ -64,6 +65,7 @@ function site(refused: number, asked: string[], held: readonly number[] = []): R
     self,
     clock,
     config: { routing: { fallback: "peering" } },
+    world: () => emptyWorld,
     regions: () => new Map([self, peer].map((id) => [id, region(id)])),
     log: pino({ level: "silent" }),
     meshd: {
@@ -84,6 +86,15 @@ function site(refused: number, asked: string[], held: readonly number[] = []): R
 const changes = (asked: readonly string[]) => asked.filter((each) => / \d/.test(each));
 
 describe("what meshd is told", () => {
+  it("a mesh that was dissolved while others were waited for is not put up again behind that", async () => {
+    const asked: string[] = [];
+    const stale = running(1);
+    const gone = { ...stale, links: new Map() };
+    const world = () => ({ ...emptyWorld, meshes: new Map([[stale.key, gone]]) });
+    await new MeshReconciler({ ...site(0, asked), world }).reconcile([stale], 1000);
+    assert.deepEqual(changes(asked), []);
+  });
+
   it("a mesh that meshd refuses is measured all the same: a restart of meshd that lost the keys is seen and mended", async () => {
     const asked: string[] = [];
     const reconciler = new MeshReconciler(site(1, asked));
