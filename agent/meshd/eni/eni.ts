@@ -47,7 +47,8 @@ export async function bringUpEni(
     else {
       if (!wanted.config) throw notPrepared(device);
       if (found) await removeTunnel(device);
-      await makeTunnel(device, tools.kind);
+      const rateMbps = wanted.shares.reduce((sum, share) => sum + share.rateMbps, 0);
+      await makeTunnel(device, tools.kind, rateMbps);
       isMade = true;
       for (const batch of [tools.ip, tools.tc]) batch.isNew(device);
       const fresh = tools.tc.run(shapingLines(device, wanted.shares, [], true));
