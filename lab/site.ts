@@ -190,7 +190,7 @@ function configOf(lab: Lab, region: LabRegion, rpcUrl: string, deploymentDirecto
       ];
     }),
     primary: [{ name: topology.peering.name, device: fabricDevice(0), capacityMbps: topology.peering.sharedMbps }],
-    sell: { floorPrice: 1000 + 150 * region.id, reserveMbps: 50, perAuctionMbps: 80 },
+    sell: { floorPrice: 1000 + 150 * region.id, reserveMbps: 50, perAuctionMbps: 50 },
     buy: {
       disaster: { maxPrice: 9000, boost: 0, maxMbps: 600, budgetPerDay: 200_000_000 },
       rollout: { maxPrice: 4000, boost: 0, maxMbps: 400, budgetPerDay: 200_000_000 },

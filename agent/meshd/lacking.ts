@@ -7,6 +7,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nft: "nftables",
   wg: "wireguard-tools",
   "wireguard-go": "wireguard-go",
+  chrt: "util-linux",
 };
 
 interface Part {

@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { existsSync, readFileSync } from "node:fs";
 import { until } from "./helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, run, TestNetwork } from "./helpers/network.ts";
@@ -42,6 +43,17 @@ describe("meshd: two regions and one lease, on real interfaces", function () {
     }
     const { links } = await network.client(1).ask("counters", {});
     assert.ok((links[0]?.sentPackets ?? 0) - sentBefore >= 40);
+  });
+
+  it("a tunnel in user space interrupts no running process, and keeps a small lease on one processor", () => {
+    const BATCH = "3";
+    for (const pid of network.tunnels(1)) {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      // Field 41 of proc_pid_stat(5), the policy; two stand before the parenthesis.
+      assert.equal(fields[38], BATCH);
+      assert.match(readFileSync(`/proc/${pid}/environ`, "utf8"), /(^|\0)GOMAXPROCS=1\0/);
+    }
+    assert.equal(network.tunnels(1).length, existsSync("/sys/module/wireguard") ? 0 : 1);
   });
 
   it("INV-10: after removeMesh both routers are byte for byte what they were", async () => {

@@ -10,6 +10,7 @@ import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../model/errors.ts";
 import { command } from "../commands.ts";
+import { toolMissing } from "../lacking.ts";
 import { DEVICE_PATTERN } from "../marks.ts";
 import { SOCKET_DIRECTORY, socketOf } from "./uapi.ts";
 
@@ -79,8 +80,15 @@ export async function removeStaleSockets(): Promise<readonly string[]> {
   return stale;
 }
 
+/** `chrt` ends with this where it does not find what it is to run. */
+const EXIT_NOT_FOUND = 127;
+
+/**
+ * A batch process, though one before others (it has meshd's priority): it never interrupts a running one for each single
+ * packet. On a busy machine that is the difference between packets in bunches and one change of context for each.
+ */
 async function startUserspace(device: string, oneProcessor: boolean): Promise<void> {
-  const child = spawn("wireguard-go", ["-f", device], {
+  const child = spawn("chrt", ["--batch", "0", "wireguard-go", "-f", device], {
     detached: true,
     stdio: "ignore",
     cwd: "/",
@@ -88,20 +96,11 @@ async function startUserspace(device: string, oneProcessor: boolean): Promise<vo
   });
   let failure: EphemeshError | null = null;
   child.once("error", (cause: NodeJS.ErrnoException) => {
-    failure = new EphemeshError(
-      cause.code === "ENOENT" ? "TOOL_MISSING" : "TUNNEL_FAILED",
-      `This kernel has no WireGuard and wireguard-go does not start: ${cause.message}`,
-      "Install wireguard-go, or load the kernel module `wireguard`.",
-      { cause },
-    );
+    failure = cause.code === "ENOENT" ? toolMissing("chrt", cause) : noTunnel(device, cause.message);
   });
   child.once("exit", (code, signal) => {
-    failure ??= new EphemeshError(
-      "TUNNEL_FAILED",
-      `wireguard-go ended with ${signal ?? code} before interface ${device} was there.`,
-      "See `wireguard-go -f` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached.",
-      { retryable: true },
-    );
+    failure ??=
+      code === EXIT_NOT_FOUND ? toolMissing("wireguard-go") : noTunnel(device, `it ended with ${signal ?? code}`);
   });
   child.unref();
   const until = performance.now() + READY_MILLIS;
@@ -119,6 +118,15 @@ async function startUserspace(device: string, oneProcessor: boolean): Promise<vo
     await delay(4);
   }
   child.removeAllListeners();
+}
+
+function noTunnel(device: string, why: string): EphemeshError {
+  return new EphemeshError(
+    "TUNNEL_FAILED",
+    `wireguard-go made no interface ${device}: ${why}.`,
+    "See `wireguard-go -f` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached.",
+    { retryable: true },
+  );
 }
 
 async function removeSocket(device: string): Promise<void> {

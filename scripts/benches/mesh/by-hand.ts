@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../../agent/model/errors.ts";
 import { fabricAddress } from "../../../lab/addressing.ts";
 import type { Lab } from "../../../lab/lab.ts";
+import type { Command } from "../../../lab/run.ts";
 import { hurried } from "./hurried.ts";
 
 const FABRIC = 1;
@@ -34,9 +35,18 @@ export function handAddress(links: readonly HandLink[], at: number, peer: number
   return `10.99.${number}.${at < peer ? 1 : 2}`;
 }
 
+/** How wireguard-go is started where the kernel has no WireGuard. */
+export const PLAIN: Command = ["wireguard-go"];
+export const AS_MESHD_DOES: Command = ["env", "GOMAXPROCS=1", "chrt", "--batch", "0", "wireguard-go"];
+
 /** Makes all tunnels; each end has an interface that is up, with addresses and without routes. */
-export async function tunnelsByHand(lab: Lab, links: readonly HandLink[], families: Families): Promise<void> {
-  await Promise.all(links.map((link) => tunnelByHand(lab, links, link, families)));
+export async function tunnelsByHand(
+  lab: Lab,
+  links: readonly HandLink[],
+  families: Families,
+  wireguardGo: Command,
+): Promise<void> {
+  await Promise.all(links.map((link) => tunnelByHand(lab, links, link, families, wireguardGo)));
 }
 
 async function tunnelByHand(
@@ -44,6 +54,7 @@ async function tunnelByHand(
   links: readonly HandLink[],
   { a, b }: HandLink,
   families: Families,
+  wireguardGo: Command,
 ): Promise<void> {
   const keys = [keyPair(), keyPair()] as const;
   const number = links.findIndex((link) => link.a === a && link.b === b);
@@ -58,7 +69,8 @@ async function tunnelByHand(
       "AllowedIPs = 0.0.0.0/0, ::/0",
       `Endpoint = ${endpoint(peer)}`,
     ];
-    return bringUp(lab, { at, device: handDevice(peer), config, lines: handLines(links, at, peer, families) });
+    const lines = handLines(links, at, peer, families);
+    return bringUp(lab, { at, device: handDevice(peer), config, lines, wireguardGo });
   };
   await Promise.all([end(a, b, keys[0], keys[1]), end(b, a, keys[1], keys[0])]);
 }
@@ -85,11 +97,12 @@ interface HandEnd {
   readonly device: string;
   readonly config: readonly string[];
   readonly lines: readonly string[];
+  readonly wireguardGo: Command;
 }
 
-async function bringUp(lab: Lab, { at, device, config, lines }: HandEnd): Promise<void> {
+async function bringUp(lab: Lab, { at, device, config, lines, wireguardGo }: HandEnd): Promise<void> {
   const region = lab.topology.regions[at - 1]!.name;
-  await makeDevice(lab, region, device);
+  await makeDevice(lab, region, device, wireguardGo);
   const file = `${lab.dir.path}/${region}-${device}.conf`;
   await writeFile(file, `${config.join("\n")}\n`, { mode: 0o600 });
   await lab.exec(region, ["wg", "setconf", device, file]);
@@ -97,14 +110,14 @@ async function bringUp(lab: Lab, { at, device, config, lines }: HandEnd): Promis
 }
 
 /** The kernel's WireGuard where it has one, else a process of wireguard-go, as meshd decides it too. */
-async function makeDevice(lab: Lab, region: string, device: string): Promise<void> {
+async function makeDevice(lab: Lab, region: string, device: string, wireguardGo: Command): Promise<void> {
   try {
     await lab.exec(region, ["ip", "link", "add", device, "type", "wireguard"]);
     return;
   } catch (error) {
     if (!(error instanceof EphemeshError)) throw error;
   }
-  const tunnel = lab.spawnIn(region, hurried(["wireguard-go", "-f", device]), {
+  const tunnel = lab.spawnIn(region, hurried([...wireguardGo, "-f", device]), {
     logFile: `${lab.dir.logs}/wireguard.log`,
   });
   const path = `${lab.dir.sockets(lab.namespace(region))}/${device}.sock`;

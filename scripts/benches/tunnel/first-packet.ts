@@ -1,7 +1,7 @@
 /** From a lease (both meshds are told) to the first packet from host to host, and WireGuard by hand beside it. */
 import type { MeshId } from "../../../agent/model/ids.ts";
 import { nowMillis, Stream } from "../../../lab/stream.ts";
-import { handAddress, handDevice, tunnelsByHand } from "../mesh/by-hand.ts";
+import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/by-hand.ts";
 import type { Figure } from "./figure.ts";
 import { agreeLease, applyLease, flows, lines, type Pair, withPair } from "./pair.ts";
 import { middle } from "./tools.ts";
@@ -51,7 +51,7 @@ async function handFirst({ lab }: Pair): Promise<number> {
   const links = [{ a: 1, b: 2 }];
   const [router1 = "", router2 = ""] = lab.topology.regions.map(({ name }) => name);
   const beganAt = nowMillis();
-  await tunnelsByHand(lab, links, "ipv4");
+  await tunnelsByHand(lab, links, "ipv4", PLAIN);
   await flows(lab, router1, handAddress(links, 2, 1));
   const took = nowMillis() - beganAt;
   await lines(lab, router1, [`link del ${handDevice(2)}`]);

@@ -7,7 +7,7 @@ import { type Lab, withLab } from "../../../lab/lab.ts";
 import { hostOf } from "../../../lab/place.ts";
 import { uniformTopology } from "../../../lab/topology.ts";
 import { agree, applyEverywhere, bothWays, type TestLink } from "../../../test/meshd/helpers/meshes.ts";
-import { handAddress, handDevice, tunnelsByHand } from "../mesh/by-hand.ts";
+import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/by-hand.ts";
 import { LabMesh } from "../mesh/lab-mesh.ts";
 import { withoutPeering } from "../mesh/without-peering.ts";
 
@@ -47,7 +47,7 @@ const byHandHost = (index: number): string => `172.16.${index}.10`;
 
 /** The hosts get second addresses, and the routers plain routes: the primary table, no steering, no shaper. */
 export async function makeByHand({ lab }: Pair): Promise<void> {
-  await tunnelsByHand(lab, HAND_LINKS, "ipv4 and ipv6");
+  await tunnelsByHand(lab, HAND_LINKS, "ipv4 and ipv6", PLAIN);
   for (const [at, peer] of [
     [1, 2],
     [2, 1],

@@ -14,7 +14,7 @@ export type Fault = "fail" | "hang" | "garbage" | "truncate" | "silent";
 
 const TOOLS: readonly Tool[] = ["ip", "tc", "nft", "wg"];
 /** Of the stand-ins, and of meshd where it has no other PATH. */
-const HELPERS = ["head", "sleep", "unshare", "wireguard-go"];
+const HELPERS = ["chrt", "head", "sleep", "unshare", "wireguard-go"];
 const FOLDERS = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/bin"];
 
 export class FaultyTools {

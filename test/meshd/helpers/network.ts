@@ -131,6 +131,13 @@ export class TestNetwork {
     }
   }
 
+  /** The processes of a node's tunnels in user space. */
+  tunnels(index: number): readonly number[] {
+    return processesIn(this.node(index).router).filter((pid) =>
+      /wireguard-go/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8")),
+    );
+  }
+
   /** What a service manager does with what a dead meshd started; tunnels' processes lead sessions of their own. */
   endTools(index: number): void {
     for (const pid of processesIn(this.node(index).router)) {

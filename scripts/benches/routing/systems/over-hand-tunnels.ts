@@ -1,6 +1,6 @@
 /** What the peers have in common: the same kind of tunnels as ours, one per link, made by hand. */
 import type { Lab } from "../../../../lab/lab.ts";
-import { handDevice, handLines, tunnelsByHand } from "../../mesh/by-hand.ts";
+import { AS_MESHD_DOES, handDevice, handLines, tunnelsByHand } from "../../mesh/by-hand.ts";
 import { LINKS, type Link, NODES, regionName } from "../network.ts";
 import type { RunningSystem } from "./system.ts";
 
@@ -12,7 +12,7 @@ const LOOSE = ["all", "default"].map((scope) => `net.ipv4.conf.${scope}.rp_filte
 
 export async function overHandTunnels(lab: Lab): Promise<Omit<RunningSystem, "daemons">> {
   await Promise.all(NODES.map((at) => lab.exec(regionName(at), ["sysctl", "-q", "-w", ...LOOSE])));
-  await tunnelsByHand(lab, LINKS, FAMILIES);
+  await tunnelsByHand(lab, LINKS, FAMILIES, AS_MESHD_DOES);
   return {
     async device(_at, peer) {
       return handDevice(peer);
