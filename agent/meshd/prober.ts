@@ -44,7 +44,7 @@ export class Prober {
     const nowMillis = monotonicMillis();
     this.#noticeStall(nowMillis);
     const change = link.health.heard(probe, nowMillis);
-    link.capacity.reported(probe.received, nowMillis);
+    if (probe.received) link.capacity.reported(probe.received, nowMillis);
     const evidence = link.health.evidence;
     if (evidence) link.epochs.heard(evidence.sequence, evidence.heard, evidence.rttMicros);
     if (change) this.#changed(link, change, nowMillis);
@@ -104,7 +104,7 @@ export class Prober {
 
   #send(link: Link, nowMillis: number): void {
     if (!link.socket || !link.maySpeak(nowMillis)) return;
-    const probe = { ...link.health.probe(nowMillis), received: link.capacity.received };
+    const probe = { ...link.health.probe(nowMillis), received: link.capacity.report() };
     link.epochs.sent(probe.sequence, nowMillis);
     link.socket.send(encodeProbe(probe));
   }

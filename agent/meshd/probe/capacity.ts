@@ -22,14 +22,17 @@ const SHORT_SHARE = 0.9;
 
 export class CapacityMeter {
   #sent: { readonly bytes: number; readonly atMillis: number } | null = null;
-  #received: Received = { bytes: 0, atMicros: 0 };
+  /** Counted, and not told yet. */
+  #untold: Received | null = null;
   #backlogSince: number | null = null;
   #reports: (Received & { readonly heardAt: number })[] = [];
   #seen: { readonly kbps: number; readonly atMillis: number } | null = null;
 
-  /** To be told to the other end. */
-  get received(): Received {
-    return this.#received;
+  /** To be told to the other end, once; null: it knows the newest count. */
+  report(): Received | null {
+    const untold = this.#untold;
+    this.#untold = null;
+    return untold;
   }
 
   /** Both counters of our end of the link; to be called a few times a second. */
@@ -40,7 +43,7 @@ export class CapacityMeter {
   ): void {
     const before = this.#sent;
     this.#sent = { bytes: count.sentBytes, atMillis: nowMillis };
-    this.#received = { bytes: count.receivedBytes, atMicros: nowMillis * 1000 };
+    this.#untold = { bytes: count.receivedBytes, atMicros: nowMillis * 1000 };
     if (!before || nowMillis <= before.atMillis) return;
     const kbps = ((count.sentBytes - before.bytes) * 8) / (nowMillis - before.atMillis);
     if (kbps < BACKLOG_SHARE * link.leasedKbps) {

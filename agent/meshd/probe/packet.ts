@@ -1,8 +1,8 @@
 import type { Received } from "./capacity.ts";
 
 /**
- * The measuring packet, 72 bytes inside the ENI, network byte order. It says what its sender last heard from the other
- * side, so that each end learns round trip and loss both ways without synchronised clocks.
+ * The measuring packet, 50 bytes inside the ENI and 62 with a report, network byte order. It says what its sender last
+ * heard from the other side, so that each end learns round trip and loss both ways without synchronised clocks.
  */
 export interface HealthProbe {
   /** The sender's event loop stood still just now: silence before this packet says nothing about the link. */
@@ -12,6 +12,7 @@ export interface HealthProbe {
   /** Random per start of the sender: numbers start afresh with it. */
   readonly instance: number;
   readonly sequence: number;
+  /** By the sender's clock, whole. */
   readonly sentMicros: number;
   /** What the sender last heard; sequence 0: nothing yet. */
   readonly echo: {
@@ -29,66 +30,65 @@ export interface HealthProbe {
 }
 
 export interface Probe extends HealthProbe {
-  /** What came in over the link at its sender's end, and when that was counted by its clock. */
-  readonly received: Received;
+  /** What came in over the link at its sender's end, and when that was counted by its clock; null: nothing new. */
+  readonly received: Received | null;
 }
 
 export const PROBE_TYPE = 1;
 export const PROTOCOL_MAGIC = 0xe3e5;
-const LENGTH = 72;
+const LENGTH = 50;
+const WITH_REPORT = LENGTH + 12;
 const MAX_HELD_MICROS = 0xffff_ffff;
+/** Of the machine's clock in microseconds: nine years after its start. */
+const MAX_48 = 2 ** 48 - 1;
 
-export function encodeProbe(probe: Probe): Buffer {
-  const packet = Buffer.alloc(LENGTH);
+export function encodeProbe({ echo, received, ...probe }: Probe): Buffer {
+  const packet = Buffer.alloc(received ? WITH_REPORT : LENGTH);
   packet.writeUInt16BE(PROTOCOL_MAGIC, 0);
   packet.writeUInt8(PROBE_TYPE, 2);
   packet.writeUInt8((probe.stalled ? 1 : 0) | (probe.hears ? 2 : 0), 3);
   packet.writeUInt32BE(probe.instance, 4);
   packet.writeUInt32BE(probe.sequence, 8);
-  packet.writeDoubleBE(probe.sentMicros, 12);
-  packet.writeUInt32BE(probe.echo.instance, 20);
-  packet.writeUInt32BE(probe.echo.sequence, 24);
-  packet.writeDoubleBE(probe.echo.sentMicros, 28);
-  packet.writeUInt32BE(Math.min(MAX_HELD_MICROS, Math.max(0, Math.round(probe.echo.heldMicros))), 36);
-  packet.writeBigUInt64BE(probe.echo.heard, 40);
-  packet.writeUInt32BE(probe.lossShortPpm, 48);
-  packet.writeUInt32BE(probe.lossLongPpm, 52);
-  packet.writeDoubleBE(probe.received.bytes, 56);
-  packet.writeDoubleBE(probe.received.atMicros, 64);
+  packet.writeUIntBE(whole(probe.sentMicros, MAX_48), 12, 6);
+  packet.writeUInt32BE(echo.instance, 18);
+  packet.writeUInt32BE(echo.sequence, 22);
+  packet.writeUIntBE(whole(echo.sentMicros, MAX_48), 26, 6);
+  packet.writeUInt32BE(whole(echo.heldMicros, MAX_HELD_MICROS), 32);
+  packet.writeBigUInt64BE(echo.heard, 36);
+  packet.writeUIntBE(probe.lossShortPpm, 44, 3);
+  packet.writeUIntBE(probe.lossLongPpm, 47, 3);
+  if (received) {
+    packet.writeUIntBE(whole(received.bytes, MAX_48), 50, 6);
+    packet.writeUIntBE(whole(received.atMicros, MAX_48), 56, 6);
+  }
   return packet;
 }
 
+const whole = (value: number, most: number): number => Math.min(most, Math.max(0, Math.round(value)));
+
 /** Null for anything that is not a probe with sane values: dropped and counted by whoever asked. */
 export function decodeProbe(packet: Buffer): Probe | null {
-  if (packet.length !== LENGTH || packet.readUInt16BE(0) !== PROTOCOL_MAGIC || packet.readUInt8(2) !== PROBE_TYPE) {
-    return null;
-  }
+  const hasReport = packet.length === WITH_REPORT;
+  if (!hasReport && packet.length !== LENGTH) return null;
+  if (packet.readUInt16BE(0) !== PROTOCOL_MAGIC || packet.readUInt8(2) !== PROBE_TYPE) return null;
   const flags = packet.readUInt8(3);
   const probe: Probe = {
     stalled: (flags & 1) !== 0,
     hears: (flags & 2) !== 0,
     instance: packet.readUInt32BE(4),
     sequence: packet.readUInt32BE(8),
-    sentMicros: packet.readDoubleBE(12),
+    sentMicros: packet.readUIntBE(12, 6),
     echo: {
-      instance: packet.readUInt32BE(20),
-      sequence: packet.readUInt32BE(24),
-      sentMicros: packet.readDoubleBE(28),
-      heldMicros: packet.readUInt32BE(36),
-      heard: packet.readBigUInt64BE(40),
+      instance: packet.readUInt32BE(18),
+      sequence: packet.readUInt32BE(22),
+      sentMicros: packet.readUIntBE(26, 6),
+      heldMicros: packet.readUInt32BE(32),
+      heard: packet.readBigUInt64BE(36),
     },
-    lossShortPpm: packet.readUInt32BE(48),
-    lossLongPpm: packet.readUInt32BE(52),
-    received: { bytes: packet.readDoubleBE(56), atMicros: packet.readDoubleBE(64) },
+    lossShortPpm: packet.readUIntBE(44, 3),
+    lossLongPpm: packet.readUIntBE(47, 3),
+    received: hasReport ? { bytes: packet.readUIntBE(50, 6), atMicros: packet.readUIntBE(56, 6) } : null,
   };
-  const sane =
-    flags < 4 &&
-    probe.sequence > 0 &&
-    Number.isFinite(probe.sentMicros) &&
-    Number.isFinite(probe.echo.sentMicros) &&
-    Number.isFinite(probe.received.bytes) &&
-    Number.isFinite(probe.received.atMicros) &&
-    probe.lossShortPpm <= 1_000_000 &&
-    probe.lossLongPpm <= 1_000_000;
+  const sane = flags < 4 && probe.sequence > 0 && probe.lossShortPpm <= 1_000_000 && probe.lossLongPpm <= 1_000_000;
   return sane ? probe : null;
 }

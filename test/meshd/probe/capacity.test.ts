@@ -19,7 +19,7 @@ interface Cable {
 function run(cable: Cable, lastsMillis: number) {
   const [near, far] = [new CapacityMeter(), new CapacityMeter()];
   const [sent, received] = [[0], [0]];
-  const under = new Map<number, Received[]>();
+  const under = new Map<number, Received>();
   const late = cable.lateMillis ?? (() => 0);
   const shortages: (number | null)[] = [];
   let [nearLooks, farLooks] = [0, 0];
@@ -38,8 +38,10 @@ function run(cable: Cable, lastsMillis: number) {
       farLooks++;
       far.counted({ sentBytes: 0, receivedBytes: received.at(-1) ?? 0 }, link, millis);
     }
-    if (millis % PROBE_MILLIS === 0) under.set(millis + cable.oneWayMillis, [far.received]);
-    for (const report of under.get(millis) ?? []) near.reported(report, millis);
+    const report = millis % PROBE_MILLIS === 0 ? far.report() : null;
+    if (report) under.set(millis + cable.oneWayMillis, report);
+    const arriving = under.get(millis);
+    if (arriving) near.reported(arriving, millis);
     shortages.push(near.shortageKbps(LEASED_KBPS, millis));
   }
   return { near, shortages };
