@@ -55,7 +55,7 @@ const EXAMPLE: Steering = {
   devices: ["eph000000000000"],
   outward: [{ source: "192.0.2.0/25", destination: "192.0.2.128/25", mark: 1 }],
   arriving: [{ source: "2001:db8::/64", destination: "2001:db8:1::/64", mark: 1 }],
-  errorsOut: [{ prefix: "192.0.2.128/25", mark: 1 }],
+  far: [{ prefix: "192.0.2.128/25", mark: 1 }],
   errorsIn: [{ prefix: "2001:db8:1::/64", mark: 1 }],
   leases: [{ device: "eph000000000000", marks: [1], slot: 1, rateMbps: 1 }],
   slots: [1],

@@ -9,6 +9,7 @@ import { TRAFFIC_CLASSES, type TrafficClass } from "../model/traffic-class.ts";
 /** Of our rules, routes and next-hop objects. */
 export const PROTOCOL = 69;
 export const NFT_TABLE = "ephemesh";
+export const DEVICE_PREFIX = "eph";
 export const DEVICE_PATTERN = /^eph[0-9a-f]{12}$/;
 
 /** UDP inside an ENI: probes and link state. */

@@ -13,18 +13,18 @@ export interface PairMap {
   readonly elements: readonly string[];
 }
 
-export function pairMaps({ outward, arriving, errorsOut, errorsIn }: Steering): readonly PairMap[] {
+export function pairMaps({ outward, arriving, far, errorsIn }: Steering): readonly PairMap[] {
   return [
     ...ofPairs("outward", outward),
     ...ofPairs("arriving", arriving),
-    ...ofPrefixes("errors_out", errorsOut),
+    ...ofPrefixes("far", far),
     ...ofPrefixes("errors_in", errorsIn),
   ];
 }
 
 /** Everything else of the table: where two of these are equal, only the maps differ. */
 export function withoutPairs(steering: Steering): Steering {
-  return { ...steering, outward: [], arriving: [], errorsOut: [], errorsIn: [] };
+  return { ...steering, outward: [], arriving: [], far: [], errorsIn: [] };
 }
 
 /** For `nft -f`: one transaction, in which an element that stays is not mentioned. */

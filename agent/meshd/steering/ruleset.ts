@@ -1,16 +1,17 @@
 /**
- * Our nftables table as text, replaced as a whole in one transaction, but for changes of pairs alone (pair-maps.ts). Stateless: one `ct` rule would switch connection
- * tracking on for the whole router.
+ * Our nftables table as text, replaced as a whole in one transaction, but for changes of pairs alone (pair-maps.ts).
+ * Stateless: one `ct` rule would switch connection tracking on for the whole router. A foreign packet pays for each hook
+ * and each lookup, so it meets three hooks, and leaves each by its first cheap question.
  *
  * | chain   | hook                      | what it does |
  * |---------|---------------------------|--------------|
  * | guard   | prerouting, before all    | from an ENI come authorised pairs within their leases, and our own link-local talk |
  * | steer   | prerouting, after mangle  | marks what hosts behind this router send to a participant |
- * | sort    | prerouting, after steer   | the class by DSCP; of bulk the bucket, by the hash of the five-tuple |
+ * | sort    | … from there              | the class by DSCP; of bulk the bucket, by the hash of the five-tuple |
  * | own     | input                     | of what comes from an ENI, the router itself gets probes and the control channel |
- * | silence | output                    | the kernel's own multicast is of no use inside a tunnel of two |
- * | transit | forward                   | what came over the mesh in transit leaves by the mesh; MSS fits the ENI |
- * | classes | postrouting               | the shaper's class, as packet priority; what of `critical` is too much is bulk |
+ * | talk    | output                    | probes before all else; the kernel's own multicast is of no use inside a tunnel of two |
+ * | transit | forward                   | what came over the mesh in transit leaves by the mesh |
+ * | leave   | … from there, by an ENI   | MSS fits the ENI; the shaper's class, as packet priority; what of `critical` is too much is bulk |
  */
 
 import { ENI_CONTROL_PORT } from "../../model/eni.ts";
@@ -18,6 +19,7 @@ import { CRITICAL_SHARE, DSCP, TRAFFIC_CLASSES, type TrafficClass } from "../../
 import {
   BUCKETS,
   CLASS_MASK,
+  DEVICE_PREFIX,
   KIND_MASK,
   LESS_BUCKET_MASK,
   MARK_OURS,
@@ -55,8 +57,9 @@ export interface Steering {
   readonly outward: readonly SteeredPair[];
   /** What may come in from the mesh: for our own hosts, or in transit. */
   readonly arriving: readonly SteeredPair[];
-  /** ICMP errors go by where they are for alone: routers that no pair names send them (path MTU, unreachable). */
-  readonly errorsOut: readonly MarkedPrefix[];
+  /** Where all of `outward` goes to. ICMP errors go by that alone: routers that no pair names send them. */
+  readonly far: readonly MarkedPrefix[];
+  /** The same for `arriving`. */
   readonly errorsIn: readonly MarkedPrefix[];
   readonly leases: readonly GuardedLease[];
   /** Of the buyers whose packets are marked here. */
@@ -110,10 +113,12 @@ ${leases.map(leaseText).join("\n")}
 ${slots.map((slot) => spreadText(slot, seed)).join("\n")}
   chain guard {
     type filter hook prerouting priority raw; policy accept;
+    iifname != "${DEVICE_PREFIX}*" return
     iifname != @enis return
     ip6 saddr fe80::/10 ip6 daddr fe80::/10 return
     ip6 daddr ff00::/8 drop
-${errorsText("errors_in", "accept")}
+    ${ICMP_ERRORS} meta mark set ip daddr map @errors_in4 accept
+    ${ICMPV6_ERRORS} meta mark set ip6 daddr map @errors_in6 accept
     meta mark set ip saddr . ip daddr map @arriving4
     meta mark set ip6 saddr . ip6 daddr map @arriving6
     iifname . meta mark vmap @leases
@@ -121,14 +126,21 @@ ${errorsText("errors_in", "accept")}
   }
   chain steer {
     type filter hook prerouting priority mangle + 10; policy accept;
-    meta mark != 0 return
-${errorsText("errors_out", "return")}
+    meta mark != 0 goto marked
+    meta mark set ip daddr map @far4
+    meta mark set ip6 daddr map @far6
+    meta mark 0 return
+    ${ICMP_ERRORS} goto sort
+    ${ICMPV6_ERRORS} goto sort
+    meta mark set 0
     meta mark set ip saddr . ip daddr map @outward4
     meta mark set ip6 saddr . ip6 daddr map @outward6
+    meta mark != 0 goto sort
+  }
+  chain marked {
+    meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} goto sort
   }
   chain sort {
-    type filter hook prerouting priority mangle + 11; policy accept;
-    meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} return
 ${sortText("critical")}
 ${sortText("interactive")}
     meta mark vmap @spread
@@ -145,20 +157,20 @@ ${sortText("interactive")}
     tcp sport ${ENI_CONTROL_PORT} tcp flags & (syn | ack) != syn accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
   }
-  chain silence {
+  chain talk {
     type filter hook output priority filter - 10; policy accept;
-    oifname @enis ip6 daddr ff00::/8 drop
+    oifname != @enis return
+    ip6 daddr ff00::/8 drop
+    udp dport ${PROBE_PORT} ip6 daddr fe80::/10 meta priority set ${PROBE_CLASS}
   }
   chain transit {
     type filter hook forward priority filter - 10; policy accept;
-    iifname @enis oifname != @enis meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} counter name strayed drop
-    oifname @enis meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} counter name strayed drop
-    oifname @enis tcp flags syn tcp option maxseg size set rt mtu
+    oifname "${DEVICE_PREFIX}*" oifname @enis goto leave
+    meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} iifname @enis counter name strayed drop
   }
-  chain classes {
-    type filter hook postrouting priority mangle; policy accept;
-    oifname != @enis return
-    udp dport ${PROBE_PORT} ip6 daddr fe80::/10 meta priority set ${PROBE_CLASS}
+  chain leave {
+    meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} counter name strayed drop
+    tcp flags syn tcp option maxseg size set rt mtu
     meta priority set meta mark & ${hex(LESS_BUCKET_MASK)} map @priorities
     oifname . meta mark vmap @critical
   }
@@ -206,13 +218,9 @@ const counterName = (lease: GuardedLease): string => `over_${lease.device}_${lea
 const quote = (device: string): string => `"${device}"`;
 
 /** Rate-limited, because whoever sends them pays for no lease. */
-const ERRORS_PER_SECOND = 200;
-
-function errorsText(map: string, verdict: "accept" | "return"): string {
-  const limit = `limit rate ${ERRORS_PER_SECOND}/second burst ${ERRORS_PER_SECOND} packets`;
-  return `    icmp type { destination-unreachable, time-exceeded, parameter-problem } ${limit} meta mark set ip daddr map @${map}4 ${verdict}
-    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } ${limit} meta mark set ip6 daddr map @${map}6 ${verdict}`;
-}
+const ERRORS_LIMIT = "limit rate 200/second burst 200 packets";
+const ICMP_ERRORS = `icmp type { destination-unreachable, time-exceeded, parameter-problem } ${ERRORS_LIMIT}`;
+const ICMPV6_ERRORS = `icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } ${ERRORS_LIMIT}`;
 
 function set(kind: "set" | "map", name: string, type: string, elements: readonly string[], flags = ""): string {
   const content = elements.length === 0 ? "" : `\n    elements = { ${elements.join(",\n      ")} }`;

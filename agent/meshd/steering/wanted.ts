@@ -54,7 +54,7 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
   const outward = new Map<string, SteeredPair>();
   const arriving = new Map<string, SteeredPair>();
   const used = new Set<number>();
-  const errorsOut = new Map<string, number>();
+  const far = new Map<string, number>();
   const errorsIn = new Map<string, number>();
   // A pair in two meshes belongs to the one with the higher clearing price, then to the lower id; the other stands by.
   for (const mesh of meshes.toSorted((a, b) => b.microPricePerMbps - a.microPricePerMbps || a.meshId - b.meshId)) {
@@ -69,7 +69,7 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
       used.add(slot);
       if (pair.sourceRegion === mesh.self) {
         setOnce(outward, key, { ...steered, mark });
-        setOnce(errorsOut, pair.destination, mark);
+        setOnce(far, pair.destination, mark);
       } else if (pair.destinationRegion === mesh.self) {
         setOnce(arriving, key, { ...steered, mark: deliverMark(slot) });
         setOnce(errorsIn, pair.destination, deliverMark(slot));
@@ -83,7 +83,7 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
     devices: links.map((link) => link.device),
     outward: [...outward.values()],
     arriving: [...arriving.values()],
-    errorsOut: outermost(errorsOut),
+    far: outermost(far),
     errorsIn: outermost(errorsIn),
     leases: links.flatMap(({ meshId, spec, device }) =>
       spec.shares.map((share): GuardedLease => {

@@ -346,7 +346,7 @@ describe("ruleset", () => {
     devices: ["eph0123456789ab"],
     outward: [{ source: "10.1.0.0/16", destination: "10.2.0.0/16", mark: steerMark(1, "interactive") }],
     arriving: [{ source: "fd01:2::/32", destination: "fd01:1::/32", mark: deliverMark(1) }],
-    errorsOut: [{ prefix: "10.2.0.0/16", mark: steerMark(1, "bulk") }],
+    far: [{ prefix: "10.2.0.0/16", mark: steerMark(1, "bulk") }],
     errorsIn: [{ prefix: "10.1.0.0/16", mark: deliverMark(1) }],
     leases: [{ device: "eph0123456789ab", marks: [deliverMark(1)], slot: 1, rateMbps: 100 }],
     slots: [1],
