@@ -142,9 +142,9 @@ read("audit", "re-derive every score from the chain's events, and prove it by th
     const { showAudit } = await import("./cli/audit.ts");
     process.exitCode = (await showAudit(options)) ? 0 : EXIT.mismatch;
   });
-read("drain", "start nothing new from here on; what runs is finished").action(async (options: Common) =>
-  (await import("./cli/writes.ts")).drain(options),
-);
+read("drain", "start nothing new from here on; what runs is finished")
+  .option("--off", "take part again")
+  .action(async (options: Common & { off?: boolean }) => (await import("./cli/writes.ts")).drain(options));
 read("down", "end an event, or all of this region's: release, dissolve, settle")
   .argument("[event]", "the event's key or the mesh's number")
   .action(async (event: string | undefined, options: Common) => (await import("./cli/writes.ts")).down(event, options));

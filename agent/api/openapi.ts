@@ -2,6 +2,7 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from "@asteasolutions/zod-to-openapi";
 import { z } from "zod";
 import { triggerRequest } from "../trigger/demand.ts";
+import { drainRequest } from "./drain.ts";
 
 extendZodWithOpenApi(z);
 
@@ -43,7 +44,7 @@ export function openApiDocument(): unknown {
     "Starts an event; with dryRun tells what would happen",
     z.object({ ...triggerRequest.shape, dryRun: z.boolean().optional() }),
   );
-  write("/v1/drain", "Starts nothing new from here on", z.object({}));
+  write("/v1/drain", "Starts nothing new from here on; with draining false takes part again", drainRequest);
   write("/v1/down", "Ends one event, or all that this region triggered", z.object({ key: z.string().optional() }));
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: "3.1.0",

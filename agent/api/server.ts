@@ -11,6 +11,7 @@ import { isRecent, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { triggerRequest } from "../trigger/demand.ts";
+import { drainRequest } from "./drain.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";
 import { receiptsView } from "./receipts.ts";
@@ -102,9 +103,10 @@ export async function listenApi(
       });
       response.status(202).json(startEvent(site, coordinator, asked));
     });
-  app.post("/v1/drain", operator, (_, response) => {
-    coordinator.drain();
-    response.json({ draining: true });
+  app.post("/v1/drain", operator, (request, response) => {
+    const { draining } = drainRequest.parse(request.body ?? {});
+    coordinator.drain(draining);
+    response.json({ draining });
   });
   app.post("/v1/down", operator, (request, response) => {
     const { key } = z.strictObject({ key: z.string().max(80).optional() }).parse(request.body ?? {});

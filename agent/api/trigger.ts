@@ -26,7 +26,7 @@ export function eventFrom(
     throw new EphemeshError(
       "DRAINING",
       "This agent is draining: it starts nothing new.",
-      "Restart it to take part again.",
+      "`ephemesh drain --off` makes it take part again.",
     );
   if (!site.config.buy[request.kind])
     throw new EphemeshError(

@@ -50,10 +50,15 @@ export async function trigger(kind: EventKind, options: TriggerOptions): Promise
   console.log("`ephemesh mesh` shows what becomes of it.");
 }
 
-export async function drain(options: Options): Promise<void> {
-  const answer = await askAgent(options.config, "/v1/drain", {});
+export async function drain(options: Options & { readonly off?: boolean }): Promise<void> {
+  const draining = options.off !== true;
+  const answer = await askAgent(options.config, "/v1/drain", { draining });
   if (options.json) return printJson(answer);
-  console.log("draining: nothing new is started; what runs is finished");
+  console.log(
+    draining
+      ? "draining until `ephemesh drain --off`: nothing new is started; what runs is finished"
+      : "taking part again",
+  );
 }
 
 export async function down(event: string | undefined, options: Options): Promise<void> {

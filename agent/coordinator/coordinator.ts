@@ -52,7 +52,6 @@ export class Coordinator {
   #nextPollMillis = 0;
   #polling = false;
   #nextRegisterMillis = 0;
-  #draining = false;
   #running = new Set<Promise<void>>();
   #wake: () => void = () => undefined;
 
@@ -88,16 +87,16 @@ export class Coordinator {
   }
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#world.draining;
   }
 
   get reconciler(): MeshReconciler {
     return this.#reconciler;
   }
 
-  /** Nothing new is started from here on; what runs is finished. */
-  drain(): void {
-    this.#draining = true;
+  /** While it drains it begins nothing new and finishes what runs; a restart does not change that. */
+  drain(draining: boolean): void {
+    if (draining !== this.draining) this.dispatch({ type: "Draining", draining });
   }
 
   dispatch(message: LocalMessage): void {
@@ -164,7 +163,7 @@ export class Coordinator {
       chainReachable: this.chainReachable,
       clearBlocks: this.#site.constants.clearBlocks,
       leadSeconds: leadSeconds(this.#site.constants),
-      draining: this.#draining,
+      draining: this.draining,
       sells: this.#site.config.sell !== undefined,
       links: this.#reconciler.links,
     };

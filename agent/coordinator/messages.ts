@@ -62,6 +62,7 @@ export type ChainMessage =
     };
 
 export type LocalMessage =
+  | { readonly type: "Draining"; readonly draining: boolean }
   | { readonly type: "EventTriggered"; readonly event: TriggeredEvent }
   | { readonly type: "PeersScanned"; readonly mesh: string; readonly peers: readonly ScannedPeer[] }
   | {

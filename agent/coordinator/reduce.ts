@@ -11,9 +11,17 @@ export interface World {
   readonly auctions: ReadonlyMap<AuctionId, string>;
   /** What was done here about an auction or mesh that the chain does not have, or no longer: should it come (back), it counts. */
   readonly waiting: readonly LocalMessage[];
+  /** Nothing new is begun here; what runs is finished. */
+  readonly draining: boolean;
 }
 
-export const emptyWorld: World = { meshes: new Map(), keys: new Map(), auctions: new Map(), waiting: [] };
+export const emptyWorld: World = {
+  meshes: new Map(),
+  keys: new Map(),
+  auctions: new Map(),
+  waiting: [],
+  draining: false,
+};
 
 /** Many messages at once: the same as one after the other, but the maps, of years maybe, are copied once. */
 export function fold(world: World, messages: Iterable<Message>): World {
@@ -22,6 +30,7 @@ export function fold(world: World, messages: Iterable<Message>): World {
     keys: new Map(world.keys),
     auctions: new Map(world.auctions),
     waiting: [...world.waiting],
+    draining: world.draining,
   };
   for (const message of messages) take(draft, message);
   return draft;
@@ -37,9 +46,14 @@ interface Draft {
   readonly keys: Map<MeshId, string>;
   readonly auctions: Map<AuctionId, string>;
   waiting: LocalMessage[];
+  draining: boolean;
 }
 
 function take(draft: Draft, message: Message): void {
+  if (message.type === "Draining") {
+    draft.draining = message.draining;
+    return;
+  }
   if (isAhead(draft, message)) {
     draft.waiting.push(message);
     return;
@@ -53,7 +67,7 @@ function take(draft: Draft, message: Message): void {
 }
 
 /** The mesh as the message leaves it; none: it fits nothing. */
-function apply(draft: Draft, message: Message): Mesh | undefined {
+function apply(draft: Draft, message: Exclude<Message, { type: "Draining" }>): Mesh | undefined {
   switch (message.type) {
     case "EventTriggered":
       return { ...emptyMesh(message.event.id), event: message.event };

@@ -45,6 +45,9 @@ describe("what changes in the middle of an event", function () {
 
   it("a seller drains, another is lost: the top-up is sold by a region that was not in the mesh; the drained one sells nothing new and serves to the end", async () => {
     await second!.ask("/v1/drain", {});
+    await second!.stop();
+    await second!.start();
+    assert.equal((await second!.ask<{ draining: boolean }>("/v1/status")).draining, true);
     await first!.stop();
     await eventually("lost", async () => hub!.journaled("PeerLost").length > 0 || undefined);
     await regions.leap(60);
