@@ -8,7 +8,7 @@ import { describeError, EphemeshError } from "../model/errors.ts";
 import type { LinkId } from "../model/ids.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { handle } from "./handlers/handle.ts";
-import { type Mesh, phaseOf } from "./mesh.ts";
+import { isTrading, type Mesh, phaseOf } from "./mesh.ts";
 import { MeshReconciler } from "./mesh-reconciler.ts";
 import type { LocalMessage, Message } from "./messages.ts";
 import { type Action, COMPARE_SECONDS, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
@@ -16,10 +16,15 @@ import { emptyWorld, fold, reduce, type World } from "./reduce.ts";
 import { registerBudget } from "./register-budget.ts";
 import { chainNow, leadSeconds, type Site } from "./site.ts";
 
-const TICK_MILLIS = 100;
-/** The chain is asked this often while an event lives, and seldom at rest. */
-const POLL_ACTIVE_MILLIS = 150;
-const POLL_IDLE_MILLIS = 1000;
+/**
+ * How often it looks at its meshes, and asks the chain: while a market is open, links are made or leases settled; while
+ * leases only run; at rest.
+ */
+const PACES = {
+  hurried: { tickMillis: 100, pollMillis: 150 },
+  steady: { tickMillis: 250, pollMillis: 1_000 },
+  resting: { tickMillis: 1_000, pollMillis: 1_000 },
+} as const;
 const REGISTER_BUDGET_MILLIS = 60_000;
 const FIRST_BACKOFF_MILLIS = 100;
 const LONGEST_BACKOFF_MILLIS = 5000;
@@ -49,7 +54,7 @@ export class Coordinator {
   #headNumber = 0;
   #registerIsStale = false;
   #chainFailures = 0;
-  #nextPollMillis = 0;
+  #polledAtMillis = Number.NEGATIVE_INFINITY;
   #polling = false;
   #nextRegisterMillis = 0;
   #running = new Set<Promise<void>>();
@@ -126,7 +131,7 @@ export class Coordinator {
         for (const mesh of this.#unfinished()) this.#advance(mesh);
         this.#registerBudget();
       }
-      await this.#untilWoken(this.#activeMeshes().length > 0 ? TICK_MILLIS : POLL_IDLE_MILLIS);
+      await this.#untilWoken(this.#pace().tickMillis);
     }
     await Promise.allSettled(this.#running);
   }
@@ -149,9 +154,17 @@ export class Coordinator {
     return this.#unfinished().filter((mesh) => this.#isActive(mesh, now));
   }
 
+  #pace(): (typeof PACES)[keyof typeof PACES] {
+    const active = this.#activeMeshes();
+    if (active.length === 0) return PACES.resting;
+    const now = this.#site.clock.isSet ? chainNow(this.#site) : 0;
+    const onlyRun = active.every((mesh) => phaseOf(mesh, this.#site.self, now) === "running" && !isTrading(mesh));
+    return onlyRun ? PACES.steady : PACES.hurried;
+  }
+
   #isActive(mesh: Mesh, nowSeconds: number): boolean {
     const phase = phaseOf(mesh, this.#site.self, nowSeconds);
-    return phase !== "over" || mesh.auctions.some((a) => a.outcome === null) || this.#reconciler.isApplied(mesh);
+    return phase !== "over" || isTrading(mesh) || this.#reconciler.isApplied(mesh);
   }
 
   #advance(mesh: Mesh): void {
@@ -218,7 +231,8 @@ export class Coordinator {
   }
 
   #pollChain(): void {
-    if (this.#polling || monotonicMillis() < this.#nextPollMillis) return;
+    const pauseMillis = Math.min(10_000, this.#pace().pollMillis * 2 ** Math.min(6, this.#chainFailures));
+    if (this.#polling || monotonicMillis() < this.#polledAtMillis + pauseMillis) return;
     this.#polling = true;
     this.#follower
       .advance()
@@ -239,8 +253,7 @@ export class Coordinator {
         });
       })
       .finally(() => {
-        const calm = this.#activeMeshes().length > 0 ? POLL_ACTIVE_MILLIS : POLL_IDLE_MILLIS;
-        this.#nextPollMillis = monotonicMillis() + Math.min(10_000, calm * 2 ** Math.min(6, this.#chainFailures));
+        this.#polledAtMillis = monotonicMillis();
         this.#polling = false;
       });
   }

@@ -232,13 +232,14 @@ export function isRecent(mesh: Mesh, nowSeconds: number): boolean {
   return nowSeconds - last < 86_400;
 }
 
+export const isTrading = (mesh: Mesh): boolean => mesh.auctions.some((auction) => auction.outcome === null);
+
 export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPhase {
   const own = ownLeases(mesh, self);
-  const trading = mesh.auctions.some((auction) => auction.outcome === null);
   const live = own.filter((lease) => !isOver(mesh, lease, nowSeconds));
   if (live.some((lease) => nowSeconds >= lease.startSeconds)) return "running";
   if (live.length > 0) return "forming";
-  if (trading) return "trading";
+  if (isTrading(mesh)) return "trading";
   if (own.length > 0) {
     if (!mesh.dissolved && mesh.links.size > 0) return "dissolving";
     if (own.some((lease) => !mesh.settled.has(lease.id))) return "settling";

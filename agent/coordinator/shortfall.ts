@@ -3,7 +3,15 @@
  * (top-up and renewal are auctions like any other; MARKET.md, section 5). Pure.
  */
 import type { RegionId } from "../model/ids.ts";
-import { type GrantedLease, isOver, LEAST_TERM_SECONDS, type Mesh, neededUntilSeconds, ownLeases } from "./mesh.ts";
+import {
+  type GrantedLease,
+  isOver,
+  isTrading,
+  LEAST_TERM_SECONDS,
+  type Mesh,
+  neededUntilSeconds,
+  ownLeases,
+} from "./mesh.ts";
 
 export interface Shortfall {
   readonly mbps: number;
@@ -55,7 +63,7 @@ export function shortfallOf(
 
 /** Whether an auction for the shortfall may be opened now: one at a time, and not too soon after the last. */
 export function mayOpen(mesh: Mesh, nowSeconds: number): boolean {
-  if (mesh.auctions.some((auction) => auction.outcome === null)) return false;
+  if (isTrading(mesh)) return false;
   const last = mesh.auctions.at(-1);
   if (!last) return true;
   const fruitless = mesh.auctions.length - 1 - mesh.auctions.findLastIndex((auction) => auction.leases.length > 0);
