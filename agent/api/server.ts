@@ -11,6 +11,7 @@ import { isRecent, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { triggerRequest } from "../trigger/demand.ts";
+import { refuseOtherBodies } from "./body.ts";
 import { drainRequest } from "./drain.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";
@@ -29,7 +30,7 @@ export async function listenApi(
   const token = operatorToken(settings.tokenFile);
   const app = express();
   app.disable("x-powered-by");
-  app.use(express.json({ limit: "16kb" }));
+  app.use(express.json({ limit: "16kb" }), refuseOtherBodies);
   const operator = (request: Request, _: Response, next: NextFunction) => {
     const given = Buffer.from(request.headers.authorization?.replace(/^Bearer /, "") ?? "");
     if (given.length === token.length && timingSafeEqual(given, token)) return next();
@@ -105,7 +106,7 @@ export async function listenApi(
     });
   app.post("/v1/drain", operator, (request, response) => {
     const { draining } = drainRequest.parse(request.body ?? {});
-    coordinator.drain(draining);
+    if (draining !== coordinator.draining) site.dispatch({ type: "Draining", draining });
     response.json({ draining });
   });
   app.post("/v1/down", operator, (request, response) => {
@@ -183,6 +184,8 @@ function streamEvents(request: Request, response: Response, events: EventLog): v
   request.on("close", stop);
 }
 
+const STATUS: Readonly<Record<string, number>> = { REQUEST_INVALID: 400, NOT_AUTHORISED: 401, UNKNOWN_EVENT: 404 };
+
 function asAnswer(error: unknown): { status: number; code: string; message: string; remedy: string } {
   if (error instanceof z.ZodError)
     return {
@@ -192,8 +195,7 @@ function asAnswer(error: unknown): { status: number; code: string; message: stri
       remedy: "/v1/openapi.json describes every request. Nothing was started.",
     };
   if (error instanceof EphemeshError) {
-    const status =
-      error.code === "NOT_AUTHORISED" ? 401 : error.code === "UNKNOWN_EVENT" ? 404 : error.retryable ? 503 : 409;
+    const status = STATUS[error.code] ?? (error.retryable ? 503 : 409);
     return { status, code: error.code, message: error.message, remedy: error.remedy };
   }
   const { status = 500 } = error as { status?: number };

@@ -60,12 +60,13 @@ function machineChecks(): Check[] {
       "wireguard",
       async () => {
         if (existsSync("/sys/module/wireguard")) return "in the kernel";
-        const { exitCode } = await execa("wireguard-go", ["--version"], { timeout: 3000, reject: false });
-        if (exitCode === undefined)
+        const version = ["--batch", "0", "wireguard-go", "--version"];
+        const { exitCode } = await execa("chrt", version, { timeout: 3000, reject: false });
+        if (exitCode !== 0)
           throw new EphemeshError(
             "NO_WIREGUARD",
-            "The kernel has no WireGuard loaded, and wireguard-go is not installed.",
-            "modprobe wireguard, or install the Debian package wireguard-go.",
+            `The kernel has no WireGuard loaded, and \`chrt ${version.join(" ")}\` does not run.`,
+            "modprobe wireguard, or install the Debian packages wireguard-go and util-linux.",
           );
         accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);
         return "in user space (wireguard-go)";

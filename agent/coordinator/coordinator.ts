@@ -99,11 +99,6 @@ export class Coordinator {
     return this.#reconciler;
   }
 
-  /** While it drains it begins nothing new and finishes what runs; a restart does not change that. */
-  drain(draining: boolean): void {
-    if (draining !== this.draining) this.dispatch({ type: "Draining", draining });
-  }
-
   dispatch(message: LocalMessage): void {
     this.#site.journal.append(message);
     this.#world = reduce(this.#world, message);

@@ -244,7 +244,8 @@ export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPha
     if (!mesh.dissolved && mesh.links.size > 0) return "dissolving";
     if (own.some((lease) => !mesh.settled.has(lease.id))) return "settling";
   }
-  if (neededUntilSeconds(mesh, self) < nowSeconds + LEAST_TERM_SECONDS && mesh.auctions.length > 0) return "over";
+  const leastSeconds = mesh.auctions.length > 0 ? LEAST_TERM_SECONDS : 0;
+  if (neededUntilSeconds(mesh, self) < nowSeconds + leastSeconds) return "over";
   if (!mesh.event || mesh.failed || mesh.resolved) return "over";
   return mesh.peers ? "opening" : "scanning";
 }

@@ -1,4 +1,4 @@
-/** What can happen to a mesh. Those marked (chain) come from events, with their block; the others are written before they are acted on. */
+/** What can happen to a mesh, and that the region drains. Those marked (chain) come from events, with their block; the others are written before they are acted on. */
 import type { Hex } from "viem";
 import type { Side } from "../auction/commitment.ts";
 import type { GrantTerms } from "../auction/leases.ts";

@@ -36,7 +36,8 @@ export function shortfallOf(
   const { event } = mesh;
   if (!event || mesh.failed || mesh.resolved) return null;
   const wholly = { mbps: event.demandMbps, durationSeconds: event.durationSeconds, earliestStartSeconds: 0 };
-  if (!mesh.auctions.some((auction) => auction.outcome !== null)) return { ...wholly, why: "the event's demand" };
+  if (!mesh.auctions.some((auction) => auction.outcome !== null))
+    return neededUntilSeconds(mesh, self) < nowSeconds ? null : { ...wholly, why: "the event's demand" };
 
   const bought = ownLeases(mesh, self).filter((lease) => lease.buyer === self);
   const leftSeconds = Math.ceil(neededUntilSeconds(mesh, self) - nowSeconds - leadSeconds);

@@ -9,8 +9,9 @@ import { TRAFFIC_CLASSES, type TrafficClass } from "../model/traffic-class.ts";
 /** Of our rules, routes and next-hop objects. */
 export const PROTOCOL = 69;
 export const NFT_TABLE = "ephemesh";
+/** The guard lets everything else pass unseen. */
 export const DEVICE_PREFIX = "eph";
-export const DEVICE_PATTERN = /^eph[0-9a-f]{12}$/;
+export const DEVICE_PATTERN = new RegExp(`^${DEVICE_PREFIX}[0-9a-f]{12}$`);
 
 /** UDP inside an ENI: probes and link state. */
 export const PROBE_PORT = 7359;
@@ -76,7 +77,7 @@ export const RULE = {
 
 /** Unique machine-wide, because control sockets of user-space tunnels are; 15 characters, the most a name may have. */
 export function deviceName(link: LinkId, attempt: number, self: RegionId): string {
-  return `eph${createHash("sha256").update(`${link}/${attempt}/${self}`).digest("hex").slice(0, 12)}`;
+  return `${DEVICE_PREFIX}${createHash("sha256").update(`${link}/${attempt}/${self}`).digest("hex").slice(0, 12)}`;
 }
 
 /** Address of one side of a link; both sides compute both. */

@@ -70,6 +70,10 @@ describe("what changes in the middle of an event", function () {
   it("and leaves when its lease is over: released, dissolved, settled; the others' links go on meanwhile", async () => {
     await hub!.ask("/v1/down", {});
     await eventually("over at the drained seller", async () => (await second!.mesh())?.phase === "over" || undefined);
+    await second!.ask("/v1/drain", { draining: false });
+    await second!.stop();
+    await second!.start();
+    assert.equal((await second!.ask<{ draining: boolean }>("/v1/status")).draining, false);
     await second!.stop();
     await eventually("settled but for the lost seller's", async () => {
       const open = (await hub!.leases()).filter(({ settled }) => !settled);

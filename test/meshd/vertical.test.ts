@@ -1,8 +1,9 @@
 import { strict as assert } from "node:assert";
 import { existsSync, readFileSync } from "node:fs";
+import { execa } from "execa";
 import { until } from "./helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshes.ts";
-import { differences, fullSnapshot, run, TestNetwork } from "./helpers/network.ts";
+import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
 
 describe("meshd: two regions and one lease, on real interfaces", function () {
   this.timeout(120_000);
@@ -43,6 +44,21 @@ describe("meshd: two regions and one lease, on real interfaces", function () {
     }
     const { links } = await network.client(1).ask("counters", {});
     assert.ok((links[0]?.sentPackets ?? 0) - sentBefore >= 40);
+  });
+
+  it("what no pair names is not steered, though it goes to a participant's prefix", async () => {
+    const { host, router } = network.node(1);
+    const stranger = "172.31.9.1";
+    await inside(host, [`address add ${stranger}/32 dev lo`]);
+    await inside(router, [`route add ${stranger}/32 dev lan0`]);
+    const sent = async () => (await network.client(1).ask("counters", {})).links[0]?.sentPackets ?? 0;
+    const sentBefore = await sent();
+    const pings = ["-q", "-c", "200", "-i", "0.002", "-W", "1", "-I", stranger, network.node(2).hostAddress.ipv4];
+    await execa("ip", ["netns", "exec", host, "ping", ...pings], { reject: false });
+    // Probes alone are fewer.
+    assert.ok((await sent()) - sentBefore < 100);
+    await inside(router, [`route del ${stranger}/32 dev lan0`]);
+    await inside(host, [`address del ${stranger}/32 dev lo`]);
   });
 
   it("a tunnel in user space interrupts no running process, and keeps a small lease on one processor", () => {

@@ -37,7 +37,7 @@ export async function wireguardKind(probeDevice: string): Promise<WireguardKind>
   return "kernel";
 }
 
-/** `rateMbps`: the most that its shaper lets through. */
+/** `rateMbps`: what its shaper lets through as it is made; a tunnel keeps its processors when that changes. */
 export async function makeTunnel(device: string, kind: WireguardKind, rateMbps: number): Promise<void> {
   if (kind === "kernel") await command("ip", ["link", "add", device, "type", "wireguard"]);
   else {
@@ -124,7 +124,7 @@ function noTunnel(device: string, why: string): EphemeshError {
   return new EphemeshError(
     "TUNNEL_FAILED",
     `wireguard-go made no interface ${device}: ${why}.`,
-    "See `wireguard-go -f` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached.",
+    "See `chrt --batch 0 wireguard-go -f` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached. A kernel with the module `wireguard` needs neither.",
     { retryable: true },
   );
 }

@@ -28,7 +28,7 @@ export class CapacityMeter {
   #reports: (Received & { readonly heardAt: number })[] = [];
   #seen: { readonly kbps: number; readonly atMillis: number } | null = null;
 
-  /** To be told to the other end, once; null: it knows the newest count. */
+  /** To be told to the other end, once; null: nothing was counted since. */
   report(): Received | null {
     const untold = this.#untold;
     this.#untold = null;

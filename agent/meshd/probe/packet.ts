@@ -58,7 +58,8 @@ export function encodeProbe({ echo, received, ...probe }: Probe): Buffer {
   packet.writeUIntBE(probe.lossShortPpm, 44, 3);
   packet.writeUIntBE(probe.lossLongPpm, 47, 3);
   if (received) {
-    packet.writeUIntBE(whole(received.bytes, MAX_48), 50, 6);
+    // A count that begins anew is no count of less: whoever reads it starts afresh.
+    packet.writeUIntBE(received.bytes % (MAX_48 + 1), 50, 6);
     packet.writeUIntBE(whole(received.atMicros, MAX_48), 56, 6);
   }
   return packet;

@@ -1,7 +1,8 @@
 /**
  * Our nftables table as text, replaced as a whole in one transaction, but for changes of pairs alone (pair-maps.ts).
  * Stateless: one `ct` rule would switch connection tracking on for the whole router. A foreign packet pays for each hook
- * and each lookup, so it meets three hooks, and leaves each by its first cheap question.
+ * and each lookup, so it meets three hooks, and one lookup in them. What an operator's own rules say later of a packet's
+ * priority has the last word, as a drop of theirs has.
  *
  * | chain   | hook                      | what it does |
  * |---------|---------------------------|--------------|

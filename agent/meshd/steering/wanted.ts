@@ -209,7 +209,7 @@ function insideOf(wide: ReadonlySet<string>, narrow: readonly string[]): Readonl
   return inside;
 }
 
-/** Of prefixes inside one another the widest alone, for the same reason. */
+/** Of prefixes inside one another the widest alone: elements of an interval map must not overlap. */
 function outermost(marks: ReadonlyMap<string, number>): { prefix: string; mark: number }[] {
   const all = [...marks].map(([prefix, mark]) => ({ prefix, mark }));
   const outer = enclosing(all.map(({ prefix }) => prefix));

@@ -11,6 +11,8 @@ interface Cable {
   readonly oneWayMillis: number;
   /** What the hosts offer in each millisecond; the shaper lets through what is leased. */
   readonly offeredKbps: (millis: number) => number;
+  /** Of the reports, which are lost under way. */
+  readonly loses?: (report: number) => boolean;
   /** How late each look at the counters is. */
   readonly lateMillis?: (look: number) => number;
 }
@@ -22,7 +24,7 @@ function run(cable: Cable, lastsMillis: number) {
   const under = new Map<number, Received>();
   const late = cable.lateMillis ?? (() => 0);
   const shortages: (number | null)[] = [];
-  let [nearLooks, farLooks] = [0, 0];
+  let [nearLooks, farLooks, reports] = [0, 0, 0];
   for (let millis = 1; millis <= lastsMillis; millis++) {
     const kbps = Math.min(LEASED_KBPS, cable.offeredKbps(millis));
     sent.push((sent.at(-1) ?? 0) + kbps / 8);
@@ -39,7 +41,7 @@ function run(cable: Cable, lastsMillis: number) {
       far.counted({ sentBytes: 0, receivedBytes: received.at(-1) ?? 0 }, link, millis);
     }
     const report = millis % PROBE_MILLIS === 0 ? far.report() : null;
-    if (report) under.set(millis + cable.oneWayMillis, report);
+    if (report && !cable.loses?.(reports++)) under.set(millis + cable.oneWayMillis, report);
     const arriving = under.get(millis);
     if (arriving) near.reported(arriving, millis);
     shortages.push(near.shortageKbps(LEASED_KBPS, millis));
@@ -58,6 +60,12 @@ describe("capacity of a link, as it was seen", () => {
         assert.ok(Math.abs(seen - carriesKbps) <= carriesKbps / 20, `${seen} of ${carriesKbps}`);
       }),
     );
+  });
+
+  it("it is seen although every second report is lost", () => {
+    const loses = (report: number) => report % 2 === 1;
+    const { shortages } = run({ carriesKbps: 20_000, oneWayMillis: 20, offeredKbps: always(500_000), loses }, 4_000);
+    assert.ok(Math.abs((shortages.at(-1) ?? 0) - 20_000) <= 1_000);
   });
 
   it("a link that carries its lease is never called short, however its load comes and goes and however late the looks are", () => {

@@ -179,7 +179,18 @@ describe("probes: the health of a link", () => {
       received: { bytes: 2 ** 40, atMicros: 77_000 },
     };
     for (const sent of [probe, { ...probe, received: null }]) assert.deepEqual(decodeProbe(encodeProbe(sent)), sent);
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => decodeProbe(Buffer.from(bytes)) === null));
+    const [short, long] = [encodeProbe({ ...probe, received: null }), encodeProbe(probe)];
+    fc.assert(
+      fc.property(fc.constantFrom(short, long), fc.nat(61), fc.nat(255), (packet, at, value) => {
+        const changed = Buffer.from(packet);
+        changed[at % changed.length] = value;
+        const read = decodeProbe(changed);
+        // What is read is what would be sent: nothing is taken for a probe that is none.
+        if (read) assert.deepEqual(encodeProbe(read), changed);
+        assert.equal(decodeProbe(changed.subarray(0, changed.length - 1)), null);
+        assert.equal(decodeProbe(Buffer.concat([changed, Buffer.of(0)])), null);
+      }),
+    );
     const absurd = encodeProbe(probe);
     absurd.writeUIntBE(1_000_001, 44, 3);
     assert.equal(decodeProbe(absurd), null);
