@@ -67,6 +67,13 @@ describe("meshd: on a router with BGP, strict reverse paths, a closed firewall a
       () => neighbour.prefixes(),
       (prefixes) => prefixes.includes("10.1.0.0/16") && prefixes.includes("192.0.2.0/24"),
     );
+    await until(
+      () =>
+        execa("ip", ["netns", "exec", network.node(1).host, "ping", "-c", "1", "-W", "1", "198.18.0.99"], {
+          reject: false,
+        }),
+      ({ exitCode }) => exitCode === 0,
+    );
     untouched = await snapshot();
     await Promise.all([network.start(1), network.start(2)]);
   });

@@ -41,10 +41,11 @@ export class BgpSpeaker {
     return running;
   }
 
+  /** For longer than its hold time: two speakers that start together sometimes drop their first session themselves. */
   async established(): Promise<void> {
     await until(
       () => this.session(),
-      (session) => session?.bgpState === "Established",
+      (session) => session?.bgpState === "Established" && session.bgpTimerUpMsec > 1_000 * (HOLD_SECONDS + 1),
       60_000,
     );
   }
@@ -55,12 +56,10 @@ export class BgpSpeaker {
     return (all as Record<string, Session>)[address];
   }
 
-  /** Prefixes that were heard from the neighbour or are its own, in both families. */
+  /** Prefixes that were heard from the neighbour or are its own. IPv4: of an ENI, FRR would never announce `fe80::/64`. */
   async prefixes(): Promise<readonly string[]> {
-    const tables = await Promise.all(
-      ["ipv4", "ipv6"].map((family) => this.#ask(`show bgp ${family} unicast json`) as Promise<{ routes?: object }>),
-    );
-    return tables.flatMap(({ routes }) => Object.keys(routes ?? {})).sort();
+    const { routes } = (await this.#ask("show bgp ipv4 unicast json")) as { routes?: object };
+    return Object.keys(routes ?? {}).sort();
   }
 
   stop(): void {
@@ -83,25 +82,24 @@ export class BgpSpeaker {
 
 export interface Session {
   readonly bgpState: string;
+  readonly bgpTimerUpMsec: number;
   readonly connectionsEstablished: number;
   readonly connectionsDropped: number;
 }
 
 /** Short timers, so that a session which is disturbed is seen to end. */
+const HOLD_SECONDS = 3;
+
 function bgpdConfig({ asNumber, address, neighbour }: Speaker): string {
   return `router bgp ${asNumber}
  bgp router-id ${address}
  no bgp ebgp-requires-policy
  no bgp network import-check
- timers bgp 1 3
+ timers bgp 1 ${HOLD_SECONDS}
  neighbor ${neighbour.address} remote-as ${neighbour.asNumber}
  neighbor ${neighbour.address} advertisement-interval 0
  address-family ipv4 unicast
   redistribute connected
- exit-address-family
- address-family ipv6 unicast
-  redistribute connected
-  neighbor ${neighbour.address} activate
  exit-address-family
 exit
 `;
