@@ -1,3 +1,4 @@
+/** The embedded chain: one anvil, on this machine's loopback or inside the lab's core where every region reaches it. */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";

@@ -2,7 +2,7 @@
 import { extendZodWithOpenApi, OpenAPIRegistry, OpenApiGeneratorV31 } from "@asteasolutions/zod-to-openapi";
 import { z } from "zod";
 import { triggerRequest } from "../trigger/demand.ts";
-import { drainRequest } from "./drain.ts";
+import { downRequest, drainRequest } from "./requests.ts";
 
 extendZodWithOpenApi(z);
 
@@ -45,7 +45,7 @@ export function openApiDocument(): unknown {
     z.object({ ...triggerRequest.shape, dryRun: z.boolean().optional() }),
   );
   write("/v1/drain", "Starts nothing new from here on; with draining false takes part again", drainRequest);
-  write("/v1/down", "Ends one event, or all that this region triggered", z.object({ key: z.string().optional() }));
+  write("/v1/down", "Ends one event, or all that this region triggered", downRequest);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: "3.1.0",
     info: { title: "ephemesh agent", version: "1", description: "Loopback API of one region's agent." },

@@ -11,11 +11,10 @@ import { isRecent, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { triggerRequest } from "../trigger/demand.ts";
-import { refuseOtherBodies } from "./body.ts";
-import { drainRequest } from "./drain.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";
 import { receiptsView } from "./receipts.ts";
+import { downRequest, drainRequest, refuseOtherBodies } from "./requests.ts";
 import { operatorToken } from "./token.ts";
 import { dryRun, startEvent } from "./trigger.ts";
 import { auctionView, leaseView, meshView, statusView } from "./views.ts";
@@ -110,7 +109,7 @@ export async function listenApi(
     response.json({ draining });
   });
   app.post("/v1/down", operator, (request, response) => {
-    const { key } = z.strictObject({ key: z.string().max(80).optional() }).parse(request.body ?? {});
+    const { key } = downRequest.parse(request.body ?? {});
     response.json({ ending: endEvents(site, coordinator, key) });
   });
   app.use((error: unknown, _: Request, response: Response, _next: NextFunction) => {

@@ -7,6 +7,7 @@ import { checkDeployment, connectChain, loadDeployment } from "../chain/client.t
 import { readRegions } from "../chain/registry.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "../config.ts";
 import { probeRegion } from "../control/latency.ts";
+import { WIREGUARD_GO } from "../meshd/eni/tunnel-device.ts";
 import { REQUIREMENTS } from "../meshd/machine.ts";
 import { MeshdClient } from "../meshd-client.ts";
 import { EphemeshError } from "../model/errors.ts";
@@ -60,12 +61,12 @@ function machineChecks(): Check[] {
       "wireguard",
       async () => {
         if (existsSync("/sys/module/wireguard")) return "in the kernel";
-        const version = ["--batch", "0", "wireguard-go", "--version"];
-        const { exitCode } = await execa("chrt", version, { timeout: 3000, reject: false });
+        const [file, ...args] = WIREGUARD_GO;
+        const { exitCode } = await execa(file, [...args, "--version"], { timeout: 3000, reject: false });
         if (exitCode !== 0)
           throw new EphemeshError(
             "NO_WIREGUARD",
-            `The kernel has no WireGuard loaded, and \`chrt ${version.join(" ")}\` does not run.`,
+            `The kernel has no WireGuard loaded, and \`${WIREGUARD_GO.join(" ")}\` does not run.`,
             "modprobe wireguard, or install the Debian packages wireguard-go and util-linux.",
           );
         accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);

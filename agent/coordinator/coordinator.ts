@@ -117,7 +117,8 @@ export class Coordinator {
     const { signal } = this.#site;
     this.refold();
     while (!signal.aborted) {
-      this.#pollChain();
+      const pace = this.#pace();
+      this.#pollChain(pace.pollMillis);
       if (this.#site.clock.isSet) {
         void this.#reconciler
           .reconcile(this.#activeMeshes(), monotonicMillis())
@@ -126,7 +127,7 @@ export class Coordinator {
         for (const mesh of this.#unfinished()) this.#advance(mesh);
         this.#registerBudget();
       }
-      await this.#untilWoken(this.#pace().tickMillis);
+      await this.#untilWoken(pace.tickMillis);
     }
     await Promise.allSettled(this.#running);
   }
@@ -145,14 +146,17 @@ export class Coordinator {
   }
 
   #activeMeshes(): Mesh[] {
-    const now = this.#site.clock.isSet ? chainNow(this.#site) : 0;
-    return this.#unfinished().filter((mesh) => this.#isActive(mesh, now));
+    return this.#unfinished().filter((mesh) => this.#isActive(mesh, this.#nowSeconds()));
+  }
+
+  #nowSeconds(): number {
+    return this.#site.clock.isSet ? chainNow(this.#site) : 0;
   }
 
   #pace(): (typeof PACES)[keyof typeof PACES] {
     const active = this.#activeMeshes();
     if (active.length === 0) return PACES.resting;
-    const now = this.#site.clock.isSet ? chainNow(this.#site) : 0;
+    const now = this.#nowSeconds();
     const onlyRun = active.every((mesh) => phaseOf(mesh, this.#site.self, now) === "running" && !isTrading(mesh));
     return onlyRun ? PACES.steady : PACES.hurried;
   }
@@ -225,8 +229,8 @@ export class Coordinator {
     );
   }
 
-  #pollChain(): void {
-    const pauseMillis = Math.min(10_000, this.#pace().pollMillis * 2 ** Math.min(6, this.#chainFailures));
+  #pollChain(calmMillis: number): void {
+    const pauseMillis = Math.min(10_000, calmMillis * 2 ** Math.min(6, this.#chainFailures));
     if (this.#polling || monotonicMillis() < this.#polledAtMillis + pauseMillis) return;
     this.#polling = true;
     this.#follower

@@ -82,12 +82,12 @@ export class MeshReconciler {
     for (const mesh of meshes) if (mesh.id !== null && mesh.dissolved) this.#applied.delete(mesh.id);
     const failed = new Set<string>();
     const attempt = (work: () => Promise<void>) => work().catch((error: unknown) => void failed.add(describe(error)));
-    let specs: readonly MeshSpec[] = [];
+    let isAnyWanted = false;
     // It writes down when each lease's time was fixed: a full disk must not end the agent.
     await attempt(async () => {
-      specs = meshes.flatMap((mesh) => this.#wanted(mesh) ?? []);
+      isAnyWanted = meshes.some((mesh) => this.#wanted(mesh) !== null);
     });
-    if (specs.length === 0 && this.#applied.size === 0 && this.#hasLooked) {
+    if (!isAnyWanted && this.#applied.size === 0 && this.#hasLooked) {
       this.#measurements = { meshes: [] };
       return;
     }
@@ -98,7 +98,7 @@ export class MeshReconciler {
         await this.#measure(meshes);
         if (nowMillis >= this.#heldUntilMillis) await this.#withdraw(meshes);
       });
-    for (const mesh of nowMillis < this.#heldUntilMillis || specs.length === 0 ? [] : meshes)
+    for (const mesh of nowMillis < this.#heldUntilMillis ? [] : meshes)
       await attempt(async () => {
         // As it stands in this moment: what was wanted before the waiting may have been dissolved meanwhile.
         const spec = this.#wanted(this.#site.world().meshes.get(mesh.key) ?? mesh);

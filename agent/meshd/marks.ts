@@ -11,7 +11,9 @@ export const PROTOCOL = 69;
 export const NFT_TABLE = "ephemesh";
 /** The guard lets everything else pass unseen. */
 export const DEVICE_PREFIX = "eph";
-export const DEVICE_PATTERN = new RegExp(`^${DEVICE_PREFIX}[0-9a-f]{12}$`);
+/** For patterns. */
+export const DEVICE = `${DEVICE_PREFIX}[0-9a-f]{12}`;
+export const DEVICE_PATTERN = new RegExp(`^${DEVICE}$`);
 
 /** UDP inside an ENI: probes and link state. */
 export const PROBE_PORT = 7359;

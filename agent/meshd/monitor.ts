@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Logger } from "pino";
 import { EphemeshError } from "../model/errors.ts";
-import { PROTOCOL } from "./marks.ts";
+import { DEVICE, PROTOCOL } from "./marks.ts";
 import { Retry } from "./retry.ts";
 import { prefixOf } from "./steering/own-routes.ts";
 
@@ -17,6 +17,7 @@ export type KernelEvent =
   | { readonly kind: "routeChanged"; readonly prefix: string };
 
 const ARGS = ["-o", "-N", "monitor", "link", "nexthop", "rule", "route"];
+const OUR_LINK = new RegExp(`^(Deleted )?\\d+: (${DEVICE})(?:@\\S+)?: <([^>]*)>`);
 const OURS_DELETED = new RegExp(`^Deleted .* proto ${PROTOCOL}\\b`);
 /** Longer than any that `ip` prints. */
 const MAX_LINE = 65_536;
@@ -75,7 +76,7 @@ function ended(why: string | number | null): EphemeshError {
 
 /** One line of `ip -o monitor`; null: nobody's business here. */
 export function parseEvent(line: string): KernelEvent | null {
-  const link = /^(Deleted )?\d+: (eph[0-9a-f]{12})(?:@\S+)?: <([^>]*)>/.exec(line);
+  const link = OUR_LINK.exec(line);
   if (link) {
     const [, deleted, device = "", flags = ""] = link;
     if (deleted) return { kind: "interfaceGone", device, what: "deleted" };

@@ -1,8 +1,7 @@
 import { strict as assert } from "node:assert";
 import { existsSync, readFileSync } from "node:fs";
 import { execa } from "execa";
-import { until } from "./helpers/client.ts";
-import { agree, applyEverywhere, bothWays, type MeshPlan } from "./helpers/meshes.ts";
+import { agree, applyEverywhere, bothWays, type MeshPlan, untilDirect } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
 
 describe("meshd: two regions and one lease, on real interfaces", function () {
@@ -24,11 +23,7 @@ describe("meshd: two regions and one lease, on real interfaces", function () {
     const link = await agree(network, 1, 2, { buyers: [1] });
     const plan: MeshPlan = { links: [link], transit: new Map([[1, [1, 2]]]), flows: bothWays(1, [2]) };
     await applyEverywhere(network, plan, [1, 2]);
-    for (const index of [1, 2])
-      await until(
-        () => network.client(index).ask("measurements", {}),
-        (all) => all.meshes[0]?.routes[0]?.path.length === 1,
-      );
+    await untilDirect(network, [1, 2]);
     const sentBefore = (await network.client(1).ask("counters", {})).links[0]?.sentPackets ?? 0;
     for (const family of ["ipv4", "ipv6"] as const) {
       await run(network.node(1).host, "ping", [

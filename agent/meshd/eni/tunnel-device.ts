@@ -16,6 +16,12 @@ import { SOCKET_DIRECTORY, socketOf } from "./uapi.ts";
 
 export type WireguardKind = "kernel" | "userspace";
 
+/**
+ * A batch process, though one before others (it has meshd's priority): it never interrupts a running one for each single
+ * packet. On a busy machine that is the difference between packets in bunches and one change of context for each.
+ */
+export const WIREGUARD_GO = ["chrt", "--batch", "0", "wireguard-go"] as const;
+
 const READY_MILLIS = 5_000;
 /**
  * Up to here one processor carries a tunnel's packets, and one alone spares a third of the work: handing each packet
@@ -83,12 +89,9 @@ export async function removeStaleSockets(): Promise<readonly string[]> {
 /** `chrt` ends with this where it does not find what it is to run. */
 const EXIT_NOT_FOUND = 127;
 
-/**
- * A batch process, though one before others (it has meshd's priority): it never interrupts a running one for each single
- * packet. On a busy machine that is the difference between packets in bunches and one change of context for each.
- */
 async function startUserspace(device: string, oneProcessor: boolean): Promise<void> {
-  const child = spawn("chrt", ["--batch", "0", "wireguard-go", "-f", device], {
+  const [file, ...args] = WIREGUARD_GO;
+  const child = spawn(file, [...args, "-f", device], {
     detached: true,
     stdio: "ignore",
     cwd: "/",
@@ -96,7 +99,7 @@ async function startUserspace(device: string, oneProcessor: boolean): Promise<vo
   });
   let failure: EphemeshError | null = null;
   child.once("error", (cause: NodeJS.ErrnoException) => {
-    failure = cause.code === "ENOENT" ? toolMissing("chrt", cause) : noTunnel(device, cause.message);
+    failure = cause.code === "ENOENT" ? toolMissing(file, cause) : noTunnel(device, cause.message);
   });
   child.once("exit", (code, signal) => {
     failure ??=
@@ -124,7 +127,7 @@ function noTunnel(device: string, why: string): EphemeshError {
   return new EphemeshError(
     "TUNNEL_FAILED",
     `wireguard-go made no interface ${device}: ${why}.`,
-    "See `chrt --batch 0 wireguard-go -f` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached. A kernel with the module `wireguard` needs neither.",
+    `See \`${WIREGUARD_GO.join(" ")} -f\` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached. A kernel with the module \`wireguard\` needs neither.`,
     { retryable: true },
   );
 }

@@ -20,6 +20,7 @@ import { CRITICAL_SHARE, DSCP, TRAFFIC_CLASSES, type TrafficClass } from "../../
 import {
   BUCKETS,
   CLASS_MASK,
+  DEVICE,
   DEVICE_PREFIX,
   KIND_MASK,
   LESS_BUCKET_MASK,
@@ -69,7 +70,7 @@ export interface Steering {
   readonly seed: number;
 }
 
-export const LEASE_COUNTER = /^over_(eph[0-9a-f]{12})_(\d+)$/;
+export const LEASE_COUNTER = new RegExp(`^over_(${DEVICE})_(\\d+)$`);
 
 export function ruleset(steering: Steering): string {
   const { devices, leases, slots, seed } = steering;

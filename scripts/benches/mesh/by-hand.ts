@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { WIREGUARD_GO } from "../../../agent/meshd/eni/tunnel-device.ts";
 import { EphemeshError } from "../../../agent/model/errors.ts";
 import { fabricAddress } from "../../../lab/addressing.ts";
 import type { Lab } from "../../../lab/lab.ts";
@@ -37,7 +38,7 @@ export function handAddress(links: readonly HandLink[], at: number, peer: number
 
 /** How wireguard-go is started where the kernel has no WireGuard. */
 export const PLAIN: Command = ["wireguard-go"];
-export const AS_MESHD_DOES: Command = ["env", "GOMAXPROCS=1", "chrt", "--batch", "0", "wireguard-go"];
+export const AS_MESHD_DOES: Command = ["env", "GOMAXPROCS=1", ...WIREGUARD_GO];
 
 /** Makes all tunnels; each end has an interface that is up, with addresses and without routes. */
 export async function tunnelsByHand(

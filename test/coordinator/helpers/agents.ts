@@ -1,3 +1,4 @@
+/** Several regions' agents, as `ephemesh agent` runs them, on one real chain and the loopback; no interfaces. */
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

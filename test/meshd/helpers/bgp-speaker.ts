@@ -56,10 +56,12 @@ export class BgpSpeaker {
     return (all as Record<string, Session>)[address];
   }
 
-  /** Prefixes that were heard from the neighbour or are its own. IPv4: of an ENI, FRR would never announce `fe80::/64`. */
+  /** Prefixes that were heard from the neighbour or are its own, in both families. */
   async prefixes(): Promise<readonly string[]> {
-    const { routes } = (await this.#ask("show bgp ipv4 unicast json")) as { routes?: object };
-    return Object.keys(routes ?? {}).sort();
+    const tables = await Promise.all(
+      ["ipv4", "ipv6"].map((family) => this.#ask(`show bgp ${family} unicast json`) as Promise<{ routes?: object }>),
+    );
+    return tables.flatMap(({ routes }) => Object.keys(routes ?? {})).sort();
   }
 
   stop(): void {
@@ -100,6 +102,10 @@ function bgpdConfig({ asNumber, address, neighbour }: Speaker): string {
  neighbor ${neighbour.address} advertisement-interval 0
  address-family ipv4 unicast
   redistribute connected
+ exit-address-family
+ address-family ipv6 unicast
+  redistribute connected
+  neighbor ${neighbour.address} activate
  exit-address-family
 exit
 `;

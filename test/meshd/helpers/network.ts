@@ -133,16 +133,14 @@ export class TestNetwork {
 
   /** The processes of a node's tunnels in user space. */
   tunnels(index: number): readonly number[] {
-    return processesIn(this.node(index).router).filter((pid) =>
-      /wireguard-go/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8")),
-    );
+    return processesIn(this.node(index).router).filter(isTunnel);
   }
 
   /** What a service manager does with what a dead meshd started; tunnels' processes lead sessions of their own. */
   endTools(index: number): void {
     for (const pid of processesIn(this.node(index).router)) {
       try {
-        if (!/wireguard-go/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))) process.kill(pid, "SIGKILL");
+        if (!isTunnel(pid)) process.kill(pid, "SIGKILL");
       } catch {
         // It has ended by itself.
       }
@@ -288,6 +286,10 @@ export async function fullSnapshot(namespace: string): Promise<string> {
     run(namespace, "sysctl", ["-a", "-r", "^net\\.ipv[46]\\.conf\\."]),
   ]);
   return parts.join("\n---\n");
+}
+
+function isTunnel(pid: number): boolean {
+  return /wireguard-go/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
 }
 
 function processesIn(namespace: string): readonly number[] {

@@ -1,5 +1,13 @@
+/** What the requests that change something carry; /v1/triggers has its own in trigger/demand.ts. */
 import type { NextFunction, Request, Response } from "express";
+import { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
+
+/** Whether the agent is to drain from here on, or, with false, to take part again. */
+export const drainRequest = z.strictObject({ draining: z.boolean().default(true) });
+
+/** Which event is to end, by its key or the mesh's number; none: all of this region's. */
+export const downRequest = z.strictObject({ key: z.string().max(80).optional() });
 
 /**
  * A body that express does not read would count as none: "stop draining", sent as a form, would start it.

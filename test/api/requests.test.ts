@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
-import { refuseOtherBodies } from "../../agent/api/body.ts";
+import { refuseOtherBodies } from "../../agent/api/requests.ts";
 
-describe("api/body", () => {
+describe("api/requests", () => {
   let server: Server;
   let url: string;
 
