@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import { until } from "./helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type MeshPlan, meshSpecOf } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, run, TestNetwork } from "./helpers/network.ts";
+import { Pings } from "./helpers/pings.ts";
 
 describe("meshd dies and comes back", function () {
   this.timeout(120_000);
@@ -58,8 +59,7 @@ describe("meshd dies and comes back", function () {
     );
     // Nothing can go over the underlay now: what arrives came over the peering.
     await Promise.all([network.lose(1, 2), network.lose(2, 1)]);
-    const pings = ["-c", "20", "-i", "0.01", "-W", "1", "-q", network.node(2).hostAddress.ipv4];
-    assert.match(await run(network.node(1).host, "ping", pings), / 0% packet loss/);
+    await new Pings("over the peering", network.node(1).host, network.node(2).hostAddress.ipv4).lossless(20);
     await Promise.all([network.heal(1), network.heal(2)]);
     assert.match(await run(network.node(1).router, "ip", ["link", "show"]), /eph[0-9a-f]{12}/);
   });

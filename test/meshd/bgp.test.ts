@@ -1,10 +1,10 @@
 import { strict as assert } from "node:assert";
-import { once } from "node:events";
 import { execa } from "execa";
 import { BgpSpeaker } from "./helpers/bgp-speaker.ts";
 import { until } from "./helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type MeshPlan, untilDirect } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
+import { Pings } from "./helpers/pings.ts";
 
 const FOREIGN_RULES = 500;
 
@@ -89,40 +89,24 @@ describe("meshd: on a router with BGP, strict reverse paths, a closed firewall a
     return lines.filter((line) => !/^id \d+ .*proto zebra/.test(line)).join("\n");
   }
 
-  /** Nobody may lose a packet while it runs; ends by the signal, with the sum of what was lost. */
-  function pingFrom(namespace: string, address: string) {
-    return execa("ip", ["netns", "exec", namespace, "ping", "-i", "0.05", "-W", "2", address]);
-  }
-
-  /** Ended right behind an answer, when nothing is under way. */
-  async function lossless(ping: ReturnType<typeof pingFrom>, who: string): Promise<void> {
-    await once(ping.stdout, "data");
-    ping.kill("SIGINT");
-    assert.match((await ping).stdout, / 0% packet loss/, who);
-  }
-
   it("INV-10: while a mesh comes, carries and goes, BGP, its neighbour and others' traffic notice nothing", async () => {
     const before = await own.session();
     // What is in no pair of the mesh: a host behind the router toward the neighbour, and the router itself.
     const pings = [
-      ["a host's ping through the router", pingFrom(network.node(1).host, "198.18.0.99")],
-      ["the router's own ping to the other region", pingFrom(router(), network.node(2).hostAddress.ipv4)],
-    ] as const;
+      new Pings("a host's ping through the router", network.node(1).host, "198.18.0.99"),
+      new Pings("the router's own ping to the other region", router(), network.node(2).hostAddress.ipv4),
+    ];
     const link = await agree(network, 1, 2, { buyers: [1] });
     const plan: MeshPlan = { links: [link], transit: new Map([[1, [1, 2]]]), flows: bothWays(1, [2]) };
     await applyEverywhere(network, plan, [1, 2]);
     await untilDirect(network, [1, 2]);
     const sent = async () => (await network.client(1).ask("counters", {})).links[0]?.sentPackets ?? 0;
     const sentBefore = await sent();
-    const target = network.node(2).hostAddress.ipv4;
-    assert.match(
-      await run(network.node(1).host, "ping", ["-q", "-c", "40", "-i", "0.02", "-W", "2", target]),
-      / 0% packet loss/,
-    );
+    await new Pings("over the mesh", network.node(1).host, network.node(2).hostAddress.ipv4).lossless(40);
     assert.ok((await sent()) - sentBefore >= 40, "the mesh carried it, past the closed firewall");
     assert.deepEqual(await neighbour.prefixes(), announced, JSON.stringify(await own.session()));
     for (const index of [1, 2]) await network.client(index).ask("removeMesh", { meshId: 1 as never });
-    for (const [who, ping] of pings) await lossless(ping, who);
+    for (const ping of pings) await ping.lossless();
     assert.deepEqual(await neighbour.prefixes(), announced, JSON.stringify(await own.session()));
     const { connectionsEstablished, connectionsDropped, bgpState } = (await own.session()) ?? {};
     assert.deepEqual(

@@ -5,6 +5,7 @@ import { until } from "./helpers/client.ts";
 import { type Fault, FaultyTools, type Tool } from "./helpers/faulty-tools.ts";
 import { agree, bothWays, type MeshPlan, meshSpecOf, type TestLink } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
+import { Pings } from "./helpers/pings.ts";
 
 /** Each tool is at fault at a router of its own; all of them lead to one whose tools work. */
 const ROUTERS: readonly (readonly [Tool, number])[] = [
@@ -96,15 +97,13 @@ describe("meshd: a tool that fails, hangs or prints garbage", function () {
     const since = monotonicMillis();
     broken?.breaks(tool, fault);
     if (tool === "ip") network.endMonitor(at);
-    const target = network.node(HUB).hostAddress.ipv4;
-    const pinged = run(network.node(at).host, "ping", ["-q", "-c", "40", "-i", "0.05", "-W", "2", target]);
+    const pings = new Pings(`${tool}: over the mesh`, network.node(at).host, network.node(HUB).hostAddress.ipv4);
     const said = await client.ask("applyMesh", { mesh: wanted }).then(
       () => null,
       (error: Error) => error.message,
     );
     if (said !== null) assert.match(said, new RegExp(`\\b${tool}\\b`), "the tool is named");
     const during = await measured();
-    assert.match(await pinged, / 0% packet loss/);
     assert.deepEqual(
       during?.changes.filter(
         ({ atMonotonicMillis, what }) => atMonotonicMillis >= since && what.endsWith(`(${carrier}) is down`),
@@ -126,6 +125,7 @@ describe("meshd: a tool that fails, hangs or prints garbage", function () {
       (text) => text.split("\n").some((line) => line.includes(carrier) && line.includes(`${SECOND_ADDRESS}:`)),
       40_000,
     );
+    await pings.lossless();
 
     broken?.breaks(tool, fault);
     await client.ask("removeMesh", { meshId: mesh.meshId }).catch((error: Error) => {
