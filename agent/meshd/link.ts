@@ -31,6 +31,8 @@ export class Link {
   /** What the interface was last brought to; null: nothing yet. */
   applied: LinkSpec | null = null;
   socket: LinkSocket | null = null;
+  /** False while its interface is not there, or is down: the kernel takes no route over it. */
+  #stands = false;
   #raisedAt = Number.NEGATIVE_INFINITY;
   #kickedAt = Number.POSITIVE_INFINITY;
   #raises = 0;
@@ -52,8 +54,13 @@ export class Link {
     this.epochs = new Epochs(spec.startsMonotonicMillis, spec.bounds, probing.intervalMillis);
   }
 
+  get stands(): boolean {
+    return this.#stands;
+  }
+
   /** The interface came up here. */
   raised(nowMillis: number): void {
+    this.#stands = true;
     this.#raisedAt = nowMillis;
     this.#kickedAt = nowMillis;
     this.#raises++;
@@ -61,6 +68,7 @@ export class Link {
 
   /** It went away, or fails. */
   lowered(): void {
+    this.#stands = false;
     this.#kickedAt = Number.POSITIVE_INFINITY;
   }
 
@@ -112,7 +120,7 @@ export class Link {
       peer: spec.peer,
       rttMicros: Math.max(1, rttMicros),
       jitterMicros: health.jitterMicros ?? 0,
-      lossPpm: Math.min(999_999, health.lossReversePpm ?? 0),
+      lossPpm: health.advertisedLossPpm,
       observedKbps: this.shortageKbps(nowMillis) ?? 0,
       // Every tunnel has a preshared key out of an ML-KEM exchange.
       attributes: ATTRIBUTE.postQuantum,

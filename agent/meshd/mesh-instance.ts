@@ -100,7 +100,7 @@ export class MeshInstance {
 
   /** For the kernel: which link carries what. */
   kernelRoutes(): MeshRoutes {
-    const byTag = new Map(this.#links.map((link) => [link.tag, link.spec.linkId]));
+    const byTag = new Map(this.#links.filter(({ stands }) => stands).map((link) => [link.tag, link.spec.linkId]));
     return {
       spec: this.#spec,
       routes: this.#core.routes.map(({ buyer, trafficClass, destination, planes }) => ({

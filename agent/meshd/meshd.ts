@@ -277,8 +277,7 @@ export class Meshd {
 
   #broken(link: Link, reason: string): void {
     link.lowered();
-    // The kernel took the interface's next hops along, and every route over them: what was known stands no more.
-    this.#parts.kernel.forget();
+    this.#parts.kernel.interfaceGone(link.device);
     this.#prober.broken(link, reason);
     this.#retry.soon();
   }

@@ -38,12 +38,20 @@ export class Arrivals {
   /** Of the last `count` numbers up to the newest; a window that has not filled yet counts as far as it goes. */
   lossPpm(count: number): number {
     if (this.#last === 0) return 0;
-    const from = Math.max(this.#first, this.#last - Math.min(count, RING) + 1);
-    const total = this.#last - from + 1;
-    let lost = 0;
-    for (let number = from; number <= this.#last; number++) if (this.#came[number % RING] === 0) lost++;
+    const total = this.#last - this.#from(count) + 1;
     // A window that is hardly filled must not turn one loss into a catastrophe.
-    return Math.round((lost * 1_000_000) / Math.max(total, Math.min(count, 20)));
+    return Math.round((this.lost(count) * 1_000_000) / Math.max(total, Math.min(count, 20)));
+  }
+
+  /** How many of the last `count` numbers did not come. */
+  lost(count: number): number {
+    let lost = 0;
+    for (let number = this.#from(count); number <= this.#last; number++) if (this.#came[number % RING] === 0) lost++;
+    return lost;
+  }
+
+  #from(count: number): number {
+    return Math.max(this.#first, this.#last - Math.min(count, RING) + 1);
   }
 
   /** Bit k: `last − k` came. */
@@ -54,4 +62,11 @@ export class Arrivals {
     }
     return bits;
   }
+}
+
+/** The same by such a map, which says nothing of what was before the oldest that came. */
+export function lostOf(map: bigint, count: number): number {
+  let lost = 0;
+  for (let rest = map, k = 0; rest !== 0n && k < count; rest >>= 1n, k++) if ((rest & 1n) === 0n) lost++;
+  return lost;
 }

@@ -9,7 +9,7 @@
  *
  * Forbidden: waiting → down (there was nothing to lose), and any use before both directions are proved.
  */
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, lostOf } from "./arrivals.ts";
 import type { HealthProbe } from "./packet.ts";
 import { RoundTrip } from "./round-trip.ts";
 
@@ -22,6 +22,9 @@ export interface StateChange {
 const LONGEST_SILENCE_MILLIS = 1_000;
 const LONGEST_HOLD_MILLIS = 30_000;
 const FORGIVEN_AFTER_MILLIS = 60_000;
+/** Of the last probes each way: so many lost in sum are chance in one of 15,000 windows at the 1 % that a lease allows. */
+const BREACH_PROBES = 20;
+const BREACH_LOST = 5;
 /** A fall by silence that a *stalled* probe explains within this time was none. */
 const EXCUSED_WITHIN_MILLIS = 2_000;
 
@@ -78,6 +81,13 @@ export class LinkHealth {
   /** What we lost of the peer's probes, and what the peer lost of ours; the worse of both windows. */
   get lossReversePpm(): number | null {
     return this.#heardAt === null ? null : Math.max(this.#loss(2_000), this.#loss(30_000));
+  }
+  /** The same where it will do; loss both ways shows in half the time when both ends' counts are taken together. */
+  get advertisedLossPpm(): number {
+    const echo = this.#peer?.echo.instance === this.#instance ? this.#peer.echo : null;
+    const lost = this.#arrivals.lost(BREACH_PROBES) + (echo ? lostOf(echo.heard, BREACH_PROBES) : 0);
+    const together = lost < BREACH_LOST ? 0 : Math.round((lost * 1_000_000) / (2 * BREACH_PROBES));
+    return Math.min(999_999, Math.max(this.lossReversePpm ?? 0, together));
   }
   get lossForwardPpm(): number | null {
     return this.#peer === null ? null : Math.max(this.#peer.lossShortPpm, this.#peer.lossLongPpm);

@@ -41,7 +41,7 @@ export function repairChoice(
   if (!found) return null;
   const { tag, neighbour, costMicros } = found;
   return {
-    state: { ...choice, tag, neighbour, costAtChoiceMicros: costMicros, better: null },
+    state: { ...choice, tag, neighbour, leastCostMicros: costMicros, better: null },
     reason: `the link in use went away; the loop-free alternate by ${neighbour} costs ${costText(costMicros)}`,
   };
 }
@@ -58,12 +58,10 @@ export function repairSpread(
   const targets = used.length > 0 ? used : first ? [first] : [];
   if (targets.length === 0) return null;
   const planes = assign(spread.planes, targets);
-  const costsAtChoice = new Map(
-    targets.map(({ tag, costMicros }) => [tag, spread.costsAtChoice.get(tag) ?? costMicros]),
-  );
+  const leastCosts = new Map(targets.map(({ tag, costMicros }) => [tag, spread.leastCosts.get(tag) ?? costMicros]));
   const turned = planes.filter((tag, plane) => tag !== spread.planes[plane]).length;
   return {
-    state: { ...spread, planes, costsAtChoice, better: null },
+    state: { ...spread, planes, leastCosts, better: null },
     reason: `a link in use went away; ${turned} of ${PLANES.bulk} planes turned to ${targets.map(({ neighbour }) => neighbour).join(", ")}, which cannot loop`,
   };
 }

@@ -21,8 +21,8 @@ export interface Candidate {
 export interface Choice {
   readonly tag: string;
   readonly neighbour: RegionId;
-  /** When it was chosen; what it costs now stands in the candidate. */
-  readonly costAtChoiceMicros: number;
+  /** The least since it was chosen; what it costs now stands in the candidate. */
+  readonly leastCostMicros: number;
   readonly better: { readonly tag: string; readonly sinceMillis: number } | null;
   /** When this flow last left a path because it had become worse. */
   readonly fledAtMillis: number | null;
@@ -70,13 +70,14 @@ export function decide(
         : `the link in use went away; this one costs ${costText(best.costMicros)}`;
     return taken(best, why, current?.fledAtMillis ?? null);
   }
+  const leastCostMicros = Math.min(current.leastCostMicros, used.costMicros);
   if (best.tag === used.tag || !isWorthIt(best.costMicros, used.costMicros)) {
-    return { choice: { ...current, better: null }, reason: null, lookAgainMillis: null };
+    return { choice: { ...current, leastCostMicros, better: null }, reason: null, lookAgainMillis: null };
   }
   const comparison = `${costText(best.costMicros)} instead of ${costText(used.costMicros)}`;
   const isCalm = current.fledAtMillis === null || nowMillis - current.fledAtMillis >= CALM_AFTER_FLIGHT_MILLIS;
-  if (isCalm && isWorthIt(current.costAtChoiceMicros, used.costMicros)) {
-    const why = `the path in use got worse (it was ${costText(current.costAtChoiceMicros)}): ${comparison}`;
+  if (isCalm && isWorthIt(leastCostMicros, used.costMicros)) {
+    const why = `the path in use got worse (it was ${costText(leastCostMicros)}): ${comparison}`;
     return taken(best, why, nowMillis);
   }
   const since = current.better?.tag === best.tag ? current.better.sinceMillis : nowMillis;
@@ -84,7 +85,7 @@ export function decide(
     return taken(best, `better for ${HOLD_MILLIS} ms: ${comparison}`, current.fledAtMillis);
   }
   return {
-    choice: { ...current, better: { tag: best.tag, sinceMillis: since } },
+    choice: { ...current, leastCostMicros, better: { tag: best.tag, sinceMillis: since } },
     reason: null,
     lookAgainMillis: since + HOLD_MILLIS,
   };
@@ -95,7 +96,7 @@ function taken(best: Candidate, reason: string, fledAtMillis: number | null): De
     choice: {
       tag: best.tag,
       neighbour: best.neighbour,
-      costAtChoiceMicros: best.costMicros,
+      leastCostMicros: best.costMicros,
       better: null,
       fledAtMillis,
     },

@@ -9,8 +9,8 @@ import { CALM_AFTER_FLIGHT_MILLIS, type Candidate, costText, HOLD_MILLIS, isBefo
 export interface Spread {
   /** Tag of the link of each plane. */
   readonly planes: readonly string[];
-  /** What each link's way cost when it was taken into use. */
-  readonly costsAtChoice: ReadonlyMap<string, number>;
+  /** The least that each link's way cost while in use. */
+  readonly leastCosts: ReadonlyMap<string, number>;
   readonly better: { readonly planes: readonly string[]; readonly sinceMillis: number } | null;
   readonly fledAtMillis: number | null;
 }
@@ -36,17 +36,19 @@ export function decideSpread(
   }
   const using = new Set(current?.planes);
   const used = downhill.filter(({ tag }) => using.has(tag));
-  const worse = used.find(({ tag, costMicros }) =>
-    isWorthIt(current?.costsAtChoice.get(tag) ?? costMicros, costMicros),
+  const leastCosts = new Map(
+    used.map(({ tag, costMicros }) => [tag, Math.min(current?.leastCosts.get(tag) ?? costMicros, costMicros)]),
   );
+  const worse = used.find(({ tag, costMicros }) => isWorthIt(leastCosts.get(tag) ?? costMicros, costMicros));
   const wanted = wantedOf(downhill, used);
   const goal = assign(current?.planes ?? [], wanted);
   const take = (planes: readonly string[], why: string, fledAtMillis: number | null): SpreadDecision => {
     // What a hurried turn leaves to be wished for is held like any other wish: nobody else may ask for another look.
-    const rest = assign(planes, wanted);
+    const usedNow = downhill.filter(({ tag }) => planes.includes(tag));
+    const rest = assign(planes, wantedOf(downhill, usedNow));
     const better = isSame(rest, planes) ? null : { planes: rest, sinceMillis: nowMillis };
     return {
-      spread: { planes, costsAtChoice: costsOf(planes, downhill, current), better, fledAtMillis },
+      spread: { planes, leastCosts: costsOf(planes, downhill, leastCosts), better, fledAtMillis },
       reason: `${why}; ${spreadText(planes, downhill)}`,
       lookAgainMillis: better && nowMillis + HOLD_MILLIS,
     };
@@ -60,17 +62,17 @@ export function decideSpread(
     return take(used.length > 0 ? assign(current.planes, used) : goal, why, current.fledAtMillis);
   }
   if (isSame(goal, current.planes)) {
-    return { spread: { ...current, better: null }, reason: null, lookAgainMillis: null };
+    return { spread: { ...current, leastCosts, better: null }, reason: null, lookAgainMillis: null };
   }
   const isCalm = current.fledAtMillis === null || nowMillis - current.fledAtMillis >= CALM_AFTER_FLIGHT_MILLIS;
   if (worse && isCalm) {
-    const before = costText(current.costsAtChoice.get(worse.tag) ?? worse.costMicros);
+    const before = costText(leastCosts.get(worse.tag) ?? worse.costMicros);
     return take(goal, `a path in use got worse (${before}, now ${costText(worse.costMicros)})`, nowMillis);
   }
   const since = current.better && isSame(current.better.planes, goal) ? current.better.sinceMillis : nowMillis;
   if (nowMillis - since >= HOLD_MILLIS) return take(goal, `better for ${HOLD_MILLIS} ms`, current.fledAtMillis);
   return {
-    spread: { ...current, better: { planes: goal, sinceMillis: since } },
+    spread: { ...current, leastCosts, better: { planes: goal, sinceMillis: since } },
     reason: null,
     lookAgainMillis: since + HOLD_MILLIS,
   };
@@ -109,13 +111,13 @@ function wantedOf(downhill: readonly Candidate[], used: readonly Candidate[]): r
 function costsOf(
   planes: readonly string[],
   candidates: readonly Candidate[],
-  current: Spread | null,
+  least: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, number> {
   const inUse = candidates.filter(({ tag }) => planes.includes(tag));
-  // A path that stays in use at a good price keeps it as its measure; one that got worse is measured anew.
+  // A path that stays in use at a good price keeps its measure; one that got worse is measured anew.
   return new Map(
     inUse.map(({ tag, costMicros }) => {
-      const before = current?.costsAtChoice.get(tag) ?? costMicros;
+      const before = least.get(tag) ?? costMicros;
       return [tag, isWorthIt(before, costMicros) ? costMicros : before];
     }),
   );

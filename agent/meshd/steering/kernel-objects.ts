@@ -59,7 +59,7 @@ export function changes(found: KernelObjects, wanted: KernelObjects): Changes {
     // Deleting a next-hop object takes all its routes away in one operation of the kernel.
     ...goneNextHops.map((id) => `nexthop del id ${id}`),
     ...missing(found.routes, wanted.routes)
-      .filter((text) => !removedWith.has(Number(/ nhid (\d+) /.exec(text)?.[1])))
+      .filter((text) => !removedWith.has(nextHopOf(text)))
       .map((text) => `route del ${text} protocol ${PROTOCOL}`),
   ];
   return {
@@ -68,6 +68,15 @@ export function changes(found: KernelObjects, wanted: KernelObjects): Changes {
     rules6: ruleLines(found.rules6, wanted.rules6),
   };
 }
+
+/** What the kernel leaves when an interface goes down or away: its next-hop objects go, and every route over them. */
+export function withoutDevice(objects: KernelObjects, device: string): KernelObjects {
+  const nextHops = new Map([...objects.nextHops].filter(([, text]) => !text.endsWith(` dev ${device}`)));
+  const stays = (text: string): boolean => !text.includes(" nhid ") || nextHops.has(nextHopOf(text));
+  return { ...objects, nextHops, routes: new Set([...objects.routes].filter(stays)) };
+}
+
+const nextHopOf = (routeText: string): number => Number(/ nhid (\d+) /.exec(routeText)?.[1]);
 
 /** New rules first from the end, so that a jump finds its target; old ones go from the front. */
 function ruleLines(found: ReadonlySet<string>, wanted: ReadonlySet<string>): readonly string[] {

@@ -6,7 +6,14 @@ import { EphemeshError } from "../../model/errors.ts";
 import type { Batch } from "../batch.ts";
 import { command } from "../commands.ts";
 import { NFT_TABLE } from "../marks.ts";
-import { type Changes, changes, type KernelObjects, NO_OBJECTS, readKernelObjects } from "./kernel-objects.ts";
+import {
+  type Changes,
+  changes,
+  type KernelObjects,
+  NO_OBJECTS,
+  readKernelObjects,
+  withoutDevice,
+} from "./kernel-objects.ts";
 import { mapChanges, withoutPairs } from "./pair-maps.ts";
 import { ruleset, type Steering } from "./ruleset.ts";
 import { tableStands } from "./table.ts";
@@ -60,6 +67,13 @@ export class SteeringKernel {
   forget(): void {
     this.#isKnown = false;
     this.#tableStands = false;
+  }
+
+  /** The kernel took it down, or somebody did: traffic turns without a look at what else there is. */
+  interfaceGone(device: string): void {
+    this.#last = this.#last.then(() => {
+      this.#known = withoutDevice(this.#known, device);
+    });
   }
 
   async #apply(wanted: () => KernelObjects): Promise<void> {

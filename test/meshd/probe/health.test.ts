@@ -135,6 +135,30 @@ describe("probes: the health of a link", () => {
     assert.equal(pair.b.lossReversePpm, 0);
   });
 
+  it("what both ends lose together is said in half the time, and a few losses are not said at all", () => {
+    const saidAfter = (lost: (k: number) => readonly [aToB: boolean, bToA: boolean]): number | null => {
+      const pair = new Pair();
+      pair.step(200);
+      for (let k = 0; k < 60; k++) {
+        [pair.aToB, pair.bToA] = lost(k);
+        pair.step();
+        if (pair.a.advertisedLossPpm > 100_000 && pair.b.advertisedLossPpm > 100_000) return k + 1;
+      }
+      return null;
+    };
+    assert.ok((saidAfter((k) => [k % 3 !== 0, k % 3 !== 1]) ?? 99) <= 9);
+    assert.equal(
+      saidAfter((k) => [k % 15 !== 0, true]),
+      null,
+    );
+    const restarted = new Pair();
+    restarted.step(100);
+    restarted.b = new LinkHealth({ intervalMillis: INTERVAL, instance: 3, nowMillis: restarted.nowMillis });
+    restarted.step(3);
+    assert.equal(restarted.b.advertisedLossPpm, 0, "what was before its start was not lost");
+    assert.equal(restarted.a.advertisedLossPpm, 0);
+  });
+
   it("a round trip that grew for three probes is the new base at once; one outlier is not", () => {
     const rtt = new RoundTrip();
     for (let k = 0; k < 50; k++) rtt.note(10_000, k * INTERVAL);

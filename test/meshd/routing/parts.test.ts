@@ -125,10 +125,10 @@ describe("choice of the next hop", () => {
     backMicros: costMicros - onwardMicros,
     kbps: 100_000,
   });
-  const using = (tag: string, costAtChoiceMicros: number): Choice => ({
+  const using = (tag: string, leastCostMicros: number): Choice => ({
     tag,
     neighbour: region(tag.charCodeAt(0)),
-    costAtChoiceMicros,
+    leastCostMicros,
     better: null,
     fledAtMillis: null,
   });
@@ -164,6 +164,14 @@ describe("choice of the next hop", () => {
     );
     const tiny = decide(using("a", 2_000), [candidate("a", 2_000, 10), candidate("b", 1_200, 10)], 1_200, 0);
     assert.deepEqual([tiny.choice?.tag, tiny.lookAgainMillis], ["a", null]);
+  });
+
+  it("worse than it ever was since it was chosen, whatever it was when it was chosen", () => {
+    const dear = decide(null, [candidate("a", 50_000)], 50_000, 0).choice;
+    const cheap = decide(dear, [candidate("a", 10_000)], 10_000, 1_000).choice;
+    const { choice, reason } = decide(cheap, [candidate("a", 45_000), candidate("b", 20_000)], 30_000, 9_000);
+    assert.equal(choice?.tag, "b");
+    assert.match(reason ?? "", /got worse \(it was 10\.0 ms\)/);
   });
 
   it("a path that got worse is left at once, but only once in 5 s", () => {

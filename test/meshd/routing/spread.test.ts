@@ -120,6 +120,20 @@ describe("spread of bulk over next hops", () => {
     );
   });
 
+  it("a turn to fewer links than before lets others in, and they are wished for at once", () => {
+    const before = started(candidate("c", 10_000, 1_000, 0));
+    const list = [
+      candidate("e", 10_000, 1_000, 0),
+      candidate("a", 10_000, 22_001, 0),
+      candidate("c", 10_001, 1_000, 0),
+      candidate("f", 10_000, 1_001, 0),
+    ];
+    const waiting = decideSpread(before, list, 1, 10_000);
+    const turned = decideSpread(waiting.spread, list, 1, 11_000);
+    assert.deepEqual([count(turned.spread?.planes ?? []), turned.lookAgainMillis], [{ a: 8 }, 12_000]);
+    assert.deepEqual(count(decideSpread(turned.spread, list, 1, 12_000).spread?.planes ?? []), { a: 7, f: 1 });
+  });
+
   it("a path that got much worse gives its planes away at once, but only once in 5 s", () => {
     const before = started(candidate("a", 2e5), candidate("b", 2e5));
     const worse = [candidate("a", 2e6, 10_000, 5e5), candidate("b", 2e5)];
@@ -128,6 +142,10 @@ describe("spread of bulk over next hops", () => {
     assert.deepEqual(count(fled.spread?.planes ?? []), { a: 1, b: 7 });
     const swapped = [candidate("a", 2e5), candidate("b", 2e6, 10_000, 5e5)];
     assert.equal(decideSpread(fled.spread, swapped, 1_000_000, 11_000).reason, null);
+    // Worse than it ever was since, not than when it was chosen.
+    const cheaper = decideSpread(before, [candidate("a", 5e4), candidate("b", 2e5)], 1_000_000, 9_000).spread;
+    const again = decideSpread(cheaper, [candidate("a", 1.9e5), candidate("b", 2e5)], 1_000_000, 10_000).spread;
+    assert.equal(again?.leastCosts.get("a"), 5e4);
   });
 });
 
@@ -141,7 +159,7 @@ describe("local repair", () => {
   });
 
   it("turns to the best alternate that cannot loop, or waits", () => {
-    const choice = { tag: "a", neighbour: 97 as RegionId, costAtChoiceMicros: 1, better: null, fledAtMillis: null };
+    const choice = { tag: "a", neighbour: 97 as RegionId, leastCostMicros: 1, better: null, fledAtMillis: null };
     const looping = { ...candidate("b", 20_000), onwardMicros: 15_000, backMicros: 1_000 };
     assert.equal(repairChoice(choice, [looping], 10_000), null);
     const safe = [looping, candidate("c", 40_000), candidate("d", 30_000)];

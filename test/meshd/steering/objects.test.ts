@@ -15,7 +15,7 @@ import {
   UNSORTED_CLASS,
 } from "../../../agent/meshd/marks.ts";
 import { parseEvent } from "../../../agent/meshd/monitor.ts";
-import { changes, type KernelObjects } from "../../../agent/meshd/steering/kernel-objects.ts";
+import { changes, type KernelObjects, withoutDevice } from "../../../agent/meshd/steering/kernel-objects.ts";
 import { ownInside } from "../../../agent/meshd/steering/own-routes.ts";
 import { contains, enclosing, isCanonical, PrefixSet } from "../../../agent/meshd/steering/prefix.ts";
 import { ruleset, type Steering } from "../../../agent/meshd/steering/ruleset.ts";
@@ -92,6 +92,22 @@ describe("kernel objects: wanted against found", () => {
     assert.deepEqual(changes(hop("via a dev x"), hop("via b dev y")).lines, [
       "nexthop replace id 5 via b dev y protocol 69",
     ]);
+  });
+
+  it("an interface that goes takes its next hops along, and their routes; all else stays known", () => {
+    const found: KernelObjects = {
+      rules4: new Set(["pref 6930 nop"]),
+      rules6: new Set(),
+      routes: new Set(["10.2.0.0/16 nhid 5 table 7", "10.3.0.0/16 nhid 6 table 7", "unreachable ::/0 table 7"]),
+      nextHops: new Map([
+        [5, "via a dev x"],
+        [6, "via b dev xy"],
+      ]),
+    };
+    const left = withoutDevice(found, "x");
+    assert.deepEqual([...left.routes], ["10.3.0.0/16 nhid 6 table 7", "unreachable ::/0 table 7"]);
+    assert.deepEqual([...left.nextHops], [[6, "via b dev xy"]]);
+    assert.deepEqual(left.rules4, found.rules4);
   });
 
   it("a jump's target is there before the jump, and leaves after it", () => {
