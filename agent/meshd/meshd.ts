@@ -3,6 +3,7 @@
  * lives in memory alone; what is there is read from the kernel, so a restart adopts the tunnels that it finds.
  */
 import { type KeyObject, randomInt } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { describeError } from "../model/errors.ts";
@@ -192,7 +193,7 @@ export class Meshd {
     await inParallel(live, AT_ONCE, async (link) => {
       const tunnel = found.get(link.device);
       try {
-        if (link.socket && tunnel?.peerPublicKey && tunnel.up) await this.interfaces.change(link);
+        if (link.stands && tunnel?.peerPublicKey && tunnel.up) await this.interfaces.change(link);
         else {
           await this.interfaces.bringUp(link, tunnel, guarding);
           this.#prober.wake();
@@ -285,7 +286,9 @@ export class Meshd {
   #heardOfKernel(event: KernelEvent): void {
     if (event.kind === "interfaceGone") {
       const link = this.#links.get(event.device);
-      if (link?.socket) this.#broken(link, `somebody took the interface away (${event.what})`);
+      // News may be late, and of the time before it came up; only interfaces that are up are listed here.
+      const isUp = event.device in networkInterfaces();
+      if (link?.stands && !isUp) this.#broken(link, `somebody took the interface away (${event.what})`);
     } else if (event.kind === "routeChanged") {
       if (this.#ownRoutes.heard(event.prefix)) this.#retry.soon();
     } else if (this.#meshes.size + this.#leaving.size > 0) {
@@ -294,19 +297,19 @@ export class Meshd {
     }
   }
 
-  /** For capacity; one file, read beside the probes and never waited for by them. */
+  /** For capacity. */
   #count(nowMillis: number): void {
     this.#nextCountMillis = nowMillis + COUNT_MILLIS;
-    readDevices().then(
-      (counts) => {
-        const countedAt = monotonicMillis();
-        for (const link of this.#links.values()) {
-          const count = counts.get(link.device);
-          if (count) link.counted(count, countedAt);
-        }
-      },
-      (error: unknown) => this.#parts.log.debug(describeError(error)),
-    );
+    try {
+      const counts = readDevices();
+      const countedAt = monotonicMillis();
+      for (const link of this.#links.values()) {
+        const count = counts.get(link.device);
+        if (count) link.counted(count, countedAt);
+      }
+    } catch (error) {
+      this.#parts.log.debug(describeError(error));
+    }
   }
 
   #awaitBoundary(nowMillis: number): void {

@@ -44,7 +44,8 @@ export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> 
   const nowMillis = monotonicMillis();
   const links = [...meshd.links.values()];
   if (links.length === 0) return { links: [] };
-  const [counts, dropped] = await Promise.all([readDevices(), drops.read(nowMillis)]);
+  const counts = readDevices();
+  const dropped = await drops.read(nowMillis);
   return {
     links: links.map(({ spec, device, epochs }) => {
       const count = counts.get(device);

@@ -5,6 +5,8 @@ export class Arrivals {
   readonly #came = new Uint8Array(RING);
   #first = 0;
   #last = 0;
+  /** By window, until something comes: asked for many times an interval. */
+  readonly #lossPpm = new Map<number, number>();
 
   get last(): number {
     return this.#last;
@@ -12,6 +14,7 @@ export class Arrivals {
 
   /** Begins afresh after `sequence`: what was before says nothing any more. */
   restart(sequence: number): void {
+    this.#lossPpm.clear();
     this.#came.fill(0);
     this.#first = sequence;
     this.#last = sequence;
@@ -20,6 +23,7 @@ export class Arrivals {
 
   /** False for a repeated or hopelessly late one. A jump wider than the ring begins afresh. */
   note(sequence: number): boolean {
+    this.#lossPpm.clear();
     if (this.#last === 0 || sequence - this.#last >= RING) {
       this.restart(sequence);
       return true;
@@ -38,9 +42,13 @@ export class Arrivals {
   /** Of the last `count` numbers up to the newest; a window that has not filled yet counts as far as it goes. */
   lossPpm(count: number): number {
     if (this.#last === 0) return 0;
+    const known = this.#lossPpm.get(count);
+    if (known !== undefined) return known;
     const total = this.#last - this.#from(count) + 1;
     // A window that is hardly filled must not turn one loss into a catastrophe.
-    return Math.round((this.lost(count) * 1_000_000) / Math.max(total, Math.min(count, 20)));
+    const lossPpm = Math.round((this.lost(count) * 1_000_000) / Math.max(total, Math.min(count, 20)));
+    this.#lossPpm.set(count, lossPpm);
+    return lossPpm;
   }
 
   /** How many of the last `count` numbers did not come. */

@@ -5,10 +5,11 @@ const BREACH_FACTOR = 2;
 const BREACH_MICROS = 10_000;
 
 export class RoundTrip {
-  #last3: number[] = [];
+  readonly #last3: number[] = [];
   #buckets: { until: number; least: number }[] = [];
   #jitterMicros: number | null = null;
-  #breaching = false;
+  #medianMicros: number | null = null;
+  #baseMicros: number | null = null;
 
   note(rttMicros: number, nowMillis: number): void {
     const previous = this.#last3.at(-1);
@@ -17,32 +18,32 @@ export class RoundTrip {
       this.#jitterMicros =
         this.#jitterMicros === null ? difference : this.#jitterMicros + (difference - this.#jitterMicros) / 16;
     }
-    this.#last3 = [...this.#last3, rttMicros].slice(-3);
+    this.#last3.push(rttMicros);
+    if (this.#last3.length > 3) this.#last3.shift();
+    this.#medianMicros = Math.round(this.#last3.toSorted((a, b) => a - b)[this.#last3.length >> 1] ?? rttMicros);
     const current = this.#buckets.at(-1);
     if (current && nowMillis < current.until) current.least = Math.min(current.least, rttMicros);
     else this.#buckets = [...this.#buckets, { until: nowMillis + BUCKET_MILLIS, least: rttMicros }].slice(-BUCKETS);
-    this.#noticeBreach(nowMillis);
+    this.#noticeBreach(this.#medianMicros, nowMillis);
+    this.#baseMicros = Math.round(this.#leastMicros);
   }
 
   /** The three last say that the link became a longer one: its old minimum does not describe it any more. */
-  #noticeBreach(nowMillis: number): void {
-    const median = this.medianMicros;
-    const base = this.baseMicros;
-    this.#breaching =
-      this.#last3.length === 3 && median !== null && base !== null && median > BREACH_FACTOR * base + BREACH_MICROS;
-    if (this.#breaching && median !== null) {
-      this.#buckets = [{ until: nowMillis + BUCKET_MILLIS, least: Math.min(...this.#last3) }];
-    }
+  #noticeBreach(medianMicros: number, nowMillis: number): void {
+    if (this.#last3.length < 3 || medianMicros <= BREACH_FACTOR * this.#leastMicros + BREACH_MICROS) return;
+    this.#buckets = [{ until: nowMillis + BUCKET_MILLIS, least: Math.min(...this.#last3) }];
+  }
+
+  get #leastMicros(): number {
+    return this.#buckets.reduce((least, bucket) => Math.min(least, bucket.least), Number.POSITIVE_INFINITY);
   }
 
   get baseMicros(): number | null {
-    return this.#buckets.length === 0 ? null : Math.round(Math.min(...this.#buckets.map((bucket) => bucket.least)));
+    return this.#baseMicros;
   }
 
   get medianMicros(): number | null {
-    if (this.#last3.length === 0) return null;
-    const sorted = this.#last3.toSorted((a, b) => a - b);
-    return Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0);
+    return this.#medianMicros;
   }
 
   get jitterMicros(): number | null {

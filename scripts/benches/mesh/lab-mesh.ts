@@ -1,12 +1,13 @@
 /** meshd in the routers of a lab, driven as agents would drive it: no chain, no market, the same messages. */
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
+import { setPriority } from "node:os";
 import { fabricAddress, fabricDevice, PEERING_DEVICE, regionPrefixes } from "../../../lab/addressing.ts";
 import type { Lab } from "../../../lab/lab.ts";
 import type { LabProcess } from "../../../lab/lab-process.ts";
 import { MeshdClient } from "../../../test/meshd/helpers/client.ts";
 import type { MeshNetwork, MeshNode } from "../../../test/meshd/helpers/meshes.ts";
-import { hurried } from "./hurried.ts";
+import { MESHD_NICE } from "./hurried.ts";
 
 const MESHD = new URL("../../../test/meshd/helpers/meshd-process.ts", import.meta.url).pathname;
 const FABRIC = 1;
@@ -62,7 +63,7 @@ export class LabMesh implements MeshNetwork {
     const region = this.#lab.topology.regions[index - 1]!.name;
     const process_ = this.#lab.spawnIn(
       region,
-      hurried([process.execPath, "--disable-warning=ExperimentalWarning", MESHD, this.#configs[index - 1]!]),
+      [process.execPath, "--disable-warning=ExperimentalWarning", MESHD, this.#configs[index - 1]!],
       { logFile: `${this.#lab.dir.logs}/meshd-${region}.log` },
     );
     const alive = { exitCode: null as number | null, signalCode: null as NodeJS.Signals | null };
@@ -70,6 +71,8 @@ export class LabMesh implements MeshNetwork {
       alive.exitCode = status.exitCode ?? 1;
     });
     const client = await MeshdClient.connect(socketOf(this.#lab, index), alive);
+    // As `ephemesh up` does it: once it runs, and not while it starts.
+    setPriority(process_.pid, MESHD_NICE);
     this.#running.set(index, { process: process_, client });
   }
 
