@@ -3,7 +3,7 @@
  * It is the dead-man's switch as well: when meshd is gone, so are the steering rules, before anything else is done, and
  * traffic is on the standing peering (ROUTING.md, section 6).
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -147,9 +147,11 @@ function daemon(
   name: "agent" | "meshd",
   configFile: string,
   owner: Owner | null,
-): [string, string[], { stdio: ["ignore", "inherit", "inherit"] }] {
+): [string, string[], { stdio: StdioOptions }] {
   const run = [process.execPath, ...NODE_FLAGS, MAIN, name, "--config", configFile];
-  const stdio = { stdio: ["ignore", "inherit", "inherit"] as ["ignore", "inherit", "inherit"] };
+  const stdio = {
+    stdio: ["ignore", "inherit", "inherit", ...(name === "meshd" ? ["ipc" as const] : [])] as StdioOptions,
+  };
   const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find(existsSync);
   if (!setpriv) return [run[0]!, run.slice(1), { ...stdio, ...owner }];
   const keeps = name === "meshd" ? ",+net_admin" : "";
@@ -161,13 +163,18 @@ function daemon(
   ];
 }
 
-/** Probes that wait for the processor look like a link that got worse; the tunnels' processes inherit it. */
+/**
+ * Probes that wait for the processor look like a link that got worse; the tunnels' processes inherit it. Only once it
+ * runs: its start is a lot of work, and must not make the tunnels wait that run already.
+ */
 function hurried(child: ChildProcess): ChildProcess {
-  try {
-    if (child.pid !== undefined) setPriority(child.pid, MESHD_NICE);
-  } catch {
-    // A container may forbid it; meshd works all the same.
-  }
+  child.once("message", () => {
+    try {
+      if (child.pid !== undefined) setPriority(child.pid, MESHD_NICE);
+    } catch {
+      // A container may forbid it; meshd works all the same.
+    }
+  });
   return child;
 }
 

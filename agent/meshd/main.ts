@@ -52,6 +52,8 @@ export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promis
   try {
     meshd.start();
     await meshd.reconcile();
+    // `ephemesh up` waits for it.
+    process.send?.("ready", () => process.disconnect?.());
     await serve(parsed.socket, handlers(meshd, wireguard, log), signal, log);
   } finally {
     await meshd.stop();

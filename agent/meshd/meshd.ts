@@ -292,9 +292,13 @@ export class Meshd {
     } else if (event.kind === "routeChanged") {
       if (this.#ownRoutes.heard(event.prefix)) this.#retry.soon();
     } else if (this.#meshes.size + this.#leaving.size > 0) {
-      // Our own changes are announced as well; they are over, and known, when the look is taken.
-      this.#retry.soon();
+      void this.#objectGone(event.nextHop);
     }
+  }
+
+  /** Our own changes are announced as well; other regions turn with us, and a look costs a dozen processes. */
+  async #objectGone(nextHop: number | null): Promise<void> {
+    if (nextHop === null || (await this.#parts.kernel.holds(nextHop))) this.#retry.soon();
   }
 
   /** For capacity. */

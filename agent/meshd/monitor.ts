@@ -12,7 +12,8 @@ import { prefixOf } from "./steering/own-routes.ts";
 
 export type KernelEvent =
   | { readonly kind: "interfaceGone"; readonly device: string; readonly what: "deleted" | "down" }
-  | { readonly kind: "objectGone"; readonly what: string }
+  /** With the next-hop object that it is, or led to. */
+  | { readonly kind: "objectGone"; readonly nextHop: number | null }
   /** Of `main`, and not by us. */
   | { readonly kind: "routeChanged"; readonly prefix: string };
 
@@ -33,7 +34,7 @@ export class KernelMonitor {
     this.#retry = new Retry(() => {
       this.start();
       // Whatever happened while nobody listened.
-      this.#onEvent({ kind: "objectGone", what: "unknown" });
+      this.#onEvent({ kind: "objectGone", nextHop: null });
     }, log);
   }
 
@@ -82,7 +83,10 @@ export function parseEvent(line: string): KernelEvent | null {
     if (deleted) return { kind: "interfaceGone", device, what: "deleted" };
     return flags.split(",").includes("UP") ? null : { kind: "interfaceGone", device, what: "down" };
   }
-  if (OURS_DELETED.test(line)) return { kind: "objectGone", what: line.trim() };
+  if (OURS_DELETED.test(line)) {
+    const [, nextHop = null] = /\b(?:nh)?id (\d+) /.exec(line) ?? [];
+    return { kind: "objectGone", nextHop: nextHop === null ? null : Number(nextHop) };
+  }
   const route = /^(?:Deleted )?(?:(?:unicast|blackhole|unreachable|prohibit|\d+) )?([0-9a-f.:]+(?:\/\d+)?) /.exec(line);
   const prefix = prefixOf(route?.[1] ?? "");
   return prefix === null || / table | proto 69\b|^\d+: /.test(line) ? null : { kind: "routeChanged", prefix };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getPriority } from "node:os";
 import type { auctionView, leaseView } from "../../agent/api/views.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { endProcesses, processesInside } from "../../lab/processes.ts";
@@ -124,10 +125,14 @@ describe("kill -9 in every phase of a mesh's life", function () {
       return found.length === 1 ? found : undefined;
     });
     await endProcesses(victims, 0);
-    await eventually(`${role} of ${victim.name} is back`, async () => {
-      const found = await running();
-      return found.length === 1 && found[0]!.pid !== victims[0]!.pid ? asked(victim, "/v1/status") : undefined;
+    const pid = await eventually(`${role} of ${victim.name} is back`, async () => {
+      const [found, ...others] = await running();
+      if (!found || others.length > 0 || found.pid === victims[0]!.pid) return undefined;
+      await asked(victim, "/v1/status");
+      return found.pid;
     });
+    if (role === "meshd")
+      await eventually("it goes before other work, once it runs", async () => getPriority(pid) === -10 || undefined);
   }
 
   const differing = (): Promise<string[]> => differencesSince(lab, before);

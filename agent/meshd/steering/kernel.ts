@@ -76,6 +76,12 @@ export class SteeringKernel {
     });
   }
 
+  /** Whether the next hop should be there, once what is under way is done: if not, it was us who took it away. */
+  async holds(nextHop: number): Promise<boolean> {
+    await this.#last;
+    return this.#known.nextHops.has(nextHop);
+  }
+
   async #apply(wanted: () => KernelObjects): Promise<void> {
     try {
       await this.#reach(wanted);

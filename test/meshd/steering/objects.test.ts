@@ -239,15 +239,20 @@ describe("what the kernel says of its changes", () => {
     });
     assert.equal(parseEvent("5: eph0123456789ab: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1440"), null);
     assert.equal(parseEvent("Deleted 5: eth0: <BROADCAST> mtu 1500"), null);
-    assert.equal(
-      parseEvent("Deleted 6930: from all fwmark 0x65000140/0xffffffc0 lookup 1694499136 proto 69")?.kind,
-      "objectGone",
+    const gone = (nextHop: number | null) => ({ kind: "objectGone", nextHop });
+    assert.deepEqual(
+      parseEvent("Deleted 6930: from all fwmark 0x65000140/0xffffffc0 lookup 1694499136 proto 69"),
+      gone(null),
     );
+    const via = "via inet6 fe80::1 dev eph0123456789ab";
+    assert.deepEqual(parseEvent(`Deleted id 1157627904 ${via} scope 253 proto 69 `), gone(1157627904));
+    const route = `nhid 1157627904 ${via} table 7 proto 69 metric 1024 pref medium`;
+    assert.deepEqual(parseEvent(`Deleted fd01:2::/32 ${route}`), gone(1157627904));
     assert.equal(parseEvent("Deleted 100: from all lookup 100 proto static"), null);
-    const route = (prefix: string) => ({ kind: "routeChanged", prefix });
-    assert.deepEqual(parseEvent("10.2.5.0/24 dev lan0 proto 3 scope 253"), route("10.2.5.0/24"));
-    assert.deepEqual(parseEvent("Deleted 10.2.5.9 via 10.1.0.7 dev lan0 proto 4"), route("10.2.5.9/32"));
-    assert.deepEqual(parseEvent("fd01:2:5::/48 dev lan0 proto 3 metric 1024 pref 0"), route("fd01:2:5::/48"));
+    const changed = (prefix: string) => ({ kind: "routeChanged", prefix });
+    assert.deepEqual(parseEvent("10.2.5.0/24 dev lan0 proto 3 scope 253"), changed("10.2.5.0/24"));
+    assert.deepEqual(parseEvent("Deleted 10.2.5.9 via 10.1.0.7 dev lan0 proto 4"), changed("10.2.5.9/32"));
+    assert.deepEqual(parseEvent("fd01:2:5::/48 dev lan0 proto 3 metric 1024 pref 0"), changed("fd01:2:5::/48"));
     assert.equal(
       parseEvent("10.2.0.0/16 nhid 1157627904 via inet6 fe80::1 dev eph0123456789ab table 7 proto 69"),
       null,
