@@ -24,7 +24,7 @@ import type { RoutingSystem, RunningSystem } from "./routing/systems/system.ts";
 import { cell, median, type Run, summarise } from "./routing/verdict.ts";
 
 const SYSTEMS: readonly RoutingSystem[] = [babeld(1), babeld(0.2), ospfWithBfd(100), ospfWithBfd(50), ours(50)];
-const IDLE_MILLIS = 10_000;
+const IDLE_MILLIS = 30_000;
 
 interface Measured {
   readonly system: string;

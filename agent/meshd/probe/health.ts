@@ -5,7 +5,7 @@
  * |---------|---------|------|
  * | waiting | up      | a probe shows that each side hears the other |
  * | up      | down    | n probes missing in a row; the other side does not hear us; the kernel took the interface down |
- * | down    | up      | both ways again, for the hold-down: 1, 2, 4 … 30 s, doubled by every fall within a minute |
+ * | down    | up      | a probe comes, both ways for the hold-down: 1, 2, 4 … 30 s, doubled by every fall within a minute |
  *
  * Forbidden: waiting → down (there was nothing to lose), and any use before both directions are proved.
  */
@@ -161,7 +161,8 @@ export class LinkHealth {
       return null;
     }
     const heldMillis = nowMillis - this.#bothWaysSince;
-    if (heldMillis < this.#holdMillis) return null;
+    // On a probe that comes, never in the silence after the last one: what flaps may be gone again.
+    if (heldMillis < this.#holdMillis || this.#heardAt !== nowMillis) return null;
     const reason =
       this.#state === "waiting"
         ? "probes come back"

@@ -98,6 +98,21 @@ describe("probes: the health of a link", () => {
     assert.deepEqual(holds, [1, 2, 4, 8, 16, 30, 30]);
   });
 
+  it("a link that is up as long as its hold-down, and gone again, is not used in between", () => {
+    const pair = new Pair();
+    pair.step(20);
+    for (let flap = 0; flap < 5; flap++) {
+      for (const carries of [false, true]) {
+        pair.aToB = pair.bToA = carries;
+        pair.step(1_000 / INTERVAL);
+      }
+    }
+    assert.deepEqual(
+      pair.changesOfA.map(({ state }) => state),
+      ["up", "down"],
+    );
+  });
+
   it("a stall of our own event loop is no silence of the others, and they excuse it", () => {
     const pair = new Pair();
     pair.step(20);
