@@ -1,17 +1,17 @@
 /** The agent process: puts the parts of one region together, starts them, and releases them in reverse. */
 import { mkdirSync, readFileSync } from "node:fs";
 import type { Server } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import pino from "pino";
-import { type Hex, keccak256, stringToHex } from "viem";
+import type { Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { EventLog } from "./api/event-log.ts";
 import { listenApi } from "./api/server.ts";
-import { capacityAuctionAbi } from "./chain/abi/capacity-auction.ts";
-import { membershipAbi } from "./chain/abi/membership.ts";
-import { checkDeployment, connectChain, type Deployment, loadDeployment } from "./chain/client.ts";
+import { connectChain, loadDeployment } from "./chain/client.ts";
 import { ChainClock } from "./chain/clock.ts";
 import { decodeEvent } from "./chain/decode.ts";
 import { ChainFollower } from "./chain/follower.ts";
+import { readRegister } from "./chain/register.ts";
 import { readFabrics, readRegions } from "./chain/registry.ts";
 import { Sender } from "./chain/sender.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "./config.ts";
@@ -23,11 +23,12 @@ import { answersOf } from "./coordinator/answers.ts";
 import { Coordinator } from "./coordinator/coordinator.ts";
 import { eventOfPurpose } from "./coordinator/handlers/auction.ts";
 import { relayTransaction } from "./coordinator/handlers/relay.ts";
-import type { ChainConstants, Site } from "./coordinator/site.ts";
+import type { Site } from "./coordinator/site.ts";
 import { Journal } from "./journal/journal.ts";
 import { MeshdClient } from "./meshd-client.ts";
 import { EphemeshError } from "./model/errors.ts";
-import { type RegionId, regionId } from "./model/ids.ts";
+import type { RegionId } from "./model/ids.ts";
+import type { Register } from "./model/register.ts";
 
 /** Runs until the signal. SIGHUP reads the policy again. */
 export async function runAgent(configFile: string, signal: AbortSignal): Promise<void> {
@@ -37,16 +38,30 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
   const deployment = loadDeployment(config.chain.deployment);
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const client = connectChain(config.chain.rpc, deployment);
-  await untilChainAnswers(() => checkDeployment(client, deployment), log, signal);
-
-  const self = await whoAmI(client, deployment, config, key.address);
-  let regions = await readRegions(client, deployment.membership);
-  let fabrics = await readFabrics(client, deployment.membership);
   const journal = Journal.open(`${config.stateDir}/journal.sqlite`);
   const closers: (() => void | Promise<void>)[] = [() => journal.close()];
   try {
-    journal.bindIdentity("chain", `${deployment.chainId} ${deployment.auction}`);
-    journal.bindIdentity("region", config.region);
+    const bind = () => {
+      journal.bindIdentity("chain", `${deployment.chainId} ${deployment.auction}`);
+      journal.bindIdentity("region", config.region);
+    };
+    const kept = journal.register();
+    // What is kept was read of the deployment that the journal belongs to.
+    if (kept) bind();
+    const read = () => readRegister(client, deployment, { region: config.region, agent: key.address });
+    const start = await read().catch((error: unknown) => {
+      if (!isOutage(error)) throw error;
+      log.warn({ code: error.code }, `${error.message}${kept ? "; leases that run are kept up" : ""}`);
+      return kept;
+    });
+    const register = start ?? (await untilChainAnswers(read, log, signal));
+    bind();
+    const { self } = register;
+    let { regions, fabrics } = register;
+    const take = (now: Register): void => {
+      ({ regions, fabrics } = now);
+      journal.keepRegister(now);
+    };
     const domain = { chainId: deployment.chainId, membership: deployment.membership };
     const agentKeyOf = (id: RegionId): Hex | null => regions.get(id)?.agentKey ?? null;
     const meshd = new MeshdClient(meshdSocket(config));
@@ -65,7 +80,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       self,
       key,
       deployment,
-      constants: await readConstants(client, deployment),
+      constants: register.constants,
       client,
       clock,
       sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
@@ -98,8 +113,11 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       site,
       follower,
       async () => {
-        regions = await readRegions(client, deployment.membership);
-        fabrics = await readFabrics(client, deployment.membership);
+        const now = await Promise.all([
+          readRegions(client, deployment.membership),
+          readFabrics(client, deployment.membership),
+        ]);
+        take({ ...register, regions: now[0], fabrics: now[1] });
       },
       (message) => events.add(message),
       (enis) => void eniListeners.follow(enis),
@@ -137,9 +155,19 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     };
     process.on("SIGHUP", reload);
     closers.push(() => void process.off("SIGHUP", reload));
-    void site.sender.resume(signal).catch(() => undefined);
+    const wrong = Promise.withResolvers<never>();
+    (register === kept ? untilChainAnswers(read, log, signal) : Promise.resolve(register)).then(
+      (now) => {
+        take(now);
+        void site.sender.resume(signal).catch(() => undefined);
+      },
+      (error: unknown) => {
+        if (!signal.aborted) wrong.reject(error);
+      },
+    );
     log.info({ self, block: coordinator.blockNumber }, `region ${config.region} is up`);
-    await coordinator.run();
+    // That the chain is another one, or has no such region, ends the run whenever it is found.
+    await Promise.race([coordinator.run(), wrong.promise]);
   } finally {
     for (const release of closers.reverse()) await release();
   }
@@ -171,67 +199,16 @@ function agentKey(config: Config): Hex {
   return text as Hex;
 }
 
-/** @throws EphemeshError UNKNOWN_REGION, AGENT_KEY_WRONG */
-export async function whoAmI(
-  client: ReturnType<typeof connectChain>,
-  deployment: Deployment,
-  config: Config,
-  address: Hex,
-): Promise<RegionId> {
-  const contract = { address: deployment.membership, abi: membershipAbi } as const;
-  const id = await client.readContract({
-    ...contract,
-    functionName: "regionByName",
-    args: [keccak256(stringToHex(config.region))],
-  });
-  if (id === 0)
-    throw new EphemeshError(
-      "UNKNOWN_REGION",
-      `The consortium has no region "${config.region}" on this chain. Nothing was signed.`,
-      "Correct `region`, or ask the consortium to admit it.",
-    );
-  const region = await client.readContract({ ...contract, functionName: "region", args: [id] });
-  if (region.agent.toLowerCase() !== address.toLowerCase())
-    throw new EphemeshError(
-      "AGENT_KEY_WRONG",
-      `The key in keys.agent is ${address}; region "${config.region}" is registered with ${region.agent}. Nothing was signed.`,
-      "Use the registered key, or have the treasury call replaceAgent.",
-    );
-  return regionId.parse(id);
-}
+const isOutage = (error: unknown): error is EphemeshError => error instanceof EphemeshError && error.retryable;
 
-async function readConstants(client: ReturnType<typeof connectChain>, deployment: Deployment): Promise<ChainConstants> {
-  const auction = await client.readContract({
-    address: deployment.auction,
-    abi: capacityAuctionAbi,
-    functionName: "constants",
-  });
-  return {
-    clearBlocks: auction.clearBlocks,
-    minBond: auction.minBond,
-    widestCosine: auction.widestCosine,
-    urgentBlocks: auction.urgentBlocks,
-  };
-}
-
-async function untilChainAnswers(check: () => Promise<void>, log: pino.Logger, signal: AbortSignal): Promise<void> {
+async function untilChainAnswers<T>(ask: () => Promise<T>, log: pino.Logger, signal: AbortSignal): Promise<T> {
   for (let wait = 200; ; wait = Math.min(10_000, wait * 2)) {
+    await delay(wait * (0.75 + Math.random() / 2), undefined, { signal });
     try {
-      return await check();
+      return await ask();
     } catch (error) {
-      if (!(error instanceof EphemeshError && error.retryable)) throw error;
-      log.warn({ code: error.code }, error.message);
-      await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(resolve, wait * (0.75 + Math.random() / 2));
-        signal.addEventListener(
-          "abort",
-          () => {
-            clearTimeout(timer);
-            reject(signal.reason);
-          },
-          { once: true },
-        );
-      });
+      if (!isOutage(error)) throw error;
+      log.debug({ code: error.code }, error.message);
     }
   }
 }

@@ -1,14 +1,14 @@
 /** `scripts/demo`: runs the demo, prints its table, writes its figures; --keep leaves everything running until Ctrl-C. */
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { describeError } from "../agent/model/errors.ts";
+import { optionsOf } from "../scripts/options.ts";
 import { runDemo } from "./demo.ts";
 import { figuresTable } from "./figures.ts";
 import { withLab } from "./lab.ts";
 import { readTopology } from "./topology.ts";
 
-const { values } = parseArgs({ options: { json: { type: "string" }, keep: { type: "boolean", default: false } } });
+const values = optionsOf("scripts/demo", { json: { type: "string" }, keep: { type: "boolean", default: false } });
 const topology = await readTopology(new URL("./topologies/six-clouds.json", import.meta.url).pathname);
 const tell = (line: string) => console.log(line);
 try {

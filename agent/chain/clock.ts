@@ -3,6 +3,10 @@
  * before: the least difference seen lately is the best estimate. The wall clock of this machine plays no part.
  */
 const REMEMBERED = 120;
+/** Worth a write: leases do not see less. */
+const WORTH_KEEPING_MILLIS = 100;
+/** The estimate itself is kept as the time of the chain's second 0, for a restart while no block comes. */
+const ZERO = 0;
 
 /** A lease's times must not wander by the estimate's jitter, nor when the agent restarts: the first answer is kept. */
 export interface FixedTimes {
@@ -23,10 +27,12 @@ export class ChainClock {
   observe(blockSeconds: number, arrivedMonotonicMillis: number): void {
     this.#offsets.push(arrivedMonotonicMillis - blockSeconds * 1000);
     if (this.#offsets.length > REMEMBERED) this.#offsets.shift();
+    const [offset, kept] = [this.#offset(), this.#known().get(ZERO)];
+    if (kept === undefined || Math.abs(offset - kept) > WORTH_KEEPING_MILLIS) this.#keep(ZERO, offset);
   }
 
   get isSet(): boolean {
-    return this.#offsets.length > 0;
+    return this.#known().has(ZERO);
   }
 
   nowSeconds(monotonicMillis: number): number {
@@ -34,16 +40,26 @@ export class ChainClock {
   }
 
   toMonotonicMillis(chainSeconds: number): number {
-    this.#fixed ??= this.#times.load();
-    const known = this.#fixed.get(chainSeconds);
+    const known = this.#known().get(chainSeconds);
     if (known !== undefined) return known;
     const millis = Math.round(chainSeconds * 1000 + this.#offset());
-    this.#times.save(chainSeconds, millis);
-    this.#fixed.set(chainSeconds, millis);
+    this.#keep(chainSeconds, millis);
     return millis;
   }
 
   #offset(): number {
-    return Math.min(...this.#offsets);
+    return this.#offsets.length > 0
+      ? Math.min(...this.#offsets)
+      : (this.#known().get(ZERO) ?? Number.POSITIVE_INFINITY);
+  }
+
+  #known(): Map<number, number> {
+    this.#fixed ??= this.#times.load();
+    return this.#fixed;
+  }
+
+  #keep(chainSeconds: number, millis: number): void {
+    this.#times.save(chainSeconds, millis);
+    this.#known().set(chainSeconds, millis);
   }
 }

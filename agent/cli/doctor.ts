@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import { execa } from "execa";
 import { privateKeyToAccount } from "viem/accounts";
 import { checkDeployment, connectChain, loadDeployment } from "../chain/client.ts";
+import { whoAmI } from "../chain/register.ts";
 import { readRegions } from "../chain/registry.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "../config.ts";
 import { probeRegion } from "../control/latency.ts";
@@ -12,7 +13,6 @@ import { REQUIREMENTS } from "../meshd/machine.ts";
 import { MeshdClient } from "../meshd-client.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { prefixesOverlap } from "../model/prefix.ts";
-import { whoAmI } from "../serve.ts";
 import { printJson, printTable } from "./table.ts";
 
 interface Finding {
@@ -161,12 +161,8 @@ function regionChecks(config: Config): Check[] {
       "region",
       async () => {
         const deployment = loadDeployment(config.chain.deployment);
-        const id = await whoAmI(
-          client(),
-          deployment,
-          config,
-          privateKeyToAccount(readSecret(config.keys.agent) as `0x${string}`).address,
-        );
+        const agent = privateKeyToAccount(readSecret(config.keys.agent) as `0x${string}`).address;
+        const id = await whoAmI(client(), deployment, { region: config.region, agent });
         const regions = await readRegions(client(), deployment.membership);
         const own = regions.get(id);
         for (const other of regions.values())

@@ -54,6 +54,8 @@ export class Coordinator {
   #headNumber = 0;
   #registerIsStale = false;
   #chainFailures = 0;
+  /** Whether it has answered, or failed to, since the start: before that nobody knows which of the two holds. */
+  #chainAsked = false;
   #polledAtMillis = Number.NEGATIVE_INFINITY;
   #polling = false;
   #nextRegisterMillis = 0;
@@ -84,7 +86,7 @@ export class Coordinator {
   }
 
   get chainReachable(): boolean {
-    return this.#chainFailures === 0;
+    return this.#chainAsked && this.#chainFailures === 0;
   }
 
   get blockNumber(): number {
@@ -116,10 +118,11 @@ export class Coordinator {
   async run(): Promise<void> {
     const { signal } = this.#site;
     this.refold();
+    this.#blockNumber = this.#headNumber = this.#site.journal.cursor()?.blockNumber ?? 0;
     while (!signal.aborted) {
       const pace = this.#pace();
       this.#pollChain(pace.pollMillis);
-      if (this.#site.clock.isSet) {
+      if (this.#site.clock.isSet && this.#chainAsked) {
         void this.#reconciler
           .reconcile(this.#activeMeshes(), monotonicMillis())
           .then(() => this.#onEnis(this.#reconciler.enis))
@@ -254,6 +257,7 @@ export class Coordinator {
       .finally(() => {
         this.#polledAtMillis = monotonicMillis();
         this.#polling = false;
+        this.#chainAsked = true;
       });
   }
 

@@ -13,6 +13,7 @@ import type { MeshdClient } from "../meshd-client.ts";
 import type { RegionId } from "../model/ids.ts";
 import type { Counters } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
+import type { ChainConstants } from "../model/register.ts";
 import { monotonicMillis } from "../model/time.ts";
 import type { LocalMessage } from "./messages.ts";
 import type { World } from "./reduce.ts";
@@ -40,13 +41,6 @@ export interface Site {
   counters(): ReadonlyMap<string, Counters["links"][number]>;
   /** Journals, then changes the state. */
   dispatch(message: LocalMessage): void;
-}
-
-export interface ChainConstants {
-  readonly clearBlocks: number;
-  readonly minBond: bigint;
-  readonly widestCosine: number;
-  readonly urgentBlocks: number;
 }
 
 /** A lease starts so long after its auction was cleared (MARKET.md, section 4). */

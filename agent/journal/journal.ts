@@ -4,12 +4,17 @@
  *
  * `messages` is what the coordinator folds into its state: facts, in order. Those that came from the chain carry their
  * block, and go again when a reorganisation takes the block away. `cursor` moves in the same transaction as the
- * messages that its blocks caused. Nothing that can be read again (tunnels, routes, regions) is kept here.
+ * messages that its blocks caused. Nothing that can be read again (tunnels, routes) is kept here, but for the register:
+ * an agent may start while no node of the chain answers.
  */
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { EphemeshError } from "../model/errors.ts";
 import { fromJson, toJson } from "../model/json.ts";
+import type { Region } from "../model/region.ts";
+import type { Register } from "../model/register.ts";
+
+type KeptRegister = Omit<Register, "regions"> & { readonly regions: readonly Region[] };
 
 export interface StoredMessage {
   readonly sequence: number;
@@ -38,6 +43,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS blocks (number INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS transactions (purpose TEXT PRIMARY KEY, nonce INTEGER NOT NULL, hash TEXT NOT NULL, raw TEXT NOT NULL, status TEXT NOT NULL, block INTEGER) STRICT;
   CREATE TABLE IF NOT EXISTS clock (boot TEXT NOT NULL, second INTEGER NOT NULL, monotonic REAL NOT NULL, PRIMARY KEY (boot, second)) STRICT;
+  CREATE TABLE IF NOT EXISTS register (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 `;
 /** Hashes below the cursor that are kept to find where a reorganised chain forks off. */
@@ -162,6 +168,19 @@ export class Journal {
         .prepare("INSERT OR REPLACE INTO clock (boot, second, monotonic) VALUES (?, ?, ?)")
         .run(boot, second, monotonicMillis);
     });
+  }
+
+  /** As it was read last; null: never. */
+  register(): Register | null {
+    const row = this.#db.prepare("SELECT body FROM register").get();
+    if (!row) return null;
+    const { regions, ...rest } = fromJson(String(row.body)) as KeptRegister;
+    return { ...rest, regions: new Map(regions.map((region) => [region.id, region])) };
+  }
+
+  keepRegister({ regions, ...rest }: Register): void {
+    const body = toJson({ ...rest, regions: [...regions.values()] } satisfies KeptRegister);
+    this.#write(() => this.#db.prepare("INSERT OR REPLACE INTO register (one, body) VALUES (1, ?)").run(body));
   }
 
   /** What this journal belongs to (chain, contracts, region): a journal of another deployment is refused, not mixed. */

@@ -10,7 +10,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { type Abi, createPublicClient, createWalletClient, type Hex, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
@@ -19,6 +18,7 @@ import { ChainNode } from "../../lab/chain-node.ts";
 import { foundConsortium } from "../../lab/consortium.ts";
 import { uniformTopology } from "../../lab/topology.ts";
 import { writeDeployment } from "../deploy-contracts.ts";
+import { optionsOf } from "../options.ts";
 
 const REGIONS = 50;
 const AT_ONCE = 500;
@@ -27,9 +27,11 @@ const HOURS_BETWEEN = 2;
 const EXPECTED = { seconds: 10, peakMegabytes: 300 } as const;
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-const { values: options } = parseArgs({
-  options: { json: { type: "string" }, settlements: { type: "string", default: "100000" } },
-});
+const options = optionsOf(
+  "scripts/bench audit",
+  { json: { type: "string" }, settlements: { type: "string", default: "100000" } },
+  ["settlements"],
+);
 const wanted = Number(options.settlements);
 const folder = mkdtempSync(join(tmpdir(), "ephemesh-bench-audit-"));
 const node = await ChainNode.start();

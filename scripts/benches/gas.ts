@@ -7,6 +7,9 @@ import Table from "cli-table3";
 import type { TransactionReceipt } from "viem";
 import { leaseProof } from "../../agent/auction/leases.ts";
 import { DAY, type Grant, Market, type Sealed, type TestOrder, type TestRegion } from "../../test/contracts/market.ts";
+import { optionsOf } from "../options.ts";
+
+const options = optionsOf("scripts/bench gas", { json: { type: "string" } });
 
 interface Row {
   readonly step: string;
@@ -182,7 +185,5 @@ function report(): void {
   console.log(
     "For commit the goal (90 k with every check on) stands in the prototype's column; `beside it` is ours against it.",
   );
-  const at = process.argv.indexOf("--json");
-  const file = at < 0 ? undefined : process.argv[at + 1];
-  if (file) writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

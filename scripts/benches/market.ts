@@ -3,8 +3,8 @@
  * `--json FILE` writes the figures; docs/images/market-pool.svg is drawn anew. `--books N` (default 16) for each size.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import { optionsOf } from "../options.ts";
 import { dataBook, evenBook, type Random, seeded, withScores } from "./market/books.ts";
 import { bestMisreport } from "./market/misreport.ts";
 import { lineChart } from "./market/plot.ts";
@@ -28,9 +28,11 @@ interface Quality {
 const SIZES = [4, 10, 30, 100];
 /** So many traders of a book search for their best lie; of a large one, evenly chosen. */
 const SEARCHERS = 30;
-const { values: options } = parseArgs({
-  options: { json: { type: "string" }, books: { type: "string", default: "16" } },
-});
+const options = optionsOf(
+  "scripts/bench market",
+  { json: { type: "string" }, books: { type: "string", default: "16" } },
+  ["books"],
+);
 
 const quality: Quality[] = [];
 for (const [book, make] of [["even", evenBook] as const, ["data", dataBook] as const])

@@ -5,9 +5,9 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import Table from "cli-table3";
+import { optionsOf } from "../options.ts";
 
 interface Claim {
   readonly name: string;
@@ -135,7 +135,7 @@ if (isMainThread) await main();
 else parentPort!.postMessage(check(workerData as string));
 
 async function main(): Promise<void> {
-  const { values: options } = parseArgs({ options: { only: { type: "string" }, json: { type: "string" } } });
+  const options = optionsOf("scripts/bench model-check", { only: { type: "string" }, json: { type: "string" } });
   const table = new Table({ head: ["claim", "says", "verdict", "seconds"], style: { head: [], border: [] } });
   const results: { readonly name: string; readonly verdict: Verdict; readonly seconds: number }[] = [];
   for (const { name, says, body } of CLAIMS.filter((claim) => !options.only || claim.name === options.only)) {

@@ -9,13 +9,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import type { Hex } from "viem";
 import { clearingInSolidity } from "../../test/parity/clearing.ts";
 import { parityHarness } from "../../test/parity/harness.ts";
 import { reputationInSolidity } from "../../test/parity/reputation.ts";
 import { settlementInSolidity } from "../../test/parity/settlement.ts";
 import { signingInSolidity } from "../../test/parity/signing.ts";
+import { optionsOf } from "../options.ts";
 import { creationCode, type Target } from "./mutation/compile.ts";
 import { type Mutant, mutantsOf } from "./mutation/mutants.ts";
 
@@ -51,15 +51,17 @@ const PARTS: Readonly<
 };
 const CONTRACTS = ["CapacityAuction", "LeaseEscrow", "Reputation", "Membership"];
 
-const { values: options } = parseArgs({
-  options: {
+const options = optionsOf(
+  "scripts/bench mutation",
+  {
     libraries: { type: "string", default: "60" },
     contracts: { type: "string", default: "20" },
     seed: { type: "string", default: "1" },
     only: { type: "string" },
     json: { type: "string" },
   },
-});
+  ["libraries", "contracts", "seed"],
+);
 
 const workspace = copyOfTheProject();
 try {

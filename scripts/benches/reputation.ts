@@ -3,8 +3,8 @@
  * `--seeds N` (5), `--json FILE`, `--plot FILE` writes how a seller that begins to milk its name loses it.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import { optionsOf } from "../options.ts";
 import { bestPolicy, type Policy } from "./reputation/adversary.ts";
 import { range, SCENARIOS, world } from "./reputation/attacks.ts";
 import { DAYS, LEASES_A_DAY, market, seeded } from "./reputation/market.ts";
@@ -13,9 +13,11 @@ import { plot } from "./reputation/plot.ts";
 import { RULES } from "./reputation/rules.ts";
 
 const SEARCHED = 40;
-const { values: options } = parseArgs({
-  options: { seeds: { type: "string", default: "5" }, json: { type: "string" }, plot: { type: "string" } },
-});
+const options = optionsOf(
+  "scripts/bench reputation",
+  { seeds: { type: "string", default: "5" }, json: { type: "string" }, plot: { type: "string" } },
+  ["seeds"],
+);
 const seeds = range(1, Number(options.seeds));
 const began = performance.now();
 

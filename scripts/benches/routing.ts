@@ -6,11 +6,11 @@
  */
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { type Lab, withLab } from "../../lab/lab.ts";
 import { nowMillis } from "../../lab/stream.ts";
+import { optionsOf } from "../options.ts";
 import { withoutPeering } from "./mesh/without-peering.ts";
 import { FAULTS, type Fault } from "./routing/faults.ts";
 import { type IdleCost, idleCost } from "./routing/idle.ts";
@@ -35,15 +35,17 @@ interface Measured {
   readonly unsettled: Record<string, number>;
 }
 
-const { values: options } = parseArgs({
-  options: {
+const options = optionsOf(
+  "scripts/bench routing",
+  {
     json: { type: "string" },
     runs: { type: "string", default: "3" },
     systems: { type: "string", default: "babeld-0.2,ospf-50,ours" },
     faults: { type: "string", default: FAULTS.map(({ name }) => name).join(",") },
     verbose: { type: "boolean", default: false },
   },
-});
+  ["runs"],
+);
 const systems = chosen(options.systems, SYSTEMS);
 const faults = chosen(options.faults, FAULTS);
 const runs = Number(options.runs);

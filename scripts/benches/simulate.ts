@@ -6,12 +6,12 @@
  * A route is computed 10 ms of simulated time after the news that causes it, which is longer than it takes.
  */
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { TRAFFIC_CLASSES, type TrafficClass } from "../../agent/model/traffic-class.ts";
 import { type FaultRun, runFaults } from "../../test/meshd/routing/faults.ts";
 import { type SimLink, Simulator } from "../../test/meshd/routing/simulator.ts";
 import { randomOf, randomWorld } from "../../test/meshd/routing/worlds.ts";
+import { optionsOf } from "../options.ts";
 
 const SIZES = [
   [10, 20],
@@ -25,14 +25,16 @@ const GOAL_BEYOND_FLOODING_MILLIS = 50;
 const GOAL_COMPUTATION_MILLIS = 10;
 const FAULTS_A_WORLD = 30;
 
-const { values } = parseArgs({
-  options: {
+const values = optionsOf(
+  "scripts/bench simulate",
+  {
     json: { type: "string" },
     faults: { type: "string", default: "600" },
     cuts: { type: "string", default: "10" },
     seed: { type: "string", default: "1" },
   },
-});
+  ["faults", "cuts", "seed"],
+);
 const seed = Number(values.seed);
 
 const sizes = SIZES.map(([nodes, links]) => convergence(nodes, links, Number(values.cuts)));

@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import { optionsOf } from "../options.ts";
 import type { Figure } from "./tunnel/figure.ts";
 import { firstPacket } from "./tunnel/first-packet.ts";
 import { manyEnis } from "./tunnel/many.ts";
@@ -14,14 +14,16 @@ import { shaping } from "./tunnel/shaping.ts";
 import { throughput } from "./tunnel/throughput.ts";
 import { twoPaths } from "./tunnel/two-paths.ts";
 
-const { values: options } = parseArgs({
-  options: {
+const options = optionsOf(
+  "scripts/bench tunnel",
+  {
     json: { type: "string" },
     rounds: { type: "string", default: "5" },
     enis: { type: "string", default: "100" },
     only: { type: "string" },
   },
-});
+  ["rounds", "enis"],
+);
 const rounds = Number(options.rounds);
 const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   throughput: () => throughput(rounds),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Log, PublicClient } from "viem";
+import type { Hex, Log, PublicClient } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { leaseEscrowAbi } from "../../agent/chain/abi/lease-escrow.ts";
 import { membershipAbi } from "../../agent/chain/abi/membership.ts";
@@ -10,12 +10,11 @@ import { settlementTokenAbi } from "../../agent/chain/abi/settlement-token.ts";
 import { checkDeployment, connectChain, type Deployment, loadDeployment } from "../../agent/chain/client.ts";
 import { ChainClock } from "../../agent/chain/clock.ts";
 import { ChainFollower } from "../../agent/chain/follower.ts";
+import { whoAmI } from "../../agent/chain/register.ts";
 import { type Call, Sender } from "../../agent/chain/sender.ts";
-import type { Config } from "../../agent/config.ts";
 import type { ChainMessage } from "../../agent/coordinator/messages.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
-import { whoAmI } from "../../agent/serve.ts";
 import { ChainNode } from "../../lab/chain-node.ts";
 import { foundConsortium } from "../../lab/consortium.ts";
 import { uniformTopology } from "../../lab/topology.ts";
@@ -156,17 +155,17 @@ describe("chain drivers against a real node", function () {
   });
 
   describe("who this agent is", () => {
-    const configOf = (region: string) => ({ region }) as Config;
+    const whoIs = (region: string, agent: Hex) => whoAmI(client, deployment, { region, agent });
 
     it("a region that the consortium does not have is named, and nothing is signed", () =>
-      assert.rejects(whoAmI(client, deployment, configOf("atlantis"), treasury.address), (error) => {
+      assert.rejects(whoIs("atlantis", treasury.address), (error) => {
         assert.ok(failsWith("UNKNOWN_REGION")(error) && /atlantis/.test((error as Error).message));
         return true;
       }));
 
     it("a key that is not the region's says which one is", async () => {
-      assert.equal(await whoAmI(client, deployment, configOf(regions[0]!.name), agentOf(0)), regions[0]!.id);
-      await assert.rejects(whoAmI(client, deployment, configOf(regions[0]!.name), agentOf(1)), (error) => {
+      assert.equal(await whoIs(regions[0]!.name, agentOf(0)), regions[0]!.id);
+      await assert.rejects(whoIs(regions[0]!.name, agentOf(1)), (error) => {
         assert.ok(failsWith("AGENT_KEY_WRONG")(error) && (error as Error).message.includes(agentOf(0)));
         return true;
       });

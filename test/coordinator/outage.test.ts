@@ -57,10 +57,12 @@ describe("the chain stands still in the middle of an event", function () {
     for (const { settled } of await of(hub, leases)) assert.ok(BigInt(settled!.sellerGets) > 0n);
   }
 
-  it("its node hangs: leases run to their term by the monotonic clock, receipts and dissolution need no chain, and both sides are settled when it is back", async () => {
+  it("its node hangs: leases run to their term by the monotonic clock, receipts and dissolution need no chain, and both sides are settled when it is back, also by an agent that started meanwhile", async () => {
     const leases = await regions.running();
     await nearTheEnd(leases);
     regions.node.pause();
+    await hub.stopAgent();
+    await hub.start("healthz");
     await endsWithoutChain(leases);
     regions.node.resume();
     regions.mine();

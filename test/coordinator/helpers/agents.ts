@@ -47,10 +47,10 @@ export class Agent {
     this.#ether = ether;
   }
 
-  async start(): Promise<void> {
+  async start(until: "readyz" | "healthz" = "readyz"): Promise<void> {
     this.#meshd ??= running((signal) => this.#ether.serve(this.id, this.#socket, signal));
     this.#agent = running((signal) => runAgent(this.configFile, signal));
-    await eventually(`${this.name} is ready`, () => fetch(`${this.#api}/readyz`).then((r) => r.ok || undefined));
+    await eventually(`${this.name}: ${until}`, () => fetch(`${this.#api}/${until}`).then((r) => r.ok || undefined));
   }
 
   /** The agent goes; its meshd stays as it is. */

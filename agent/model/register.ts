@@ -1,0 +1,21 @@
+/**
+ * What the contracts say besides their events. Read at the start and whenever it changes, and kept, so that an agent
+ * which starts while no node answers still knows whom its leases are with.
+ */
+import type { RegionId } from "./ids.ts";
+import type { Region } from "./region.ts";
+
+export interface Register {
+  readonly self: RegionId;
+  readonly constants: ChainConstants;
+  readonly regions: ReadonlyMap<RegionId, Region>;
+  /** By their number. */
+  readonly fabrics: readonly string[];
+}
+
+export interface ChainConstants {
+  readonly clearBlocks: number;
+  readonly minBond: bigint;
+  readonly widestCosine: number;
+  readonly urgentBlocks: number;
+}
