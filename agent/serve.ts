@@ -26,7 +26,7 @@ import { relayTransaction } from "./coordinator/handlers/relay.ts";
 import type { Site } from "./coordinator/site.ts";
 import { Journal } from "./journal/journal.ts";
 import { MeshdClient } from "./meshd-client.ts";
-import { EphemeshError } from "./model/errors.ts";
+import { describeError, EphemeshError } from "./model/errors.ts";
 import type { RegionId } from "./model/ids.ts";
 import type { Register } from "./model/register.ts";
 
@@ -60,7 +60,12 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     let { regions, fabrics } = register;
     const take = (now: Register): void => {
       ({ regions, fabrics } = now);
-      journal.keepRegister(now);
+      try {
+        journal.keepRegister(now);
+      } catch (error) {
+        // Only a start without the chain would miss it.
+        log.warn({}, describeError(error));
+      }
     };
     const domain = { chainId: deployment.chainId, membership: deployment.membership };
     const agentKeyOf = (id: RegionId): Hex | null => regions.get(id)?.agentKey ?? null;

@@ -28,11 +28,16 @@ export class ChainClock {
     this.#offsets.push(arrivedMonotonicMillis - blockSeconds * 1000);
     if (this.#offsets.length > REMEMBERED) this.#offsets.shift();
     const [offset, kept] = [this.#offset(), this.#known().get(ZERO)];
-    if (kept === undefined || Math.abs(offset - kept) > WORTH_KEEPING_MILLIS) this.#keep(ZERO, offset);
+    if (kept !== undefined && Math.abs(offset - kept) <= WORTH_KEEPING_MILLIS) return;
+    try {
+      this.#keep(ZERO, offset);
+    } catch {
+      // A disk that is full: it holds for this run, and is written when the next block comes.
+    }
   }
 
   get isSet(): boolean {
-    return this.#known().has(ZERO);
+    return this.#offsets.length > 0 || this.#known().has(ZERO);
   }
 
   nowSeconds(monotonicMillis: number): number {

@@ -241,6 +241,7 @@ export class Coordinator {
       .then(async (followed) => {
         if (this.#chainFailures > 0) this.#site.log.info("the chain answers again");
         this.#chainFailures = 0;
+        this.#chainAsked = true;
         if (followed) this.#absorb(followed);
         if (this.#registerIsStale) {
           await this.#onRegisterChanged();
@@ -248,6 +249,7 @@ export class Coordinator {
         }
       })
       .catch((error: unknown) => {
+        this.#chainAsked = true;
         if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
           this.#site.log.warn({ err: error }, "the chain cannot be reached; leases that run are kept up");
         return this.#site.sender.handOver().catch((failure: unknown) => {
@@ -257,7 +259,6 @@ export class Coordinator {
       .finally(() => {
         this.#polledAtMillis = monotonicMillis();
         this.#polling = false;
-        this.#chainAsked = true;
       });
   }
 
