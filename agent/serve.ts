@@ -113,6 +113,10 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
         },
         blockSeconds: async (number) => Number((await client.getBlock({ blockNumber: number })).timestamp),
       });
+    const opened = (now: Register): void => {
+      take(now);
+      void site.sender.resume(signal).catch(() => undefined);
+    };
     const follower = new ChainFollower(client, deployment, journal, clock, config.chain.finalityDepth, decode);
     const coordinator = new Coordinator(
       site,
@@ -126,6 +130,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       },
       (message) => events.add(message),
       (enis) => void eniListeners.follow(enis),
+      register === kept ? async () => opened(await read().catch(notYet)) : null,
     );
 
     const app = controlApp({
@@ -160,19 +165,9 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     };
     process.on("SIGHUP", reload);
     closers.push(() => void process.off("SIGHUP", reload));
-    const wrong = Promise.withResolvers<never>();
-    (register === kept ? untilChainAnswers(read, log, signal) : Promise.resolve(register)).then(
-      (now) => {
-        take(now);
-        void site.sender.resume(signal).catch(() => undefined);
-      },
-      (error: unknown) => {
-        if (!signal.aborted) wrong.reject(error);
-      },
-    );
+    if (register !== kept) opened(register);
     log.info({ self, block: coordinator.blockNumber }, `region ${config.region} is up`);
-    // That the chain is another one, or has no such region, ends the run whenever it is found.
-    await Promise.race([coordinator.run(), wrong.promise]);
+    await coordinator.run();
   } finally {
     for (const release of closers.reverse()) await release();
   }
@@ -202,6 +197,15 @@ function agentKey(config: Config): Hex {
       "It must hold 0x and 64 hexadecimal digits; `ephemesh config keys` makes one.",
     );
   return text as Hex;
+}
+
+/** What had the contracts and this region before has them still: such a node is behind. @throws EphemeshError */
+function notYet(error: unknown): never {
+  if (!(error instanceof EphemeshError && ["WRONG_CONTRACT", "UNKNOWN_REGION"].includes(error.code))) throw error;
+  throw new EphemeshError("CHAIN_BEHIND", `${error.message} It was there before: the node is behind.`, error.remedy, {
+    retryable: true,
+    cause: error,
+  });
 }
 
 const isOutage = (error: unknown): error is EphemeshError => error instanceof EphemeshError && error.retryable;

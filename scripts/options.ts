@@ -3,7 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 
-/** @param whole names of options that are whole numbers from 1 up; `json` is a file that can be written. */
+/** @param whole names of options that are whole numbers; `json` is a file that can be written. */
 export function optionsOf<const T extends ParseArgsOptionsConfig>(
   script: string,
   known: T,
@@ -27,7 +27,7 @@ export function optionsOf<const T extends ParseArgsOptionsConfig>(
 function check(values: Readonly<Record<string, unknown>>, whole: readonly string[]): void {
   for (const name of whole) {
     const value = String(values[name]);
-    if (!/^[1-9]\d{0,8}$/.test(value)) throw new RangeError(`--${name} ${value} is no whole number from 1 up`);
+    if (!/^\d{1,9}$/.test(value)) throw new RangeError(`--${name} ${value} is no whole number`);
   }
   if (typeof values.json !== "string") return;
   const folder = dirname(resolve(values.json));

@@ -25,9 +25,12 @@ export class ChainClock {
   }
 
   observe(blockSeconds: number, arrivedMonotonicMillis: number): void {
+    const kept = this.#known().get(ZERO);
+    // A restart forgets no better estimate: the first block that it sees may be an old one.
+    if (this.#offsets.length === 0 && kept !== undefined) this.#offsets.push(kept);
     this.#offsets.push(arrivedMonotonicMillis - blockSeconds * 1000);
     if (this.#offsets.length > REMEMBERED) this.#offsets.shift();
-    const [offset, kept] = [this.#offset(), this.#known().get(ZERO)];
+    const offset = this.#offset();
     if (kept !== undefined && Math.abs(offset - kept) <= WORTH_KEEPING_MILLIS) return;
     try {
       this.#keep(ZERO, offset);

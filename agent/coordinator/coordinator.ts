@@ -50,6 +50,10 @@ export class Coordinator {
   readonly #onRegisterChanged: () => Promise<void>;
   readonly #onChainMessage: (message: Message) => void;
   readonly #onEnis: (enis: readonly EniEnd[]) => void;
+  /** Before it has passed nothing is read from the chain, and nothing sent; null: it has. */
+  #check: (() => Promise<void>) | null;
+  /** What it found, where this agent has no business on that chain. */
+  #refusal: EphemeshError | null = null;
   #blockNumber = 0;
   #headNumber = 0;
   #registerIsStale = false;
@@ -68,7 +72,11 @@ export class Coordinator {
     onRegisterChanged: () => Promise<void>,
     onChainMessage: (message: Message) => void,
     onEnis: (enis: readonly EniEnd[]) => void,
+    check: (() => Promise<void>) | null,
   ) {
+    this.#check = check;
+    // Whoever starts without having checked the chain has asked it, in vain.
+    if (check) [this.#chainAsked, this.#chainFailures] = [true, 1];
     this.#site = site;
     this.#follower = follower;
     this.#reconciler = new MeshReconciler(site);
@@ -119,7 +127,7 @@ export class Coordinator {
     const { signal } = this.#site;
     this.refold();
     this.#blockNumber = this.#headNumber = this.#site.journal.cursor()?.blockNumber ?? 0;
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#refusal) {
       const pace = this.#pace();
       this.#pollChain(pace.pollMillis);
       if (this.#site.clock.isSet && this.#chainAsked) {
@@ -132,6 +140,7 @@ export class Coordinator {
       }
       await this.#untilWoken(pace.tickMillis);
     }
+    if (this.#refusal) throw this.#refusal;
     await Promise.allSettled(this.#running);
   }
 
@@ -236,8 +245,7 @@ export class Coordinator {
     const pauseMillis = Math.min(10_000, calmMillis * 2 ** Math.min(6, this.#chainFailures));
     if (this.#polling || monotonicMillis() < this.#polledAtMillis + pauseMillis) return;
     this.#polling = true;
-    this.#follower
-      .advance()
+    this.#lookAtChain()
       .then(async (followed) => {
         if (this.#chainFailures > 0) this.#site.log.info("the chain answers again");
         this.#chainFailures = 0;
@@ -250,6 +258,10 @@ export class Coordinator {
       })
       .catch((error: unknown) => {
         this.#chainAsked = true;
+        if (this.#check && error instanceof EphemeshError && !error.retryable) {
+          this.#refusal = error;
+          return this.#wake();
+        }
         if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
           this.#site.log.warn({ err: error }, "the chain cannot be reached; leases that run are kept up");
         return this.#site.sender.handOver().catch((failure: unknown) => {
@@ -260,6 +272,12 @@ export class Coordinator {
         this.#polledAtMillis = monotonicMillis();
         this.#polling = false;
       });
+  }
+
+  async #lookAtChain(): Promise<Followed | null> {
+    await this.#check?.();
+    this.#check = null;
+    return this.#follower.advance();
   }
 
   #absorb(followed: Followed): void {

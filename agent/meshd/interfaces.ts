@@ -84,6 +84,7 @@ export class Interfaces {
   async bringUp(link: Link, found: FoundTunnel | undefined, guarded: Promise<void>): Promise<void> {
     const { wireguard, ip, tc, log } = this.#parts;
     const { spec, device } = link;
+    link.lowered();
     const outcome = await bringUpEni(
       {
         device,

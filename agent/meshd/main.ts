@@ -53,7 +53,7 @@ export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promis
     meshd.start();
     await meshd.reconcile();
     // `ephemesh up` waits for it.
-    process.send?.("ready", () => process.disconnect?.());
+    process.send?.("ready", () => process.connected && process.disconnect());
     await serve(parsed.socket, handlers(meshd, wireguard, log), signal, log);
   } finally {
     await meshd.stop();

@@ -278,7 +278,9 @@ export class Meshd {
 
   #broken(link: Link, reason: string): void {
     link.lowered();
-    this.#parts.kernel.interfaceGone(link.device);
+    // A socket may fail while the interface is up: then its next hops stand.
+    if (link.device in networkInterfaces()) this.#parts.kernel.forget();
+    else this.#parts.kernel.interfaceGone(link.device);
     this.#prober.broken(link, reason);
     this.#retry.soon();
   }

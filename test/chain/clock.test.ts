@@ -25,6 +25,8 @@ describe("the chain's clock", () => {
     const restarted = new ChainClock(journal);
     assert.ok(restarted.isSet);
     assert.deepEqual([restarted.nowSeconds(7_000), restarted.toMonotonicMillis(1_020)], [1_002, 25_000]);
+    restarted.observe(1_000, 300_000);
+    assert.equal(restarted.nowSeconds(305_000), 1_300, "a chain that stands still, seen again, is no new time");
   });
 
   it("blocks arrive late, never early: the least difference counts, and what it gains is kept where it is worth a write", () => {

@@ -145,11 +145,15 @@ export class LinkHealth {
     const excused =
       probe.stalled && this.#state === "down" && this.#fellBySilence && nowMillis - this.#since < EXCUSED_WITHIN_MILLIS;
     if (excused) this.#holdMillis = 0;
-    return this.evaluate(nowMillis);
+    return this.#evaluate(nowMillis, true);
   }
 
-  /** Called at each interval and after each probe heard. */
+  /** Called at each interval. */
   evaluate(nowMillis: number): StateChange | null {
+    return this.#evaluate(nowMillis, false);
+  }
+
+  #evaluate(nowMillis: number, isHeard: boolean): StateChange | null {
     const problem = this.#problem(nowMillis);
     if (problem !== null) {
       this.#bothWaysSince = null;
@@ -162,7 +166,7 @@ export class LinkHealth {
     }
     const heldMillis = nowMillis - this.#bothWaysSince;
     // On a probe that comes, never in the silence after the last one: what flaps may be gone again.
-    if (heldMillis < this.#holdMillis || this.#heardAt !== nowMillis) return null;
+    if (heldMillis < this.#holdMillis || !isHeard) return null;
     const reason =
       this.#state === "waiting"
         ? "probes come back"
