@@ -104,6 +104,7 @@ describe("meshd: a tool that fails, hangs or prints garbage", function () {
     );
     if (said !== null) assert.match(said, new RegExp(`\\b${tool}\\b`), "the tool is named");
     const during = await measured();
+    await pings.lossless(20);
     assert.deepEqual(
       during?.changes.filter(
         ({ atMonotonicMillis, what }) => atMonotonicMillis >= since && what.endsWith(`(${carrier}) is down`),
@@ -125,7 +126,6 @@ describe("meshd: a tool that fails, hangs or prints garbage", function () {
       (text) => text.split("\n").some((line) => line.includes(carrier) && line.includes(`${SECOND_ADDRESS}:`)),
       40_000,
     );
-    await pings.lossless();
 
     broken?.breaks(tool, fault);
     await client.ask("removeMesh", { meshId: mesh.meshId }).catch((error: Error) => {
