@@ -49,12 +49,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     // What is kept was read of the deployment that the journal belongs to.
     if (kept) bind();
     const read = () => readRegister(client, deployment, { region: config.region, agent: key.address });
-    const start = await read().catch((error: unknown) => {
-      if (!isOutage(error)) throw error;
-      log.warn({ code: error.code }, `${error.message}${kept ? "; leases that run are kept up" : ""}`);
-      return kept;
-    });
-    const register = start ?? (await untilChainAnswers(read, log, signal));
+    const register = await registerAtStart(read, kept, log, signal);
     bind();
     const { self } = register;
     let { regions, fabrics } = register;
@@ -208,16 +203,21 @@ function notYet(error: unknown): never {
   });
 }
 
-const isOutage = (error: unknown): error is EphemeshError => error instanceof EphemeshError && error.retryable;
-
-async function untilChainAnswers<T>(ask: () => Promise<T>, log: pino.Logger, signal: AbortSignal): Promise<T> {
+/** What was kept, where no node answers; without that it waits for one. */
+async function registerAtStart(
+  read: () => Promise<Register>,
+  kept: Register | null,
+  log: pino.Logger,
+  signal: AbortSignal,
+): Promise<Register> {
   for (let wait = 200; ; wait = Math.min(10_000, wait * 2)) {
-    await delay(wait * (0.75 + Math.random() / 2), undefined, { signal });
     try {
-      return await ask();
+      return await read();
     } catch (error) {
-      if (!isOutage(error)) throw error;
-      log.debug({ code: error.code }, error.message);
+      if (!(error instanceof EphemeshError && error.retryable)) throw error;
+      log.warn({ code: error.code }, `${error.message}${kept ? " Leases that run are kept up." : ""}`);
+      if (kept) return kept;
+      await delay(wait * (0.75 + Math.random() / 2), undefined, { signal });
     }
   }
 }

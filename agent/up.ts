@@ -24,7 +24,7 @@ const LONGEST_PAUSE_MILLIS = 10_000;
 /** A child that lived this long is no loop of crashes: it is missed by an auction's windows, so it starts again at once. */
 const STEADY_MILLIS = 3_000;
 const STOP_MILLIS = 8_000;
-const MESHD_NICE = -10;
+export const MESHD_NICE = -10;
 
 interface Owner {
   readonly uid: number;

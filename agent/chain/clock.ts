@@ -16,21 +16,22 @@ export interface FixedTimes {
 }
 
 export class ChainClock {
-  readonly #offsets: number[] = [];
+  readonly #offsets: number[];
   readonly #times: FixedTimes;
-  #fixed: Map<number, number> | null = null;
+  readonly #fixed: Map<number, number>;
 
   constructor(times: FixedTimes) {
     this.#times = times;
+    this.#fixed = times.load();
+    // A restart forgets no better estimate: the first block that it sees may be an old one.
+    const kept = this.#fixed.get(ZERO);
+    this.#offsets = kept === undefined ? [] : [kept];
   }
 
   observe(blockSeconds: number, arrivedMonotonicMillis: number): void {
-    const kept = this.#known().get(ZERO);
-    // A restart forgets no better estimate: the first block that it sees may be an old one.
-    if (this.#offsets.length === 0 && kept !== undefined) this.#offsets.push(kept);
     this.#offsets.push(arrivedMonotonicMillis - blockSeconds * 1000);
     if (this.#offsets.length > REMEMBERED) this.#offsets.shift();
-    const offset = this.#offset();
+    const [offset, kept] = [this.#offset(), this.#fixed.get(ZERO)];
     if (kept !== undefined && Math.abs(offset - kept) <= WORTH_KEEPING_MILLIS) return;
     try {
       this.#keep(ZERO, offset);
@@ -40,7 +41,7 @@ export class ChainClock {
   }
 
   get isSet(): boolean {
-    return this.#offsets.length > 0 || this.#known().has(ZERO);
+    return this.#offsets.length > 0;
   }
 
   nowSeconds(monotonicMillis: number): number {
@@ -48,7 +49,7 @@ export class ChainClock {
   }
 
   toMonotonicMillis(chainSeconds: number): number {
-    const known = this.#known().get(chainSeconds);
+    const known = this.#fixed.get(chainSeconds);
     if (known !== undefined) return known;
     const millis = Math.round(chainSeconds * 1000 + this.#offset());
     this.#keep(chainSeconds, millis);
@@ -56,18 +57,11 @@ export class ChainClock {
   }
 
   #offset(): number {
-    return this.#offsets.length > 0
-      ? Math.min(...this.#offsets)
-      : (this.#known().get(ZERO) ?? Number.POSITIVE_INFINITY);
-  }
-
-  #known(): Map<number, number> {
-    this.#fixed ??= this.#times.load();
-    return this.#fixed;
+    return Math.min(...this.#offsets);
   }
 
   #keep(chainSeconds: number, millis: number): void {
     this.#times.save(chainSeconds, millis);
-    this.#known().set(chainSeconds, millis);
+    this.#fixed.set(chainSeconds, millis);
   }
 }

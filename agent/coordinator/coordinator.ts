@@ -57,9 +57,8 @@ export class Coordinator {
   #blockNumber = 0;
   #headNumber = 0;
   #registerIsStale = false;
-  #chainFailures = 0;
-  /** Whether it has answered, or failed to, since the start: before that nobody knows which of the two holds. */
-  #chainAsked = false;
+  /** In a row; null: not asked yet, and nobody knows whether it answers. */
+  #chainFailures: number | null;
   #polledAtMillis = Number.NEGATIVE_INFINITY;
   #polling = false;
   #nextRegisterMillis = 0;
@@ -76,7 +75,7 @@ export class Coordinator {
   ) {
     this.#check = check;
     // Whoever starts without having checked the chain has asked it, in vain.
-    if (check) [this.#chainAsked, this.#chainFailures] = [true, 1];
+    this.#chainFailures = check ? 1 : null;
     this.#site = site;
     this.#follower = follower;
     this.#reconciler = new MeshReconciler(site);
@@ -94,7 +93,7 @@ export class Coordinator {
   }
 
   get chainReachable(): boolean {
-    return this.#chainAsked && this.#chainFailures === 0;
+    return this.#chainFailures === 0;
   }
 
   get blockNumber(): number {
@@ -130,7 +129,7 @@ export class Coordinator {
     while (!signal.aborted && !this.#refusal) {
       const pace = this.#pace();
       this.#pollChain(pace.pollMillis);
-      if (this.#site.clock.isSet && this.#chainAsked) {
+      if (this.#site.clock.isSet && this.#chainFailures !== null) {
         void this.#reconciler
           .reconcile(this.#activeMeshes(), monotonicMillis())
           .then(() => this.#onEnis(this.#reconciler.enis))
@@ -242,14 +241,13 @@ export class Coordinator {
   }
 
   #pollChain(calmMillis: number): void {
-    const pauseMillis = Math.min(10_000, calmMillis * 2 ** Math.min(6, this.#chainFailures));
+    const pauseMillis = Math.min(10_000, calmMillis * 2 ** Math.min(6, this.#chainFailures ?? 0));
     if (this.#polling || monotonicMillis() < this.#polledAtMillis + pauseMillis) return;
     this.#polling = true;
     this.#lookAtChain()
       .then(async (followed) => {
-        if (this.#chainFailures > 0) this.#site.log.info("the chain answers again");
+        if (this.#chainFailures) this.#site.log.info("the chain answers again");
         this.#chainFailures = 0;
-        this.#chainAsked = true;
         if (followed) this.#absorb(followed);
         if (this.#registerIsStale) {
           await this.#onRegisterChanged();
@@ -257,13 +255,13 @@ export class Coordinator {
         }
       })
       .catch((error: unknown) => {
-        this.#chainAsked = true;
         if (this.#check && error instanceof EphemeshError && !error.retryable) {
           this.#refusal = error;
           return this.#wake();
         }
-        if (this.#chainFailures++ === 0 && !this.#site.signal.aborted)
+        if (!this.#chainFailures && !this.#site.signal.aborted)
           this.#site.log.warn({ err: error }, "the chain cannot be reached; leases that run are kept up");
+        this.#chainFailures = (this.#chainFailures ?? 0) + 1;
         return this.#site.sender.handOver().catch((failure: unknown) => {
           this.#site.log.debug(describeError(failure));
         });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { getPriority } from "node:os";
 import type { auctionView, leaseView } from "../../agent/api/views.ts";
+import { MESHD_NICE } from "../../agent/up.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { endProcesses, processesInside } from "../../lab/processes.ts";
 import type { LabSite } from "../../lab/site.ts";
@@ -132,7 +133,10 @@ describe("kill -9 in every phase of a mesh's life", function () {
       return found.pid;
     });
     if (role === "meshd")
-      await eventually("it goes before other work, once it runs", async () => getPriority(pid) === -10 || undefined);
+      await eventually(
+        "it goes before other work, once it runs",
+        async () => getPriority(pid) === MESHD_NICE || undefined,
+      );
   }
 
   const differing = (): Promise<string[]> => differencesSince(lab, before);

@@ -21,14 +21,11 @@ describe("meshd: the kernel's news come late", function () {
     tools.replace(
       "ip",
       `case "$*" in
-  *monitor*) ${ip} "$@" | while IFS= read -r line; do
-      while [ ! -e "${go}" ]; do sleep 0.02; done
-      printf '%s\\n' "$line"
-      printf '%s\\n' "$line" >>"${told}"
-    done ;;
+  *monitor*) ${ip} "$@" | { read -r _ <"${go}"; tee "${told}"; } ;;
   *) exec ${ip} "$@" ;;
 esac`,
     );
+    await run(network.node(1).router, "mkfifo", [go]);
     await network.start(1, { PATH: `${tools.folder}:${process.env.PATH}` });
     await network.start(2);
   });
@@ -42,7 +39,7 @@ esac`,
     const nextHops = () => run(network.node(1).router, "ip", ["nexthop", "show"]);
     const before = await nextHops();
     const pings = new Pings("over the mesh", network.node(1).host, network.node(2).hostAddress.ipv4);
-    writeFileSync(go, "");
+    writeFileSync(go, "\n");
     const lines = await until(
       async () => (existsSync(told) ? readFileSync(told, "utf8") : ""),
       (text) => /: eph[0-9a-f]{12}: <[^>]*\bUP\b/.test(text),

@@ -2,12 +2,12 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { setPriority } from "node:os";
+import { MESHD_NICE } from "../../../agent/up.ts";
 import { fabricAddress, fabricDevice, PEERING_DEVICE, regionPrefixes } from "../../../lab/addressing.ts";
 import type { Lab } from "../../../lab/lab.ts";
 import type { LabProcess } from "../../../lab/lab-process.ts";
 import { MeshdClient } from "../../../test/meshd/helpers/client.ts";
 import type { MeshNetwork, MeshNode } from "../../../test/meshd/helpers/meshes.ts";
-import { MESHD_NICE } from "./hurried.ts";
 
 const MESHD = new URL("../../../test/meshd/helpers/meshd-process.ts", import.meta.url).pathname;
 const FABRIC = 1;
