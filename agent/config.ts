@@ -128,7 +128,7 @@ export function parseConfig(text: string, file: string): Config {
     throw new EphemeshError(
       "CONFIG_INVALID",
       `The configuration ${file} has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n${problems.map((p) => `  - ${readable(p)}`).join("\n")}`,
-      "Nothing was started or changed. Mend the lines above; `ephemesh config schema` prints every key.",
+      "Nothing was started or changed. Fix the lines above; `ephemesh config schema` prints every key.",
     );
   return withAbsolutePaths(parsed.data, dirname(resolve(file)));
 }

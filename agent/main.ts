@@ -62,7 +62,7 @@ read("status", "this region at a glance")
     if (options.check) process.exitCode = (await checkHealth(options.config, options.check)) ? 0 : EXIT.notReady;
     else await showStatus(options);
   });
-read("doctor", "what is wrong with machine, configuration, keys, chain and peers, and how to mend it").action(
+read("doctor", "what is wrong with machine, configuration, keys, chain and peers, and how to fix it").action(
   async (options: Common) => {
     const { doctor } = await import("./cli/doctor.ts");
     process.exitCode = (await doctor(options)) ? 0 : EXIT.failed;

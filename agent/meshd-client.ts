@@ -82,10 +82,10 @@ export class MeshdClient {
   }
 }
 
-function unreachable(why: string): EphemeshError {
+function unreachable(reason: string): EphemeshError {
   return new EphemeshError(
     "MESHD_UNREACHABLE",
-    `meshd does not answer: ${why}. Interfaces and routes stay as they are.`,
+    `meshd does not answer: ${reason}. Interfaces and routes stay as they are.`,
     "`ephemesh up` starts it again by itself; `ephemesh doctor` looks for what it misses.",
     { retryable: true },
   );

@@ -9,8 +9,8 @@ import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import pino, { type Logger } from "pino";
 import { type Config, loadConfig, readSecret } from "./config.ts";
-import { removeEverythingOfOurs, removeSteering } from "./meshd/cleanup.ts";
-import { requireMachine } from "./meshd/machine.ts";
+import { removeEverythingOfOurs, removeSteering } from "./meshd/kernel/cleanup.ts";
+import { requireMachine } from "./meshd/kernel/requirements.ts";
 import { describeError, EphemeshError } from "./model/errors.ts";
 
 /** A child that ends with this has said what is wrong; starting it again would say the same. */
@@ -20,7 +20,7 @@ export const EXIT_REFUSED = 6;
 const NODE_FLAGS = ["--max-semi-space-size=1", "--optimize-for-size", "--disable-warning=ExperimentalWarning"];
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const FIRST_PAUSE_MILLIS = 200;
-const LONGEST_PAUSE_MILLIS = 10_000;
+const MAX_PAUSE_MILLIS = 10_000;
 /** A child that lived this long is no loop of crashes: it is missed by an auction's windows, so it starts again at once. */
 const STEADY_MILLIS = 3_000;
 const STOP_MILLIS = 8_000;
@@ -31,7 +31,7 @@ interface Owner {
   readonly gid: number;
 }
 
-/** @throws EphemeshError NOT_ROOT, UNKNOWN_USER, TOOL_MISSING, KERNEL_LACKS, ALREADY_UP, and what the children refuse */
+/** @throws EphemeshError NOT_ROOT, UNKNOWN_USER, TOOL_MISSING, KERNEL_FEATURE_MISSING, ALREADY_UP, and what the children refuse */
 export async function runUp(configFile: string, signal: AbortSignal): Promise<void> {
   const config = loadConfig(configFile);
   const log = pino({ level: config.log.level, base: { region: config.region, part: "up" } }, pino.destination(2));
@@ -48,7 +48,7 @@ export async function runUp(configFile: string, signal: AbortSignal): Promise<vo
 
   const refusal = Promise.withResolvers<never>();
   refusal.promise.catch(() => undefined);
-  const meshd = new Supervised("meshd", () => hurried(spawn(...daemon("meshd", configFile, null))), log, {
+  const meshd = new Supervised("meshd", () => withPriority(spawn(...daemon("meshd", configFile, null))), log, {
     onRefused: refusal.reject,
     onDeath: () => removeSteering(),
   });
@@ -128,11 +128,11 @@ class Supervised {
         new EphemeshError(
           "CANNOT_RUN",
           `${this.#name} cannot run; its message stands above. Nothing is left running.`,
-          "Mend what it names; `ephemesh doctor` checks the rest as well.",
+          "Fix what it names; `ephemesh doctor` checks the rest as well.",
         ),
       );
     this.#pauseMillis =
-      livedMillis > STEADY_MILLIS ? FIRST_PAUSE_MILLIS : Math.min(LONGEST_PAUSE_MILLIS, this.#pauseMillis * 2);
+      livedMillis > STEADY_MILLIS ? FIRST_PAUSE_MILLIS : Math.min(MAX_PAUSE_MILLIS, this.#pauseMillis * 2);
     this.#log.warn({ code, killedBy, againInMillis: this.#pauseMillis }, `${this.#name} died; it is started again`);
     this.#timer = setTimeout(() => this.start(), this.#pauseMillis);
   }
@@ -167,7 +167,7 @@ function daemon(
  * Probes that wait for the processor look like a link that got worse; the tunnels' processes inherit it. Only once it
  * runs: its start is a lot of work, and must not make the tunnels wait that run already.
  */
-function hurried(child: ChildProcess): ChildProcess {
+function withPriority(child: ChildProcess): ChildProcess {
   child.once("message", () => {
     try {
       if (child.pid !== undefined) setPriority(child.pid, MESHD_NICE);

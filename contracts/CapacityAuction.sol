@@ -22,9 +22,9 @@ import {Leases} from "./libraries/Leases.sol";
 import {Order, Orders} from "./libraries/Orders.sol";
 
 contract CapacityAuction is ICapacityAuction {
-    uint256 private constant MOST_ORDERS = 512;
-    uint256 private constant LEAST_SLOTS = 5;
-    uint256 private constant MOST_LOT_MBPS = 2 ** 20 - 1;
+    uint256 private constant MAX_ORDERS = 512;
+    uint256 private constant MIN_SLOTS = 5;
+    uint256 private constant MAX_LOT_MBPS = 2 ** 20 - 1;
     uint256 private constant LEASE_DELAY = 10 seconds;
     /// @dev Money locked for a start that never comes would be money lost.
     uint256 private constant FARTHEST_START = 30 days;
@@ -39,7 +39,7 @@ contract CapacityAuction is ICapacityAuction {
         uint32 priceCap;
         uint16 slots;
         uint24 lotMbps;
-        uint16 leastScore;
+        uint16 minScore;
         uint40 openedAt;
         uint32 latencyBoundMicros;
     }
@@ -88,14 +88,14 @@ contract CapacityAuction is ICapacityAuction {
     uint32 private immutable clearBlocks;
     uint64 private immutable minBond;
     uint64 private immutable openDeposit;
-    uint16 private immutable leastScore;
-    int32 private immutable widestCosine;
+    uint16 private immutable minScore;
+    int32 private immutable maxCosine;
 
     uint32 public auctionCount;
     mapping(uint32 auctionId => Terms) private terms;
     mapping(uint32 auctionId => Cell) private cells;
     mapping(uint32 auctionId => Tally) private tallies;
-    mapping(uint32 auctionId => Order[MOST_ORDERS]) private books;
+    mapping(uint32 auctionId => Order[MAX_ORDERS]) private books;
     /// @dev Word w of an auction: bit i, region 64w + i has ordered; bits 64 + 2i and 65 + 2i, organisation 64w + i has
     /// a bid, an ask. One word for both, so that a commit writes one slot where numbers are small.
     mapping(uint32 auctionId => mapping(uint256 word => uint256)) private taken;
@@ -106,16 +106,16 @@ contract CapacityAuction is ICapacityAuction {
         requireRange("blocks", constants_.normalBlocks, constants_.urgentBlocks, type(uint16).max);
         requireRange("clear blocks", constants_.clearBlocks, 1, type(uint32).max);
         requireRange("bond", constants_.minBond, 1, type(uint64).max);
-        requireRange("score", constants_.leastScore, 0, 1000);
-        requireCosine(constants_.widestCosine, UNIT - 1);
+        requireRange("score", constants_.minScore, 0, 1000);
+        requireCosine(constants_.maxCosine, UNIT - 1);
         membership = membership_;
         urgentBlocks = constants_.urgentBlocks;
         normalBlocks = constants_.normalBlocks;
         clearBlocks = constants_.clearBlocks;
         minBond = constants_.minBond;
         openDeposit = constants_.openDeposit;
-        leastScore = constants_.leastScore;
-        widestCosine = constants_.widestCosine;
+        minScore = constants_.minScore;
+        maxCosine = constants_.maxCosine;
         escrow = escrow_;
         reputation = ILeaseEscrow(escrow_).reputation();
     }
@@ -123,11 +123,11 @@ contract CapacityAuction is ICapacityAuction {
     // Open.
 
     function open(uint32 regionId, Opening calldata opening) external returns (uint32 auctionId) {
-        (Role role, Seat seat) = standingOf(regionId);
+        (Role role, Seat seat) = roleAndSeatOf(regionId);
         requireOnFabric(regionId, seat, opening.fabric);
-        requireCosine(opening.cosine, widestCosine);
-        requireRange("lot Mbit/s", opening.lotMbps, 1, MOST_LOT_MBPS);
-        requireRange("slots", opening.slots, LEAST_SLOTS, type(uint16).max);
+        requireCosine(opening.cosine, maxCosine);
+        requireRange("lot Mbit/s", opening.lotMbps, 1, MAX_LOT_MBPS);
+        requireRange("slots", opening.slots, MIN_SLOTS, type(uint16).max);
         requireRange("price cap", opening.priceCap, 1, type(uint32).max);
         requireRange("earliest start", opening.earliestStart, 0, block.timestamp + FARTHEST_START);
 
@@ -143,7 +143,7 @@ contract CapacityAuction is ICapacityAuction {
             priceCap: opening.priceCap,
             slots: opening.slots,
             lotMbps: opening.lotMbps,
-            leastScore: opening.leastScore ? leastScore : 0,
+            minScore: opening.minScore ? minScore : 0,
             openedAt: uint40(block.timestamp),
             latencyBoundMicros: opening.latencyBoundMicros
         });
@@ -183,10 +183,10 @@ contract CapacityAuction is ICapacityAuction {
         bytes32 commitment
     ) external returns (uint16 index) {
         Terms storage t = terms[auctionId];
-        (uint32 opener, uint256 lastBlock, uint16 least) = (t.opener, t.openBlock + t.phaseBlocks, t.leastScore);
+        (uint32 opener, uint256 lastBlock, uint16 least) = (t.opener, t.openBlock + t.phaseBlocks, t.minScore);
         if (opener == 0) revert UnknownAuction(auctionId);
         if (block.number > lastBlock) revert WrongPhase(auctionId, phaseOf(auctionId), Phase.Commit);
-        (Role role, Seat seat) = standingOf(regionId);
+        (Role role, Seat seat) = roleAndSeatOf(regionId);
         requireEligible(auctionId, regionId, seat);
         uint16 score = IReputation(reputation).closingScore(regionId);
         if (side == Side.Ask && score < least) revert ScoreTooLow(regionId, score, least);
@@ -208,13 +208,13 @@ contract CapacityAuction is ICapacityAuction {
         // An auction that is not open was opened at block 0 for 0 blocks; its phase says that it is unknown.
         if (block.number <= openBlock + n || block.number > openBlock + 2 * n)
             revert WrongPhase(auctionId, phaseOf(auctionId), Phase.Reveal);
-        if (order.index >= MOST_ORDERS) revert UnknownOrder(auctionId, order.index);
+        if (order.index >= MAX_ORDERS) revert UnknownOrder(auctionId, order.index);
         Order stored = books[auctionId][order.index];
         if (stored.isRevealed()) revert AlreadyRevealed(auctionId, order.index);
         if (Order.unwrap(stored) == 0) revert UnknownOrder(auctionId, order.index);
         requireOpening(auctionId, order, stored);
         requireRange("price", order.price, 1, cap);
-        requireRange("lots", order.lots, 1, Orders.MOST_LOTS);
+        requireRange("lots", order.lots, 1, Orders.MAX_LOTS);
         uint256 amount = uint256(order.price) * order.lots * slots;
         if (5 * uint256(order.bond) < amount) revert BondTooSmall(order.bond, Orders.ceilDiv(amount, 5));
 
@@ -317,7 +317,7 @@ contract CapacityAuction is ICapacityAuction {
         v.id = auctionId;
         (v.mesh, v.opener, v.kind, v.fabric) = (c.mesh, t.opener, t.kind, c.fabric);
         (v.cosine, v.place, v.attributes) = (c.cosine, Place(c.x, c.y, c.z), c.attributes);
-        (v.leastScore, v.latencyBoundMicros) = (t.leastScore, t.latencyBoundMicros);
+        (v.minScore, v.latencyBoundMicros) = (t.minScore, t.latencyBoundMicros);
         (v.lotMbps, v.slots, v.earliestStart, v.priceCap) = (t.lotMbps, t.slots, c.earliestStart, t.priceCap);
         (v.openBlock, v.openedAt, v.phaseBlocks) = (t.openBlock, t.openedAt, t.phaseBlocks);
         v.lastCommitBlock = uint64(lastCommit(t));
@@ -391,8 +391,7 @@ contract CapacityAuction is ICapacityAuction {
     }
 
     function constants() external view returns (AuctionConstants memory) {
-        return
-            AuctionConstants(urgentBlocks, normalBlocks, clearBlocks, minBond, openDeposit, leastScore, widestCosine);
+        return AuctionConstants(urgentBlocks, normalBlocks, clearBlocks, minBond, openDeposit, minScore, maxCosine);
     }
 
     // Checks.
@@ -425,8 +424,8 @@ contract CapacityAuction is ICapacityAuction {
         if (tally.ended == CANCELLED) revert AlreadyCancelled(auctionId);
     }
 
-    function standingOf(uint32 regionId) private view returns (Role role, Seat seat) {
-        (role, seat) = IMembership(membership).standingOf(regionId, msg.sender);
+    function roleAndSeatOf(uint32 regionId) private view returns (Role role, Seat seat) {
+        (role, seat) = IMembership(membership).roleAndSeatOf(regionId, msg.sender);
         if (role == Role.None) revert NotAuthorised(regionId, msg.sender);
         if (!seat.isActive()) revert NotActive(regionId);
     }
@@ -504,7 +503,7 @@ contract CapacityAuction is ICapacityAuction {
         Tally storage tally = tallies[auctionId];
         uint64 bonds = tally.bonds;
         index = tally.orders;
-        if (index == MOST_ORDERS) revert BookFull(auctionId);
+        if (index == MAX_ORDERS) revert BookFull(auctionId);
         (tally.orders, tally.bonds) = (index + 1, bonds + bond);
         bytes32 sealed_ = Orders.seal(commitment, side, regionId, bond, index);
         books[auctionId][index] = Orders.committed(sealed_, score, byAgent);
@@ -517,13 +516,13 @@ contract CapacityAuction is ICapacityAuction {
         uint256 cap
     ) private pure returns (uint256 boost, uint256 effective) {
         boost = order.boostBps;
-        uint256 most = Orders.mostBoost(score);
+        uint256 most = Orders.maxBoost(score);
         if (boost > most) revert BoostTooHigh(boost, most);
         effective = Orders.bidEffective(order.price, boost, cap);
     }
 
     function bookOf(uint32 auctionId, uint256 count) private view returns (Book memory book) {
-        Order[MOST_ORDERS] storage stored = books[auctionId];
+        Order[MAX_ORDERS] storage stored = books[auctionId];
         Order[] memory list = new Order[](count);
         (uint256 revealed, uint256 bonds) = (0, 0);
         unchecked {

@@ -41,7 +41,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         bool agentStopped;
     }
 
-    struct Standing {
+    struct MembershipBond {
         uint64 membershipBond;
         uint40 bondExitAt;
     }
@@ -59,7 +59,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
     uint256 private immutable fullBond;
 
     mapping(uint32 regionId => Balances) private balances;
-    mapping(uint32 regionId => Standing) private standings;
+    mapping(uint32 regionId => MembershipBond) private membershipBonds;
     Budgets.State private budgets;
     /// @dev All units ever paid in less those withdrawn: keeps every sum inside 64 bits.
     uint256 private ledger;
@@ -148,27 +148,27 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
 
     function postBond(uint32 regionId, uint64 units) external onlyTreasury(regionId) {
         if (units == 0) revert ZeroAmount();
-        Standing storage standing = standings[regionId];
-        if (standing.bondExitAt != 0) revert BondExiting(regionId, standing.bondExitAt);
+        MembershipBond storage bond = membershipBonds[regionId];
+        if (bond.bondExitAt != 0) revert BondExiting(regionId, bond.bondExitAt);
         spend(regionId, units);
-        standing.membershipBond += units;
+        bond.membershipBond += units;
         emit BondPosted(regionId, units);
     }
 
     function startBondExit(uint32 regionId) external onlyTreasury(regionId) {
-        Standing storage standing = standings[regionId];
-        if (standing.membershipBond == 0) revert ZeroAmount();
-        if (standing.bondExitAt != 0) revert BondExiting(regionId, standing.bondExitAt);
-        standing.bondExitAt = uint40(block.timestamp + BOND_EXIT);
-        emit BondExitStarted(regionId, standing.membershipBond, standing.bondExitAt);
+        MembershipBond storage bond = membershipBonds[regionId];
+        if (bond.membershipBond == 0) revert ZeroAmount();
+        if (bond.bondExitAt != 0) revert BondExiting(regionId, bond.bondExitAt);
+        bond.bondExitAt = uint40(block.timestamp + BOND_EXIT);
+        emit BondExitStarted(regionId, bond.membershipBond, bond.bondExitAt);
     }
 
     function finishBondExit(uint32 regionId) external onlyTreasury(regionId) {
-        Standing storage standing = standings[regionId];
-        (uint64 units, uint40 exitAt) = (standing.membershipBond, standing.bondExitAt);
+        MembershipBond storage bond = membershipBonds[regionId];
+        (uint64 units, uint40 exitAt) = (bond.membershipBond, bond.bondExitAt);
         if (exitAt == 0) revert BondNotExiting(regionId);
         if (block.timestamp < exitAt) revert BondHeldUntil(regionId, exitAt);
-        (standing.membershipBond, standing.bondExitAt) = (0, 0);
+        (bond.membershipBond, bond.bondExitAt) = (0, 0);
         balances[regionId].free += units;
         emit BondWithdrawn(regionId, units);
     }
@@ -321,7 +321,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
 
     function account(uint32 regionId) external view returns (Account memory) {
         Balances storage b = balances[regionId];
-        Standing storage s = standings[regionId];
+        MembershipBond storage s = membershipBonds[regionId];
         return Account(b.free, b.locked, b.bonded, s.membershipBond, b.agentLeft, s.bondExitAt);
     }
 
@@ -518,7 +518,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
     }
 
     function weightOf(uint32 regionId) private view returns (uint64) {
-        Standing storage standing = standings[regionId];
-        return standing.bondExitAt == 0 ? standing.membershipBond : 0;
+        MembershipBond storage bond = membershipBonds[regionId];
+        return bond.bondExitAt == 0 ? bond.membershipBond : 0;
     }
 }

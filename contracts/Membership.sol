@@ -25,7 +25,7 @@ contract Membership is IMembership, AccessManaged {
         uint40 retiredAt;
     }
 
-    uint256 private constant MOST_FABRICS = 64;
+    uint256 private constant MAX_FABRICS = 64;
     uint256 private constant UNIT_SQUARED = 1e18;
     /// @dev Three coordinates rounded to 10^-9 leave the squared length within 2·√3·½·10^9 of one.
     uint256 private constant ROUNDING = 1e10;
@@ -96,7 +96,7 @@ contract Membership is IMembership, AccessManaged {
 
     function addFabric(string calldata name) external restricted returns (uint8 fabric) {
         if (bytes(name).length == 0) revert Missing("name");
-        if (fabricNames.length == MOST_FABRICS) revert TooManyFabrics(MOST_FABRICS);
+        if (fabricNames.length == MAX_FABRICS) revert TooManyFabrics(MAX_FABRICS);
         fabric = uint8(fabricNames.length);
         fabricNames.push(name);
         emit FabricAdded(fabric, name);
@@ -209,7 +209,7 @@ contract Membership is IMembership, AccessManaged {
         return caller != address(0) && records[regionId].treasury == caller ? Role.Treasury : Role.None;
     }
 
-    function standingOf(uint32 regionId, address caller) external view returns (Role, Seat) {
+    function roleAndSeatOf(uint32 regionId, address caller) external view returns (Role, Seat) {
         return (roleOf(regionId, caller), seatOf[regionId]);
     }
 

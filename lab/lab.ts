@@ -6,7 +6,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import { EphemeshError } from "../agent/model/errors.ts";
-import { fabricDevice, PEERING_FABRIC } from "./addressing.ts";
 import {
   type Direction,
   type FabricDriver,
@@ -14,17 +13,18 @@ import {
   type LinkSettings,
   queueBytes,
   topologyLink,
-} from "./fabric.ts";
-import { loadKernelModules } from "./kernel-modules.ts";
-import { LabProcess, type SpawnOptions } from "./lab-process.ts";
-import { kernelHasNetem, NetemFabric, startNetem } from "./netem-fabric.ts";
-import { allPlaces, namespaceOf, type Place } from "./place.ts";
-import { attachments, corePlan, deviceLines, hostPlan, type NamespacePlan, routerPlan } from "./plan.ts";
-import { endProcesses, processesInside } from "./processes.ts";
+} from "./fabric/fabric.ts";
+import { loadKernelModules } from "./fabric/kernel-modules.ts";
+import { kernelHasNetem, NetemFabric, startNetem } from "./fabric/netem-fabric.ts";
+import { startWire, WireFabric } from "./fabric/wire-fabric.ts";
+import { fabricDevice, PEERING_FABRIC } from "./layout/addressing.ts";
+import { allPlaces, namespaceOf, type Place } from "./layout/place.ts";
+import { attachments, corePlan, deviceLines, hostPlan, type NamespacePlan, routerPlan } from "./layout/plan.ts";
+import { fabricIndex, membersOf, regionIndex, type Topology } from "./layout/topology.ts";
+import { LabProcess, type SpawnOptions } from "./process/lab-process.ts";
+import { endProcesses, processesInside } from "./process/processes.ts";
+import { claimLab, type RunDir, readClaim, removeAbandonedLabs, removeLab, runDir } from "./process/run-dir.ts";
 import { type Command, type RunOptions, run } from "./run.ts";
-import { claimLab, type RunDir, readClaim, removeAbandonedLabs, removeLab, runDir } from "./run-dir.ts";
-import { fabricIndex, membersOf, regionIndex, type Topology } from "./topology.ts";
-import { startWire, WireFabric } from "./wire-fabric.ts";
 
 const ENTER = new URL("./enter", import.meta.url).pathname;
 

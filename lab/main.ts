@@ -3,8 +3,8 @@ import { Command, InvalidArgumentError } from "commander";
 import { execa } from "execa";
 import { describeError } from "../agent/model/errors.ts";
 import { Lab } from "./lab.ts";
-import { knownLabs, removeAbandonedLabs, removeLab } from "./run-dir.ts";
-import { readTopology } from "./topology.ts";
+import { readTopology } from "./layout/topology.ts";
+import { knownLabs, removeAbandonedLabs, removeLab } from "./process/run-dir.ts";
 
 const DEFAULT_TOPOLOGY = new URL("./topologies/six-clouds.json", import.meta.url).pathname;
 
@@ -65,7 +65,7 @@ program
     process.exitCode = result.exitCode ?? 1;
   });
 
-const fault = program.command("fault").description("breaks and mends cables; `--fabric` absent: all but the peering");
+const fault = program.command("fault").description("breaks and fixes cables; `--fabric` absent: all but the peering");
 
 function onPair(
   name: string,

@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { EphemeshError } from "../agent/model/errors.ts";
-import { fabricAddress, fabricDevice } from "./addressing.ts";
-import { CONTROL_PORT, type LabRegion } from "./consortium.ts";
+import { CONTROL_PORT, type LabRegion } from "./chain/consortium.ts";
 import type { Lab } from "./lab.ts";
-import type { LabProcess } from "./lab-process.ts";
-import { openDoor } from "./relay.ts";
-import { membersOf } from "./topology.ts";
+import { fabricAddress, fabricDevice } from "./layout/addressing.ts";
+import { membersOf } from "./layout/topology.ts";
+import type { LabProcess } from "./process/lab-process.ts";
+import { openDoor } from "./process/relay.ts";
 
 const MAIN = new URL("../agent/main.ts", import.meta.url).pathname;
 const API_PORT = 7358;

@@ -97,7 +97,7 @@ export async function listenApi(
   for (const trigger of site.config.triggers)
     app.post(trigger.path, operator, (request, response) => {
       const asked = triggerRequest.parse({
-        cause: `webhook ${trigger.path}`,
+        reason: `webhook ${trigger.path}`,
         ...(request.body ?? {}),
         kind: trigger.event,
       });

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { lotFor, priceCapFor } from "../auction/strategy.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
-import { bidFor, readPriority, readPurse } from "../coordinator/handlers/auction.ts";
+import { bidFor, readFunds, readPriority } from "../coordinator/handlers/auction.ts";
 import { scanPeers } from "../coordinator/handlers/scan.ts";
 import { emptyMesh, type TriggeredEvent } from "../coordinator/mesh.ts";
 import { chainNow, leadSeconds, regionOf, type Site } from "../coordinator/site.ts";
@@ -14,7 +14,7 @@ export function eventFrom(
   site: Site,
   coordinator: Coordinator,
   request: TriggerRequest,
-): TriggeredEvent & { because: string } {
+): TriggeredEvent & { demandReason: string } {
   if (!site.clock.isSet)
     throw new EphemeshError(
       "CHAIN_NOT_READY",
@@ -49,10 +49,10 @@ export function eventFrom(
     durationSeconds: demand.durationSeconds,
     topology: request.topology ?? site.config.topology,
     renews: request.renew,
-    cause: request.cause ?? "operator",
+    reason: request.reason ?? "operator",
     requestId: request.requestId ?? null,
     atSeconds: chainNow(site),
-    because: demand.because,
+    demandReason: demand.demandReason,
   };
 }
 
@@ -60,16 +60,16 @@ export function startEvent(site: Site, coordinator: Coordinator, request: Trigge
   const known = request.requestId
     ? [...coordinator.world.meshes.values()].find((mesh) => mesh.event?.requestId === request.requestId)
     : undefined;
-  if (known?.event) return { event: known.event, because: "asked for before: this is the event of that request" };
-  const { because, ...event } = eventFrom(site, coordinator, request);
+  if (known?.event) return { event: known.event, demandReason: "asked for before: this is the event of that request" };
+  const { demandReason, ...event } = eventFrom(site, coordinator, request);
   site.dispatch({ type: "EventTriggered", event });
-  return { event, because };
+  return { event, demandReason };
 }
 
 /** Who is in reach, what it may cost, which interfaces and routes would be made. Starts nothing. */
 export async function dryRun(site: Site, coordinator: Coordinator, request: TriggerRequest) {
-  const { because, ...event } = eventFrom(site, coordinator, request);
-  const [peers, purse, priority] = await Promise.all([scanPeers(site), readPurse(site), readPriority(site)]);
+  const { demandReason, ...event } = eventFrom(site, coordinator, request);
+  const [peers, funds, priority] = await Promise.all([scanPeers(site), readFunds(site), readPriority(site)]);
   const policy = site.config.buy[event.kind]!;
   const lotMbps = lotFor(event.demandMbps);
   const terms = {
@@ -77,12 +77,12 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
     slots: Math.max(5, Math.ceil(event.durationSeconds / 60)),
     priceCap: priceCapFor(policy, lotMbps),
   };
-  const plan = bidFor(site, { ...emptyMesh(event.id), event }, terms, purse, priority);
+  const plan = bidFor(site, { ...emptyMesh(event.id), event }, terms, funds, priority);
   const included = peers.filter((peer) => peer.included);
   const own = regionOf(site, site.self).prefixes;
   return {
     event,
-    because,
+    demandReason,
     peers,
     terms,
     bid:
@@ -93,9 +93,9 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
             lots: plan.lots,
             boostBps: plan.boostBps,
             bond: plan.bond.toString(),
-            because: plan.because,
+            reasons: plan.reasons,
           },
-    mostItCosts: "declined" in plan ? "0" : (BigInt(plan.price) * BigInt(plan.lots) * BigInt(terms.slots)).toString(),
+    maxCost: "declined" in plan ? "0" : (BigInt(plan.price) * BigInt(plan.lots) * BigInt(terms.slots)).toString(),
     interfaces: included.map((peer) => ({ peer: peer.name, device: "eph… (one WireGuard interface for each lease)" })),
     routes: included.flatMap((peer) => {
       const theirs = site.regions().get(peer.id)?.prefixes ?? [];

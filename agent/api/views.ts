@@ -53,7 +53,7 @@ export function auctionView(site: Site, mesh: Mesh, auction: Auction) {
       : "declined" in order
         ? { declined: order.declined }
         : mine?.revealed
-          ? { because: order.because }
+          ? { reasons: order.reasons }
           : { sealed: true },
     outcome:
       outcome === null ? "open" : outcome.cancelled ? "cancelled" : outcome.lotsTraded === 0 ? "no trade" : "cleared",

@@ -107,7 +107,7 @@ export function handicapOf(score: number): number {
   return 1000 - score;
 }
 
-export function mostBoost(score: number): number {
+export function maxBoost(score: number): number {
   return Math.floor((2500 * score) / 1000);
 }
 

@@ -16,10 +16,10 @@ export interface OrderPlan {
   readonly lots: number;
   readonly boostBps: number;
   readonly bond: bigint;
-  readonly because: readonly string[];
+  readonly reasons: readonly string[];
 }
 
-export interface Purse {
+export interface Funds {
   /** Price units that are free on chain. */
   readonly free: bigint;
   /** What the agent's allowance still bears. */
@@ -35,7 +35,7 @@ export interface Priority {
   readonly budgetLeft: bigint;
 }
 
-const MOST_BOOST_BPS = 2_500;
+const MAX_BOOST_BPS = 2_500;
 
 export type Declined = { readonly declined: string };
 
@@ -54,7 +54,7 @@ export function planBid(
   demandMbps: number,
   policy: BuyPolicy,
   terms: OrderTerms,
-  purse: Purse,
+  funds: Funds,
   priority: Priority,
   spentToday: bigint,
 ): OrderPlan | Declined {
@@ -63,41 +63,45 @@ export function planBid(
     return { declined: `maxPrice ${policy.maxPrice} is below one price unit for a lot of ${terms.lotMbps} Mbit/s` };
   const perLot = BigInt(price) * BigInt(terms.slots);
   const limits = [
-    { lots: Math.ceil(demandMbps / terms.lotMbps), why: `the demand of ${demandMbps} Mbit/s` },
-    { lots: Math.floor(policy.maxMbps / terms.lotMbps), why: `buy.maxMbps of ${policy.maxMbps} Mbit/s` },
+    { lots: Math.ceil(demandMbps / terms.lotMbps), reason: `the demand of ${demandMbps} Mbit/s` },
+    { lots: Math.floor(policy.maxMbps / terms.lotMbps), reason: `buy.maxMbps of ${policy.maxMbps} Mbit/s` },
     {
       lots: Number((BigInt(policy.budgetPerDay) - spentToday) / perLot),
-      why: `what is left of today's budget of ${policy.budgetPerDay}`,
+      reason: `what is left of today's budget of ${policy.budgetPerDay}`,
     },
-    { lots: Number(purse.free / perLot), why: `the ${purse.free} price units that are free on chain` },
-    { lots: Number(purse.allowance / perLot), why: `the ${purse.allowance} price units of the agent's allowance` },
+    { lots: Number(funds.free / perLot), reason: `the ${funds.free} price units that are free on chain` },
+    { lots: Number(funds.allowance / perLot), reason: `the ${funds.allowance} price units of the agent's allowance` },
   ];
   const least = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
-  if (least.lots < 1) return { declined: `not one lot is within ${least.why}` };
+  if (least.lots < 1) return { declined: `not one lot is within ${least.reason}` };
   const boost = boostFor(policy, priority);
   return {
     price,
     lots: least.lots,
     boostBps: boost.bps,
-    bond: bondFor(perLot * BigInt(least.lots), purse),
-    because: [
+    bond: bondFor(perLot * BigInt(least.lots), funds),
+    reasons: [
       `price ${price}: maxPrice ${policy.maxPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded down`,
-      `${least.lots} lots and not more: ${least.why}`,
-      boost.why,
+      `${least.lots} lots and not more: ${least.reason}`,
+      boost.reason,
     ],
   };
 }
 
 /** A boost above what the score allows could not be revealed, and would cost the bond: in doubt there is none. */
-function boostFor(policy: BuyPolicy, { score, budgetLeft }: Priority): { readonly bps: number; readonly why: string } {
-  if (policy.boost === 0) return { bps: 0, why: "no boost: the policy wants none" };
-  if (score === null) return { bps: 0, why: "no boost: the day ends, and the score may change, before the commitment" };
-  if (budgetLeft === 0n) return { bps: 0, why: "no boost: nothing is left of this week's priority budget" };
-  const allowed = Math.floor((MOST_BOOST_BPS * score) / 1000);
+function boostFor(
+  policy: BuyPolicy,
+  { score, budgetLeft }: Priority,
+): { readonly bps: number; readonly reason: string } {
+  if (policy.boost === 0) return { bps: 0, reason: "no boost: the policy wants none" };
+  if (score === null)
+    return { bps: 0, reason: "no boost: the day ends, and the score may change, before the commitment" };
+  if (budgetLeft === 0n) return { bps: 0, reason: "no boost: nothing is left of this week's priority budget" };
+  const allowed = Math.floor((MAX_BOOST_BPS * score) / 1000);
   const bps = Math.min(allowed, Math.round(policy.boost * 10_000));
   return {
     bps,
-    why: `boost ${bps / 100} %: the policy's ${policy.boost * 100} %, at most ${allowed / 100} % with a score of ${score}; it is ordered by that much more, and this week's budget (${budgetLeft} left) pays the difference`,
+    reason: `boost ${bps / 100} %: the policy's ${policy.boost * 100} %, at most ${allowed / 100} % with a score of ${score}; it is ordered by that much more, and this week's budget (${budgetLeft} left) pays the difference`,
   };
 }
 
@@ -105,7 +109,7 @@ export function planAsk(
   sell: NonNullable<Config["sell"]>,
   spareMbps: number,
   terms: OrderTerms,
-  purse: Purse,
+  funds: Funds,
 ): OrderPlan | Declined {
   const price = Math.max(1, Math.ceil((sell.floorPrice * terms.lotMbps) / 100));
   if (price > terms.priceCap)
@@ -113,28 +117,28 @@ export function planAsk(
   const limits = [
     {
       lots: Math.floor(spareMbps / terms.lotMbps),
-      why: `the ${spareMbps} Mbit/s that are spare and not sold or offered (transit counted twice)`,
+      reason: `the ${spareMbps} Mbit/s that are spare and not sold or offered (transit counted twice)`,
     },
     {
       lots: Math.floor(sell.perAuctionMbps / terms.lotMbps),
-      why: `sell.perAuctionMbps of ${sell.perAuctionMbps} Mbit/s`,
+      reason: `sell.perAuctionMbps of ${sell.perAuctionMbps} Mbit/s`,
     },
   ];
   const least = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
-  if (least.lots < 1) return { declined: `not one lot is within ${least.why}` };
-  const bond = bondFor(BigInt(price) * BigInt(least.lots) * BigInt(terms.slots), purse);
-  if (bond > purse.free || bond > purse.allowance)
+  if (least.lots < 1) return { declined: `not one lot is within ${least.reason}` };
+  const bond = bondFor(BigInt(price) * BigInt(least.lots) * BigInt(terms.slots), funds);
+  if (bond > funds.free || bond > funds.allowance)
     return {
-      declined: `the bond of ${bond} is above what is free (${purse.free}) or allowed to the agent (${purse.allowance})`,
+      declined: `the bond of ${bond} is above what is free (${funds.free}) or allowed to the agent (${funds.allowance})`,
     };
   return {
     price,
     lots: least.lots,
     boostBps: 0,
     bond,
-    because: [
+    reasons: [
       `price ${price}: floorPrice ${sell.floorPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded up`,
-      `${least.lots} lots and not more: ${least.why}`,
+      `${least.lots} lots and not more: ${least.reason}`,
     ],
   };
 }
@@ -148,11 +152,11 @@ export function spareMbps(underlaySpareMbps: number, reserveMbps: number, soldOr
 }
 
 /** The reveal requires 5 · bond ≥ notional. The next power of two hides the size (INV-3) where the purse bears it. */
-function bondFor(notional: bigint, purse: Purse): bigint {
+function bondFor(notional: bigint, funds: Funds): bigint {
   const least = (notional + 4n) / 5n;
-  const needed = least > purse.minBond ? least : purse.minBond;
+  const needed = least > funds.minBond ? least : funds.minBond;
   let hidden = 1n;
   while (hidden < needed) hidden *= 2n;
-  const bearable = smaller(purse.free, purse.allowance);
+  const bearable = smaller(funds.free, funds.allowance);
   return hidden <= bearable ? hidden : needed;
 }

@@ -57,10 +57,10 @@ export class JsonRpc {
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       return await response.json();
     } catch (cause) {
-      const why = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : "";
+      const reason = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : "";
       throw new EphemeshError(
         "RPC_UNREACHABLE",
-        `The RPC node ${this.url} does not answer: ${why}.`,
+        `The RPC node ${this.url} does not answer: ${reason}.`,
         "Check the address and the way to the node, or name another with --rpc.",
         { retryable: true, cause },
       );
@@ -68,10 +68,10 @@ export class JsonRpc {
   }
 }
 
-export function malformed(url: string, why: string): EphemeshError {
+export function malformed(url: string, reason: string): EphemeshError {
   return new EphemeshError(
     "RPC_MALFORMED",
-    `The RPC node ${url} answers what no node should: ${printable(why)}. Nothing was concluded from it.`,
+    `The RPC node ${url} answers what no node should: ${printable(reason)}. Nothing was concluded from it.`,
     "Ask another node.",
   );
 }

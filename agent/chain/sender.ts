@@ -18,7 +18,7 @@ export interface Call {
 }
 
 /** No transaction of ours needs more (INV-4); a block of the deployment holds it. */
-const MOST_GAS = 15_000_000n;
+const MAX_GAS = 15_000_000n;
 const POLL_MILLIS = 60;
 const RESEND_MILLIS = 3000;
 const PATIENCE_MILLIS = 30_000;
@@ -95,7 +95,7 @@ export class Sender {
         chainId: this.#client.chain!.id,
         to: call.address,
         data,
-        gas: gas < MOST_GAS ? gas : MOST_GAS,
+        gas: gas < MAX_GAS ? gas : MAX_GAS,
         gasPrice,
         nonce,
         type: "legacy",

@@ -139,9 +139,13 @@ function readCheckpoint(file: string, terms: AuditTerms, options: AuditOptions):
 }
 
 function refuseContradictions(options: AuditOptions): void {
-  const both = (a: keyof AuditOptions, b: keyof AuditOptions, why: string) => {
+  const both = (a: keyof AuditOptions, b: keyof AuditOptions, reason: string) => {
     if (options[a] === undefined || options[b] === undefined) return;
-    throw new EphemeshError("AUDIT_OPTIONS", `--${a} and --${b} do not go together: ${why}.`, "Leave one of them out.");
+    throw new EphemeshError(
+      "AUDIT_OPTIONS",
+      `--${a} and --${b} do not go together: ${reason}.`,
+      "Leave one of them out.",
+    );
   };
   both("bundle", "checkpoint", "a bundle begins at the deployment");
   both("verify", "rpc", "a bundle is checked without a node");

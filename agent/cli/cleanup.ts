@@ -1,4 +1,4 @@
-import { removeEverythingOfOurs } from "../meshd/cleanup.ts";
+import { removeEverythingOfOurs } from "../meshd/kernel/cleanup.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { printJson } from "./table.ts";
 

@@ -1,4 +1,4 @@
-/** Finds what is wrong, and says how to mend each. Reads only; every check stands alone, so that one fault hides no other. */
+/** Finds what is wrong, and says how to fix each. Reads only; every check stands alone, so that one fault hides no other. */
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { execa } from "execa";
@@ -9,7 +9,7 @@ import { readRegions } from "../chain/registry.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "../config.ts";
 import { probeRegion } from "../control/latency.ts";
 import { WIREGUARD_GO } from "../meshd/eni/tunnel-device.ts";
-import { REQUIREMENTS } from "../meshd/machine.ts";
+import { REQUIREMENTS } from "../meshd/kernel/requirements.ts";
 import { MeshdClient } from "../meshd-client.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { prefixesOverlap } from "../model/prefix.ts";
@@ -19,7 +19,7 @@ interface Finding {
   readonly check: string;
   readonly ok: boolean;
   readonly found: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 type Check = readonly [name: string, run: () => Promise<string> | string];
@@ -29,10 +29,10 @@ export async function doctor(options: { readonly config: string; readonly json?:
   const findings: Finding[] = [];
   const run = async ([check, look]: Check): Promise<void> => {
     try {
-      findings.push({ check, ok: true, found: await look(), mend: "" });
+      findings.push({ check, ok: true, found: await look(), fix: "" });
     } catch (error) {
-      const mend = error instanceof EphemeshError ? error.remedy : "";
-      findings.push({ check, ok: false, found: error instanceof Error ? error.message : String(error), mend });
+      const fix = error instanceof EphemeshError ? error.remedy : "";
+      findings.push({ check, ok: false, found: error instanceof Error ? error.message : String(error), fix });
     }
   };
   let config: Config | undefined;
@@ -49,7 +49,7 @@ export async function doctor(options: { readonly config: string; readonly json?:
   else
     printTable(
       ["check", "", "found", "what to do"],
-      findings.map((f) => [f.check, f.ok ? "ok" : "WRONG", f.found, f.mend]),
+      findings.map((f) => [f.check, f.ok ? "ok" : "WRONG", f.found, f.fix]),
     );
   return findings.every((finding) => finding.ok);
 }
@@ -170,7 +170,7 @@ function regionChecks(config: Config): Check[] {
             throw new EphemeshError(
               "PREFIX_OVERLAP",
               `Prefixes of ${other.name} overlap this region's own.`,
-              "Have the consortium mend the register: the contract should have refused it.",
+              "Have the consortium fix the register: the contract should have refused it.",
             );
         return `region ${id}, ${own?.prefixes.join(", ")}`;
       },

@@ -6,7 +6,7 @@ import {
   type Clearing,
   clearBook,
   handicapOf,
-  mostBoost,
+  maxBoost,
   type RevealedOrder,
   sellerUnitDown,
 } from "../auction/clearing.ts";
@@ -93,8 +93,8 @@ function problemsOf(orders: readonly OrderInFile[], cap: number): string[] {
     seen.add(index);
     if (price > cap) problems.push(`price ${price} is above the cap of ${cap}`);
     if (side === "ask" && boostBps > 0) problems.push("an ask has no boost");
-    if (side === "bid" && boostBps > mostBoost(score))
-      problems.push(`a score of ${score} allows a boost of ${mostBoost(score)}, not ${boostBps}`);
+    if (side === "bid" && boostBps > maxBoost(score))
+      problems.push(`a score of ${score} allows a boost of ${maxBoost(score)}, not ${boostBps}`);
     if (handicapBps !== undefined && (side === "bid" || handicapBps !== handicapOf(score)))
       problems.push(
         side === "bid" ? "a bid has no handicap" : `the handicap of score ${score} is ${handicapOf(score)}`,
@@ -181,10 +181,10 @@ function parsed(file: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EphemeshError(
       "BOOK_UNREADABLE",
-      `${file} is not JSON: ${why}`,
+      `${file} is not JSON: ${reason}`,
       'Write {"cap": 10, "orders": [{"side": "bid", "price": 9, "lots": 2}, …]}; docs/OPERATIONS.md says more.',
       { cause },
     );
@@ -195,6 +195,6 @@ function invalid(file: string, problems: readonly string[]): EphemeshError {
   return new EphemeshError(
     "BOOK_INVALID",
     `${file} is no book of orders:\n${problems.map((problem) => `  ${problem}`).join("\n")}`,
-    "Mend these; nothing was cleared.",
+    "Fix these; nothing was cleared.",
   );
 }

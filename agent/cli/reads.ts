@@ -54,7 +54,7 @@ export async function showAuctions(options: Options): Promise<void> {
     if (auction.ownOrder && "declined" in auction.ownOrder)
       printLine(`  no order of ours: ${auction.ownOrder.declined}`);
     if (auction.ownOrder && "because" in auction.ownOrder)
-      for (const why of auction.ownOrder.because ?? []) printLine(`  ${why}`);
+      for (const reason of auction.ownOrder.reasons ?? []) printLine(`  ${reason}`);
   }
   if (auctions.length === 0) printLine("no auctions seen yet");
 }

@@ -33,7 +33,7 @@ export async function trigger(kind: EventKind, options: TriggerOptions): Promise
     copies: options.copies,
     topology: options.topology,
     renew: options.renew ?? false,
-    cause: "operator",
+    reason: "operator",
     requestId: randomUUID(),
   });
   if (!asked.success)
@@ -45,8 +45,8 @@ export async function trigger(kind: EventKind, options: TriggerOptions): Promise
   const answer = await askAgent(options.config, "/v1/triggers", { ...asked.data, dryRun: options.dryRun ?? false });
   if (options.json) return printJson(answer);
   if (options.dryRun) return showDryRun(answer as Awaited<ReturnType<typeof dryRun>>);
-  const { event, because } = answer as ReturnType<typeof startEvent>;
-  console.log(`event ${event.id}: ${event.demandMbps} Mbit/s for ${event.durationSeconds} s (${because})`);
+  const { event, demandReason } = answer as ReturnType<typeof startEvent>;
+  console.log(`event ${event.id}: ${event.demandMbps} Mbit/s for ${event.durationSeconds} s (${demandReason})`);
   console.log("`ephemesh mesh` shows what becomes of it.");
 }
 
@@ -75,7 +75,7 @@ export async function down(event: string | undefined, options: Options): Promise
 
 function showDryRun(plan: Awaited<ReturnType<typeof dryRun>>): void {
   console.log(
-    `${plan.event.demandMbps} Mbit/s for ${plan.event.durationSeconds} s: ${plan.because}. Nothing was started.`,
+    `${plan.event.demandMbps} Mbit/s for ${plan.event.durationSeconds} s: ${plan.demandReason}. Nothing was started.`,
   );
   printTable(
     ["region", "round trip ms", "in reach", "why"],
@@ -90,8 +90,8 @@ function showDryRun(plan: Awaited<ReturnType<typeof dryRun>>): void {
     `auction: lots of ${plan.terms.lotMbps} Mbit/s, ${plan.terms.slots} slots of 60 s, cap ${plan.terms.priceCap}`,
   );
   if ("declined" in plan.bid) console.log(`no bid: ${plan.bid.declined}`);
-  else for (const why of plan.bid.because) console.log(`bid: ${why}`);
-  console.log(`it costs at most ${plan.mostItCosts} price units`);
+  else for (const reason of plan.bid.reasons) console.log(`bid: ${reason}`);
+  console.log(`it costs at most ${plan.maxCost} price units`);
   printTable(
     ["from", "to", "by a link to"],
     plan.routes.map((r) => [r.source, r.destination, r.via]),

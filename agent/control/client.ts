@@ -11,7 +11,7 @@ import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import { type ControlDomain, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
-import { nameOfWay, post, type Way } from "./post.ts";
+import { endpointText, type PeerEndpoint, post } from "./post.ts";
 
 export interface ControlPeer {
   readonly id: RegionId;
@@ -54,26 +54,28 @@ export class ControlClient {
     options: { subject?: Hex; timeoutMillis?: number; signal?: AbortSignal } = {},
   ): Promise<unknown> {
     const last = this.#lastGood.get(peer.id);
-    const ways: Way[] = [...peer.controlUrls, ...this.#enis().filter((end) => end.peer === peer.id)];
+    const endpoints: PeerEndpoint[] = [...peer.controlUrls, ...this.#enis().filter((end) => end.peer === peer.id)];
     let failure: unknown = new Error("it has no control URL");
-    for (const way of ways.toSorted((a, b) => Number(nameOfWay(b) === last) - Number(nameOfWay(a) === last))) {
+    for (const endpoint of endpoints.toSorted(
+      (a, b) => Number(endpointText(b) === last) - Number(endpointText(a) === last),
+    )) {
       let reply: Answer;
       try {
-        reply = await this.#post(way, peer.id, kind, body, options);
+        reply = await this.#post(endpoint, peer.id, kind, body, options);
       } catch (error) {
         failure = error;
         continue;
       }
-      this.#lastGood.set(peer.id, nameOfWay(way));
+      this.#lastGood.set(peer.id, endpointText(endpoint));
       if (!("refused" in reply)) return reply.body;
       const { code, message } = reply.refused;
       throw new EphemeshError(code, `Region ${peer.id} refuses "${kind}": ${message}`, "Nothing was agreed.");
     }
     const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
-    const why = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, "");
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, "");
     throw new EphemeshError(
       "PEER_UNREACHABLE",
-      `Region ${peer.id} does not answer "${kind}": ${why}.`,
+      `Region ${peer.id} does not answer "${kind}": ${reason}.`,
       "It is asked again while the event lasts; `ephemesh doctor` checks the way to each peer.",
       { retryable: true, cause: failure },
     );
@@ -81,7 +83,7 @@ export class ControlClient {
 
   /** @throws where what came back is not the peer's: nobody answers, or somebody else does */
   async #post(
-    way: Way,
+    endpoint: PeerEndpoint,
     to: RegionId,
     kind: string,
     body: unknown,
@@ -104,7 +106,7 @@ export class ControlClient {
     );
     const timeout = AbortSignal.timeout(options.timeoutMillis ?? 3000);
     const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
-    const { status, text } = await post(way, JSON.stringify(request), signal);
+    const { status, text } = await post(endpoint, JSON.stringify(request), signal);
     if (status < 200 || status > 299)
       throw new EphemeshError(
         "CONTROL_FAILED",

@@ -6,7 +6,7 @@ import { EphemeshError } from "../model/errors.ts";
 import { MESSAGE_LIMIT_BYTES } from "./envelope.ts";
 
 /** A way to a peer: a URL that it registered, or our end of an ENI to it. */
-export type Way = string | EniEnd;
+export type PeerEndpoint = string | EniEnd;
 
 export interface Posted {
   readonly status: number;
@@ -15,12 +15,12 @@ export interface Posted {
 
 const PATH = "/v1/control";
 
-export function post(way: Way, body: string, signal: AbortSignal): Promise<Posted> {
-  return typeof way === "string" ? postTo(way, body, signal) : postInside(way, body, signal);
+export function post(endpoint: PeerEndpoint, body: string, signal: AbortSignal): Promise<Posted> {
+  return typeof endpoint === "string" ? postTo(endpoint, body, signal) : postInside(endpoint, body, signal);
 }
 
-export function nameOfWay(way: Way): string {
-  return typeof way === "string" ? way : `${way.peerAddress}%${way.device}`;
+export function endpointText(endpoint: PeerEndpoint): string {
+  return typeof endpoint === "string" ? endpoint : `${endpoint.peerAddress}%${endpoint.device}`;
 }
 
 async function postTo(url: string, body: string, signal: AbortSignal): Promise<Posted> {

@@ -15,8 +15,8 @@ import {
   PROTOCOL_VERSION,
   seal,
 } from "./envelope.ts";
-import { originOf } from "./origin.ts";
 import { RateLimit, ReplayGuard } from "./rate-limit.ts";
+import { originOf } from "./sender-address.ts";
 
 export type ControlHandler = (from: RegionId, subject: Hex, body: unknown) => Promise<unknown>;
 

@@ -21,13 +21,13 @@ import { chainNow, leadSeconds, type Site } from "./site.ts";
  * leases only run; at rest.
  */
 const PACES = {
-  hurried: { tickMillis: 100, pollMillis: 150 },
+  active: { tickMillis: 100, pollMillis: 150 },
   steady: { tickMillis: 250, pollMillis: 1_000 },
   resting: { tickMillis: 1_000, pollMillis: 1_000 },
 } as const;
 const REGISTER_BUDGET_MILLIS = 60_000;
 const FIRST_BACKOFF_MILLIS = 100;
-const LONGEST_BACKOFF_MILLIS = 5000;
+const MAX_BACKOFF_MILLIS = 5000;
 /** "Not yet" is part of agreeing with somebody; what lasts longer is worth a line. */
 const NOTICEABLE_FAILURES = 8;
 const SETTLE_DOWN_MILLIS = 250;
@@ -169,7 +169,7 @@ export class Coordinator {
     if (active.length === 0) return PACES.resting;
     const now = this.#nowSeconds();
     const onlyRun = active.every((mesh) => phaseOf(mesh, this.#site.self, now) === "running" && !isTrading(mesh));
-    return onlyRun ? PACES.steady : PACES.hurried;
+    return onlyRun ? PACES.steady : PACES.active;
   }
 
   #isActive(mesh: Mesh, nowSeconds: number): boolean {
@@ -227,7 +227,7 @@ export class Coordinator {
     attempts.failures += 1;
     const known = error instanceof EphemeshError ? error : null;
     const early = known?.retryAfterSeconds ?? null;
-    const backOff = Math.min(LONGEST_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS * 2 ** (attempts.failures - 1));
+    const backOff = Math.min(MAX_BACKOFF_MILLIS, FIRST_BACKOFF_MILLIS * 2 ** (attempts.failures - 1));
     const wait = early === null ? backOff * (0.75 + Math.random() / 2) : early * 1000;
     attempts.notBeforeMillis = monotonicMillis() + wait;
     if (this.#site.signal.aborted) return;

@@ -5,7 +5,7 @@ import type { MeshPair, MeshSpec } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
 import { addedLinkId } from "../topology/topology.ts";
 import { type Auction, type GrantedLease, isOver, leasesOf, linkOfLease, type Mesh } from "./mesh.ts";
-import { standingTopology } from "./publication.ts";
+import { validTopology } from "./publication.ts";
 
 export interface WantedLink {
   readonly linkId: LinkId;
@@ -37,7 +37,7 @@ export function wantedLinks(mesh: Mesh, self: RegionId, nowSeconds: number): Wan
       })),
   );
   const first = mesh.auctions[0]?.terms;
-  const added = (standingTopology(mesh)?.added ?? [])
+  const added = (validTopology(mesh)?.added ?? [])
     .filter(({ a, b }) => a === self || b === self)
     .flatMap(({ a, b, shares }) => {
       const alive = shares.filter(({ buyer }) =>

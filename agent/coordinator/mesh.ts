@@ -33,7 +33,7 @@ export interface TriggeredEvent {
   readonly topology: TopologyMode | "auto";
   /** It lasts until it is resolved: before the term ends, the same capacity is bought again. */
   readonly renews: boolean;
-  readonly cause: string;
+  readonly reason: string;
   readonly requestId: string | null;
   readonly atSeconds: number;
 }
@@ -68,7 +68,7 @@ export interface PreparedOrder {
   readonly salt: Hex;
   readonly commitment: Hex;
   /** Why this price and not more: shown by the API. */
-  readonly because: readonly string[];
+  readonly reasons: readonly string[];
 }
 
 export interface BookOrder {
@@ -168,7 +168,7 @@ export interface Mesh {
 }
 
 /** The shortest term of a lease (MARKET.md, section 1): for less time than that nothing is bought. */
-export const LEAST_TERM_SECONDS = 300;
+export const MIN_TERM_SECONDS = 300;
 
 export type MeshPhase = "scanning" | "opening" | "trading" | "forming" | "running" | "dissolving" | "settling" | "over";
 
@@ -244,8 +244,8 @@ export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPha
     if (!mesh.dissolved && mesh.links.size > 0) return "dissolving";
     if (own.some((lease) => !mesh.settled.has(lease.id))) return "settling";
   }
-  const leastSeconds = mesh.auctions.length > 0 ? LEAST_TERM_SECONDS : 0;
-  if (neededUntilSeconds(mesh, self) < nowSeconds + leastSeconds) return "over";
+  const minSeconds = mesh.auctions.length > 0 ? MIN_TERM_SECONDS : 0;
+  if (neededUntilSeconds(mesh, self) < nowSeconds + minSeconds) return "over";
   if (!mesh.event || mesh.failed || mesh.resolved) return "over";
   return mesh.peers ? "opening" : "scanning";
 }

@@ -19,7 +19,7 @@ import {
   openerHasUntilSeconds,
   participantsOf,
   publishesFromSeconds,
-  standingTopology,
+  validTopology,
 } from "./publication.ts";
 import { mayOpen, type Shortfall, shortfallOf } from "./shortfall.ts";
 
@@ -173,7 +173,7 @@ function topology(mesh: Mesh, facts: MeshFacts): Action[] {
   const live = leasesOf(mesh).filter((lease) => !isOver(mesh, lease, nowSeconds));
   const others = participantsOf(live).filter((id) => id !== self);
   const takesPart = opener !== undefined && others.length > 0 && ownLeases(mesh, self).length > 0;
-  const isMissing = takesPart && (standingTopology(mesh)?.auctions ?? 0) < grantedAuctions(mesh).length;
+  const isMissing = takesPart && (validTopology(mesh)?.auctions ?? 0) < grantedAuctions(mesh).length;
   const publishes = isMissing && nowSeconds >= publishesFromSeconds(mesh, self, nowSeconds);
   const measures = (mesh.pairs?.auctions ?? 0) < mesh.auctions.length;
   if (measures && (publishes || (opener === self && mesh.peers))) return [{ kind: "measure-pairs" }];

@@ -35,7 +35,7 @@ export function openerHasUntilSeconds(mesh: Mesh): number {
 }
 
 /** The published topology, unless the chain has taken back leases that it counts. */
-export function standingTopology(mesh: Mesh): PublishedTopology | null {
+export function validTopology(mesh: Mesh): PublishedTopology | null {
   const { topology } = mesh;
   return topology && topology.leases === digestOfLeases(mesh, topology.auctions) ? topology : null;
 }

@@ -7,8 +7,8 @@ import {
   type GrantedLease,
   isOver,
   isTrading,
-  LEAST_TERM_SECONDS,
   type Mesh,
+  MIN_TERM_SECONDS,
   neededUntilSeconds,
   ownLeases,
 } from "./mesh.ts";
@@ -18,12 +18,12 @@ export interface Shortfall {
   readonly durationSeconds: number;
   /** Unix second before which no lease is wanted; 0: as soon as can be. */
   readonly earliestStartSeconds: number;
-  readonly why: string;
+  readonly reason: string;
 }
 
 /** Sooner than this after an auction was opened no other is: what the market did not have, it may have later. */
 const FIRST_PAUSE_SECONDS = 60;
-const LONGEST_PAUSE_SECONDS = 900;
+const MAX_PAUSE_SECONDS = 900;
 
 /** Null: nothing is missing, or the event no longer needs it. */
 export function shortfallOf(
@@ -37,14 +37,14 @@ export function shortfallOf(
   if (!event || mesh.failed || mesh.resolved) return null;
   const wholly = { mbps: event.demandMbps, durationSeconds: event.durationSeconds, earliestStartSeconds: 0 };
   if (!mesh.auctions.some((auction) => auction.outcome !== null))
-    return neededUntilSeconds(mesh, self) < nowSeconds ? null : { ...wholly, why: "the event's demand" };
+    return neededUntilSeconds(mesh, self) < nowSeconds ? null : { ...wholly, reason: "the event's demand" };
 
   const bought = ownLeases(mesh, self).filter((lease) => lease.buyer === self);
   const leftSeconds = Math.ceil(neededUntilSeconds(mesh, self) - nowSeconds - leadSeconds);
   if (bought.length === 0)
-    return leftSeconds < LEAST_TERM_SECONDS
+    return leftSeconds < MIN_TERM_SECONDS
       ? null
-      : { ...wholly, durationSeconds: leastTerm(leftSeconds), why: "nothing could be bought so far" };
+      : { ...wholly, durationSeconds: clampTermSeconds(leftSeconds), reason: "nothing could be bought so far" };
 
   const target = Math.min(event.demandMbps, sum(bought.filter((lease) => lease.startSeconds === firstStart(bought))));
   const serving = bought.filter((lease) => !mesh.lost.has(lease.id) && !isOver(mesh, lease, nowSeconds));
@@ -53,13 +53,13 @@ export function shortfallOf(
     const endSeconds = ends.length > 0 ? Math.min(...ends) : 0;
     const missing = target - sum(serving.filter((lease) => lease.endSeconds > endSeconds));
     if (endSeconds - nowSeconds < leadSeconds + FIRST_PAUSE_SECONDS && missing > 0)
-      return { ...wholly, mbps: missing, earliestStartSeconds: endSeconds, why: "the term ends, the event goes on" };
+      return { ...wholly, mbps: missing, earliestStartSeconds: endSeconds, reason: "the term ends, the event goes on" };
   }
   const missing = target - sum(serving);
   const isLost = bought.some((lease) => mesh.lost.has(lease.id) && !isOver(mesh, lease, nowSeconds));
-  if (missing <= 0 || !isLost || leftSeconds < LEAST_TERM_SECONDS) return null;
-  const durationSeconds = event.renews ? event.durationSeconds : leastTerm(leftSeconds);
-  return { mbps: missing, durationSeconds, earliestStartSeconds: 0, why: `${missing} Mbit/s were lost with a peer` };
+  if (missing <= 0 || !isLost || leftSeconds < MIN_TERM_SECONDS) return null;
+  const durationSeconds = event.renews ? event.durationSeconds : clampTermSeconds(leftSeconds);
+  return { mbps: missing, durationSeconds, earliestStartSeconds: 0, reason: `${missing} Mbit/s were lost with a peer` };
 }
 
 /** Whether an auction for the shortfall may be opened now: one at a time, and not too soon after the last. */
@@ -68,7 +68,7 @@ export function mayOpen(mesh: Mesh, nowSeconds: number): boolean {
   const last = mesh.auctions.at(-1);
   if (!last) return true;
   const fruitless = mesh.auctions.length - 1 - mesh.auctions.findLastIndex((auction) => auction.leases.length > 0);
-  const pause = Math.min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** Math.max(0, fruitless - 1));
+  const pause = Math.min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** Math.max(0, fruitless - 1));
   return nowSeconds >= last.terms.openedAtSeconds + pause;
 }
 
@@ -76,8 +76,8 @@ function firstStart(leases: readonly GrantedLease[]): number {
   return Math.min(...leases.map((lease) => lease.startSeconds));
 }
 
-function leastTerm(seconds: number): number {
-  return Math.max(LEAST_TERM_SECONDS, Math.min(seconds, 7 * 86_400));
+function clampTermSeconds(seconds: number): number {
+  return Math.max(MIN_TERM_SECONDS, Math.min(seconds, 7 * 86_400));
 }
 
 function sum(leases: readonly GrantedLease[]): number {

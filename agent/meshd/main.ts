@@ -6,16 +6,16 @@ import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import { type MeshdConfig, meshdConfig } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
-import { Batch } from "./batch.ts";
-import { removeSteering } from "./cleanup.ts";
 import { Drops } from "./counters/device-counters.ts";
 import { type WireguardKind, wireguardKind } from "./eni/tunnel-device.ts";
-import { IncarnationFile } from "./incarnation.ts";
-import { requireMachine } from "./machine.ts";
-import { deviceName } from "./marks.ts";
+import { Batch } from "./kernel/batch.ts";
+import { removeSteering } from "./kernel/cleanup.ts";
+import { deviceName } from "./kernel/marks.ts";
+import { requireMachine } from "./kernel/requirements.ts";
 import { Meshd } from "./meshd.ts";
 import { routingPrivateKey } from "./routing/lsa.ts";
 import { type Handlers, serve } from "./server.ts";
+import { IncarnationFile } from "./state/incarnation.ts";
 import { SteeringKernel } from "./steering/kernel.ts";
 import { countersOf, kernelSnapshot, measurementsOf } from "./views.ts";
 
@@ -87,8 +87,8 @@ function handlers(meshd: Meshd, wireguard: WireguardKind, log: Logger): Handlers
 
 /** PEM, or 32 bytes of seed in hexadecimal; mode 0600 or stricter. */
 function readRoutingKey(file: string): KeyObject {
-  const refuse = (why: string, remedy: string, cause?: unknown): never => {
-    throw new EphemeshError("ROUTING_KEY_UNUSABLE", `The routing key ${file} ${why}; nothing was started.`, remedy, {
+  const refuse = (reason: string, remedy: string, cause?: unknown): never => {
+    throw new EphemeshError("ROUTING_KEY_UNUSABLE", `The routing key ${file} ${reason}; nothing was started.`, remedy, {
       cause,
     });
   };

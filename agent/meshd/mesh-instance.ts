@@ -4,7 +4,7 @@ import type { RegionId } from "../model/ids.ts";
 import type { Measurements, MeshSpec } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { TRAFFIC_CLASSES } from "../model/traffic-class.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "./link/link.ts";
 import { type Effect, RoutingCore } from "./routing/core.ts";
 import { ATTRIBUTE, routingPublicKey } from "./routing/lsa.ts";
 import type { Demand, Route, RouteChange } from "./routing/routes.ts";

@@ -10,20 +10,20 @@ import { describeError } from "../model/errors.ts";
 import type { MeshId } from "../model/ids.ts";
 import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
-import type { Batch } from "./batch.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { readDevices } from "./counters/device-counters.ts";
 import { type FoundTunnel, foundTunnels } from "./eni/found.ts";
 import type { WireguardKind } from "./eni/tunnel-device.ts";
-import type { IncarnationFile } from "./incarnation.ts";
-import { Interfaces } from "./interfaces.ts";
-import { hasInterface, Link, nextBoundary } from "./link.ts";
+import type { Batch } from "./kernel/batch.ts";
+import { type KernelEvent, KernelMonitor } from "./kernel/monitor.ts";
+import { Interfaces } from "./link/interfaces.ts";
+import { hasInterface, Link, nextBoundary } from "./link/link.ts";
+import { Prober } from "./link/prober.ts";
 import { type MeshEvents, MeshInstance } from "./mesh-instance.ts";
-import { type KernelEvent, KernelMonitor } from "./monitor.ts";
 import { inParallel } from "./parallel.ts";
-import { Prober } from "./prober.ts";
 import { Retry } from "./retry.ts";
 import { decodeRoutingPacket } from "./routing/wire.ts";
+import type { IncarnationFile } from "./state/incarnation.ts";
 import type { SteeringKernel } from "./steering/kernel.ts";
 import { OwnRoutes } from "./steering/own-routes.ts";
 import { Slots } from "./steering/slots.ts";
@@ -107,7 +107,8 @@ export class Meshd {
         for (const mesh of this.#meshes.values()) mesh.refresh(nowMillis);
         if (nowMillis >= this.#nextCountMillis) this.#count(nowMillis);
         for (const link of this.#links.values()) {
-          if (link.mustKick(nowMillis)) this.interfaces.kick(link).catch((error: unknown) => this.#retry.failed(error));
+          if (link.handshakeRestartDue(nowMillis))
+            this.interfaces.restartHandshake(link).catch((error: unknown) => this.#retry.failed(error));
         }
       },
     });

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { describeError } from "../model/errors.ts";
 
 const FIRST_MILLIS = 1_000;
-const LONGEST_MILLIS = 30_000;
+const MAX_MILLIS = 30_000;
 
 export class Retry {
   readonly #again: () => void;
@@ -25,7 +25,7 @@ export class Retry {
     // What else fails meanwhile is tried again by the same look.
     if (this.#timer) return;
     this.#schedule(this.#pauseMillis * (0.9 + Math.random() * 0.2));
-    this.#pauseMillis = Math.min(LONGEST_MILLIS, this.#pauseMillis * 2);
+    this.#pauseMillis = Math.min(MAX_MILLIS, this.#pauseMillis * 2);
   }
 
   /** Nothing failed here, but a look is due. */

@@ -16,6 +16,6 @@ export interface Register {
 export interface ChainConstants {
   readonly clearBlocks: number;
   readonly minBond: bigint;
-  readonly widestCosine: number;
+  readonly maxCosine: number;
   readonly urgentBlocks: number;
 }

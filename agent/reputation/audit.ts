@@ -105,7 +105,7 @@ export class Audit {
   }
 
   malformed(where: string, cause: unknown): void {
-    this.deviations.push({ code: "MALFORMED", where, why: cause instanceof Error ? cause.message : String(cause) });
+    this.deviations.push({ code: "MALFORMED", where, reason: cause instanceof Error ? cause.message : String(cause) });
   }
 
   /** Slots whose proofs the audit still needs; empty: no more. */
@@ -244,16 +244,16 @@ export class Audit {
 
   async #seals(header: Header): Promise<Seals> {
     const seals = await sealsOf(header);
-    const why = sealObjection(seals, header.number, this.terms);
-    if (why) this.deviations.push({ code: "SEAL", block: header.number, why });
+    const reason = sealObjection(seals, header.number, this.terms);
+    if (reason) this.deviations.push({ code: "SEAL", block: header.number, reason });
     return seals;
   }
 
   #requireMajority(block: number): void {
     const majority = this.cliqueMajority;
     if (!majority || majority.sealed >= majority.needed) return;
-    const why = `${majority.sealed} of ${majority.of} validators sealed it and the blocks right after it, and ${majority.needed} are needed`;
-    this.deviations.push({ code: "SEAL", block, why });
+    const reason = `${majority.sealed} of ${majority.of} validators sealed it and the blocks right after it, and ${majority.needed} are needed`;
+    this.deviations.push({ code: "SEAL", block, reason });
   }
 
   #require(what: string, expected: string, found: string): void {

@@ -5,7 +5,7 @@
  */
 import { type Credit, decay } from "./rule.ts";
 
-export interface Standing {
+export interface CollusionFigures {
   /** Micro-units of delivered credit today. */
   readonly credit: bigint;
   /** Millionths of it from buyers that hold credit from this seller. */
@@ -17,7 +17,7 @@ export interface Standing {
 }
 
 /** By seller. Pairs by `pairKey`. */
-export function standings(pairs: ReadonlyMap<string, Credit>, day: number): Map<number, Standing> {
+export function collusionFigures(pairs: ReadonlyMap<string, Credit>, day: number): Map<number, CollusionFigures> {
   const credit = creditBySeller(pairs, day);
   const from = (seller: number, buyer: number) => credit.get(seller)?.get(buyer) ?? 0n;
   return new Map(

@@ -3,7 +3,7 @@ import { printable } from "../model/printable.ts";
 import type { Credit } from "./rule.ts";
 
 export type Deviation =
-  | { readonly code: "MALFORMED"; readonly where: string; readonly why: string }
+  | { readonly code: "MALFORMED"; readonly where: string; readonly reason: string }
   /** The source says that it is about something else. */
   | { readonly code: "OTHER_SUBJECT"; readonly what: string; readonly expected: string; readonly found: string }
   | { readonly code: "TRUNCATED"; readonly missing: string }
@@ -12,7 +12,7 @@ export type Deviation =
   /** A block that does not follow the one before it. */
   | { readonly code: "HEADER_LINK"; readonly block: number; readonly expected: string; readonly found: string }
   | { readonly code: "CHECKPOINT_FORK"; readonly block: number; readonly expected: string; readonly found: string }
-  | { readonly code: "SEAL"; readonly block: number; readonly why: string }
+  | { readonly code: "SEAL"; readonly block: number; readonly reason: string }
   /** The receipts given are not those of the header: an event was left out, put elsewhere, invented or altered. */
   | { readonly code: "RECEIPTS_ROOT"; readonly block: number; readonly expected: string; readonly found: string }
   /** The header's filter admits events of ours, and no receipts were given. */
@@ -27,7 +27,7 @@ export type Deviation =
       readonly expected: Credit;
       readonly found: Credit;
     }
-  | { readonly code: "PROOF"; readonly what: string; readonly why: string }
+  | { readonly code: "PROOF"; readonly what: string; readonly reason: string }
   /** What is stored under the state root is not what the events give. */
   | { readonly code: "STORED_STATE"; readonly what: string; readonly expected: string; readonly found: string };
 
@@ -39,7 +39,7 @@ export function describeDeviation(deviation: Deviation): string {
 function textOf(deviation: Deviation): string {
   switch (deviation.code) {
     case "MALFORMED":
-      return `${deviation.where} cannot be read: ${deviation.why}`;
+      return `${deviation.where} cannot be read: ${deviation.reason}`;
     case "OTHER_SUBJECT":
       return `${deviation.what} is ${deviation.found} instead of ${deviation.expected}`;
     case "TRUNCATED":
@@ -51,7 +51,7 @@ function textOf(deviation: Deviation): string {
     case "CHECKPOINT_FORK":
       return `the chain forked below the checkpoint: block ${deviation.block} was ${deviation.expected}, now it is ${deviation.found}`;
     case "SEAL":
-      return `the header of block ${deviation.block}: ${deviation.why}`;
+      return `the header of block ${deviation.block}: ${deviation.reason}`;
     case "RECEIPTS_ROOT":
       return `the receipts of block ${deviation.block} have the root ${deviation.found}, its header says ${deviation.expected}: an event was left out, moved, invented or altered`;
     case "RECEIPTS_WITHHELD":
@@ -59,7 +59,7 @@ function textOf(deviation: Deviation): string {
     case "EVENT_STATE":
       return `lease ${deviation.leaseId} in block ${deviation.block}: the ${deviation.what} state of region ${deviation.region} is ${creditText(deviation.found)}, the rule gives ${creditText(deviation.expected)}`;
     case "PROOF":
-      return `the proof of ${deviation.what} does not hold: ${deviation.why}`;
+      return `the proof of ${deviation.what} does not hold: ${deviation.reason}`;
     case "STORED_STATE":
       return `${deviation.what} is stored as ${deviation.found}, the events give ${deviation.expected}: a settlement was left out, invented or altered, or the contract is not the one of the deployment`;
   }

@@ -1,7 +1,7 @@
 /** What a finished audit says, as data. With any deviation it names those and says nothing about regions. */
 import type { Hex } from "viem";
 import type { Audit } from "./audit.ts";
-import { type Standing, standings } from "./collusion.ts";
+import { type CollusionFigures, collusionFigures } from "./collusion.ts";
 import { type Deviation, describeDeviation } from "./deviation.ts";
 import type { PairBlocked } from "./proof/events.ts";
 import { quorumOf, validatorsAt } from "./proof/seals.ts";
@@ -22,7 +22,7 @@ export interface AuditedRegion extends Omit<RegionTally, Bought>, Readonly<Recor
   readonly claimedScore: number;
   readonly matches: boolean;
   /** Null where only one region's settlements were read: what others hold from it is not known then. */
-  readonly standing: Omit<Standing, "credit"> | null;
+  readonly standing: Omit<CollusionFigures, "credit"> | null;
 }
 
 export interface AuditReport {
@@ -79,7 +79,7 @@ const notRead: Readonly<Record<Bought, null>> = {
 
 function regionsOf(audit: Audit, stateRoot: Hex, day: number): AuditedRegion[] {
   const { stored, terms, rebuild, tally } = audit;
-  const standing = standings(rebuild.pairs, day);
+  const standing = collusionFigures(rebuild.pairs, day);
   const none = { credit: 0n, mutualPpm: 0, clique: [], cliquePpm: 0 };
   return stored.regions(stateRoot, audit).map((regionId) => {
     const derivedScore = scoreAt((rebuild.sellers.get(regionId) ?? NEWCOMER).current, day);

@@ -33,7 +33,7 @@ export const NO_CREDIT: Credit = { delivered: 0n, failed: 0n, day: 0 };
 export const NEWCOMER: SellerRecord = { current: NO_CREDIT, checkpoint: NO_CREDIT };
 
 /** ⌊2^64 · 2^(−r/14)⌋ for r = 0..13. */
-export const FADE: readonly bigint[] = [
+export const DECAY_FACTOR: readonly bigint[] = [
   18446744073709551616n,
   17555676923776752229n,
   16707652636178719991n,
@@ -55,7 +55,7 @@ export function decay(value: bigint, days: number): bigint {
   if (halvings >= 64) return 0n;
   const rest = days % HALF_LIFE_DAYS;
   const halved = value >> BigInt(halvings);
-  return rest === 0 ? halved : (halved * FADE[rest]!) >> 64n;
+  return rest === 0 ? halved : (halved * DECAY_FACTOR[rest]!) >> 64n;
 }
 
 /** One lease settled: the seller's and the pair's credit after it. */

@@ -75,7 +75,7 @@ export class ProvenState {
       try {
         return read();
       } catch (cause) {
-        found.push({ code: "PROOF", what, why: cause instanceof Error ? cause.message : String(cause) });
+        found.push({ code: "PROOF", what, reason: cause instanceof Error ? cause.message : String(cause) });
         return null;
       }
     };

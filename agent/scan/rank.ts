@@ -29,7 +29,7 @@ export function rankPeers(self: Region, probed: readonly ProbedRegion[], policy:
   return probed
     .filter(({ region }) => region.id !== self.id)
     .map((probe) => {
-      const refusal = whyNot(self, probe, policy);
+      const refusal = refusalReason(self, probe, policy);
       return {
         id: probe.region.id,
         name: probe.region.name,
@@ -44,7 +44,7 @@ export function rankPeers(self: Region, probed: readonly ProbedRegion[], policy:
     );
 }
 
-function whyNot(self: Region, { region, rttMicros, failure }: ProbedRegion, policy: ScanPolicy): string | null {
+function refusalReason(self: Region, { region, rttMicros, failure }: ProbedRegion, policy: ScanPolicy): string | null {
   if (!region.active) return "suspended by the consortium";
   if (region.organisation === self.organisation)
     return "belongs to the same organisation: nothing is traded inside one";

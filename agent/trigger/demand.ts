@@ -31,7 +31,7 @@ export const triggerRequest = z
     /** The event lasts until it is resolved (`down`): before the term ends, the same is bought again. */
     renew: z.boolean().default(false),
     topology: z.enum(["auto", "star", "ring", "full"]).optional(),
-    cause: z.string().max(200).optional(),
+    reason: z.string().max(200).optional(),
     /** Of the asker's choosing: the same request again, after a time-out for one, starts no second event. */
     requestId: z.string().min(1).max(80).optional(),
   })
@@ -46,7 +46,7 @@ export type TriggerRequest = z.infer<typeof triggerRequest>;
 export interface Demand {
   readonly demandMbps: number;
   readonly durationSeconds: number;
-  readonly because: string;
+  readonly demandReason: string;
 }
 
 /** Inner bytes cost headers and acknowledgements: 96.3 % of a leased rate is what TCP can carry at most. */
@@ -62,7 +62,7 @@ export function demandOf(request: TriggerRequest, setUpSeconds: number): Demand 
     return {
       demandMbps: request.mbps,
       durationSeconds: request.durationSeconds ?? request.deadlineSeconds ?? DEFAULT_SECONDS,
-      because: `${request.mbps} Mbit/s were asked for`,
+      demandReason: `${request.mbps} Mbit/s were asked for`,
     };
   const deadline = request.deadlineSeconds ?? 0;
   const seconds = deadline - setUpSeconds;
@@ -72,6 +72,6 @@ export function demandOf(request: TriggerRequest, setUpSeconds: number): Demand 
   return {
     demandMbps,
     durationSeconds: request.durationSeconds ?? deadline,
-    because: `${Math.ceil(megabits / 8)} MB in ${deadline} s, of which ${setUpSeconds} s go by until the first packet`,
+    demandReason: `${Math.ceil(megabits / 8)} MB in ${deadline} s, of which ${setUpSeconds} s go by until the first packet`,
   };
 }

@@ -53,7 +53,7 @@ struct Opening {
     uint8 fabric;
     int32 cosine;
     uint32 attributes;
-    bool leastScore;
+    bool minScore;
     uint32 latencyBoundMicros;
     uint24 lotMbps;
     uint16 slots;
@@ -107,7 +107,7 @@ struct AuctionView {
     int32 cosine;
     Place place;
     uint32 attributes;
-    uint16 leastScore;
+    uint16 minScore;
     uint32 latencyBoundMicros;
     uint24 lotMbps;
     uint16 slots;
@@ -142,8 +142,8 @@ struct AuctionConstants {
     uint32 clearBlocks;
     uint64 minBond;
     uint64 openDeposit;
-    uint16 leastScore;
-    int32 widestCosine;
+    uint16 minScore;
+    int32 maxCosine;
 }
 
 /// @title CapacityAuction: sealed-bid, two-sided, divisible, uniform price, cleared by certificate

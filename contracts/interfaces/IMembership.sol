@@ -190,7 +190,7 @@ interface IMembership {
     function roleOf(uint32 regionId, address caller) external view returns (Role);
 
     /// @notice Role and seat in one call, for the market.
-    function standingOf(uint32 regionId, address caller) external view returns (Role, Seat);
+    function roleAndSeatOf(uint32 regionId, address caller) external view returns (Role, Seat);
 
     /// @notice Whether `key` was the region's agent key at `since` or later: a counterpart cannot void the receipts of a
     /// running lease by replacing its key.

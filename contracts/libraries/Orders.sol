@@ -14,7 +14,7 @@ using Orders for Order global;
 
 library Orders {
     uint256 internal constant SCALE = 10_000;
-    uint256 internal constant MOST_LOTS = 1_000_000;
+    uint256 internal constant MAX_LOTS = 1_000_000;
     /// @dev Above every E: "no ask".
     uint256 internal constant NO_ASK = 2 ** 48 - 1;
     uint256 private constant REVEALED = 1;
@@ -146,7 +146,7 @@ library Orders {
         return 1000 - score_;
     }
 
-    function mostBoost(uint256 score_) internal pure returns (uint256) {
+    function maxBoost(uint256 score_) internal pure returns (uint256) {
         return (2500 * score_) / 1000;
     }
 

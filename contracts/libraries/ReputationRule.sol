@@ -55,7 +55,7 @@ library ReputationRule {
         if (halvings >= 64) return 0;
         value >>= halvings;
         uint256 rest = dayCount % HALF_LIFE_DAYS;
-        return rest == 0 ? value : (value * fade(rest)) >> 64;
+        return rest == 0 ? value : (value * decayFactor(rest)) >> 64;
     }
 
     function capped(uint256 delivered, uint256 failed, uint256 most) private pure returns (uint256, uint256) {
@@ -68,7 +68,7 @@ library ReputationRule {
     }
 
     /// @return ⌊2^64 · 2^(−days/14)⌋
-    function fade(uint256 dayCount) private pure returns (uint256) {
+    function decayFactor(uint256 dayCount) private pure returns (uint256) {
         if (dayCount == 1) return 17555676923776752229;
         if (dayCount == 2) return 16707652636178719991;
         if (dayCount == 3) return 15900592032036389011;

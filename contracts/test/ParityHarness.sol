@@ -158,7 +158,7 @@ contract ParityHarness {
     }
 
     /// @dev 2^64 decays to the constant itself.
-    function fade(uint256 dayCount) external pure returns (uint256) {
+    function decayFactor(uint256 dayCount) external pure returns (uint256) {
         return ReputationRule.decay(2 ** 64, dayCount);
     }
 

@@ -5,7 +5,7 @@
  * Dublin are relays between the continents that cost only a few milliseconds, so a mesh has alternates worth using.
  */
 import { readFile } from "node:fs/promises";
-import { parseTopology, type Topology } from "../topology.ts";
+import { parseTopology, type Topology } from "../layout/topology.ts";
 import { greatCircleKm, LIGHT_IN_FIBRE_KM_PER_MS } from "./great-circle.ts";
 
 const REGIONS = ["eu-central-1", "eu-west-1", "eu-west-2", "eu-north-1", "us-east-1", "ca-central-1"] as const;
@@ -51,11 +51,11 @@ export async function sixClouds(): Promise<Topology> {
 function refuseFasterThanLight(topology: Topology): void {
   for (const [row, from] of topology.regions.entries())
     for (const [column, to] of topology.regions.entries()) {
-      const leastMillis = (2 * greatCircleKm(from, to)) / LIGHT_IN_FIBRE_KM_PER_MS;
+      const minMillis = (2 * greatCircleKm(from, to)) / LIGHT_IN_FIBRE_KM_PER_MS;
       const rttMillis = topology.rttMillis[row]![column]!;
-      if (rttMillis < leastMillis) {
+      if (rttMillis < minMillis) {
         throw new RangeError(
-          `${from.name} to ${to.name}: ${rttMillis} ms, but light in fibre takes ${leastMillis.toFixed(1)} ms`,
+          `${from.name} to ${to.name}: ${rttMillis} ms, but light in fibre takes ${minMillis.toFixed(1)} ms`,
         );
       }
     }

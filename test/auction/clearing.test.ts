@@ -7,7 +7,7 @@ import {
   effectivePrice,
   findCertificate,
   handicapOf,
-  mostBoost,
+  maxBoost,
   type RevealedOrder,
   sellerUnitDown,
 } from "../../agent/auction/clearing.ts";
@@ -31,7 +31,7 @@ const book = fc
       ({ boost, ...order }, index): RevealedOrder => ({
         ...order,
         index,
-        bps: order.side === "ask" ? handicapOf(order.score) : boost % (mostBoost(order.score) + 1),
+        bps: order.side === "ask" ? handicapOf(order.score) : boost % (maxBoost(order.score) + 1),
       }),
     ),
   );

@@ -59,7 +59,7 @@ describe("orders from policy", () => {
     const boostOf = (boost: number, priority: { score: number | null; budgetLeft: bigint }) => {
       const plan = planBid(100, { ...BUY, boost }, TERMS, RICH, priority, 0n);
       assert.ok(!("declined" in plan));
-      assert.match(plan.because.join(" "), /boost/);
+      assert.match(plan.reasons.join(" "), /boost/);
       return plan.boostBps;
     };
     fc.assert(
@@ -112,12 +112,12 @@ describe("orders from policy", () => {
   });
 
   it("declines with the reason, where nothing can be ordered", () => {
-    const why = (plan: ReturnType<typeof planBid>) => ("declined" in plan ? plan.declined : "");
-    assert.match(why(planBid(100, BUY, TERMS, { ...RICH, free: 10n }, NO_PRIORITY, 0n)), /free on chain/);
-    assert.match(why(planBid(100, BUY, TERMS, { ...RICH, allowance: 10n }, NO_PRIORITY, 0n)), /allowance/);
-    assert.match(why(planBid(100, BUY, TERMS, RICH, NO_PRIORITY, 10n ** 9n)), /budget/);
-    assert.match(why(planAsk(SELL, 5, TERMS, RICH)), /spare/);
-    assert.match(why(planAsk({ ...SELL, floorPrice: 10 ** 9 }, 400, TERMS, RICH)), /cap/);
-    assert.match(why(planAsk(SELL, 400, TERMS, { ...RICH, free: 10n })), /bond/);
+    const reason = (plan: ReturnType<typeof planBid>) => ("declined" in plan ? plan.declined : "");
+    assert.match(reason(planBid(100, BUY, TERMS, { ...RICH, free: 10n }, NO_PRIORITY, 0n)), /free on chain/);
+    assert.match(reason(planBid(100, BUY, TERMS, { ...RICH, allowance: 10n }, NO_PRIORITY, 0n)), /allowance/);
+    assert.match(reason(planBid(100, BUY, TERMS, RICH, NO_PRIORITY, 10n ** 9n)), /budget/);
+    assert.match(reason(planAsk(SELL, 5, TERMS, RICH)), /spare/);
+    assert.match(reason(planAsk({ ...SELL, floorPrice: 10 ** 9 }, 400, TERMS, RICH)), /cap/);
+    assert.match(reason(planAsk(SELL, 400, TERMS, { ...RICH, free: 10n })), /bond/);
   });
 });

@@ -15,9 +15,9 @@ import { type Call, Sender } from "../../agent/chain/sender.ts";
 import type { ChainMessage } from "../../agent/coordinator/messages.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
-import { ChainNode } from "../../lab/chain-node.ts";
-import { foundConsortium } from "../../lab/consortium.ts";
-import { uniformTopology } from "../../lab/topology.ts";
+import { ChainNode } from "../../lab/chain/chain-node.ts";
+import { foundConsortium } from "../../lab/chain/consortium.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
 
 const noRelay = () => Promise.reject(new Error("nobody is asked"));
 const failsWith = (code: string) => (error: unknown) =>

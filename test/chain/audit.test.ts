@@ -14,10 +14,10 @@ import { decodeHeader, headerHash } from "../../agent/reputation/proof/header.ts
 import { eventTopics } from "../../agent/reputation/proof/layout.ts";
 import { type AuditReport, auditReport } from "../../agent/reputation/report.ts";
 import { parseStatement, type Statement, statementLine } from "../../agent/reputation/statement.ts";
-import { ChainNode } from "../../lab/chain-node.ts";
-import { foundConsortium } from "../../lab/consortium.ts";
-import { makeHistory } from "../../lab/history.ts";
-import { readTopology } from "../../lab/topology.ts";
+import { ChainNode } from "../../lab/chain/chain-node.ts";
+import { foundConsortium } from "../../lab/chain/consortium.ts";
+import { makeHistory } from "../../lab/chain/history.ts";
+import { readTopology } from "../../lab/layout/topology.ts";
 import { HostileNode, type Lie } from "../helpers/hostile-node.ts";
 
 type Json = Record<string, unknown>;

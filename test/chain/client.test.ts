@@ -29,10 +29,11 @@ describe("chain/client", () => {
       writeFileSync(join(folder, "deployment.json"), JSON.stringify(file));
       return loadDeployment(folder);
     };
-    const refused = (more: object, why: RegExp) =>
+    const refused = (more: object, reason: RegExp) =>
       assert.throws(
         () => load(more),
-        (error) => error instanceof EphemeshError && error.code === "DEPLOYMENT_UNREADABLE" && why.test(error.message),
+        (error) =>
+          error instanceof EphemeshError && error.code === "DEPLOYMENT_UNREADABLE" && reason.test(error.message),
       );
     const list = (fromBlock: number) => ({ fromBlock, validators: [address("a")] });
 

@@ -100,7 +100,7 @@ describe("ephemesh market clear", function () {
     };
     const first = await clear(book(bad));
     assert.equal(first.code, 1);
-    for (const expected of [/orders\.1\.lots/, /orders\.3\.side/, /pirce/, /→ Mend these/])
+    for (const expected of [/orders\.1\.lots/, /orders\.3\.side/, /pirce/, /→ Fix these/])
       assert.match(first.err, expected);
     const rules = await clear(
       book({

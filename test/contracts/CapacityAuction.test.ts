@@ -300,7 +300,7 @@ describe("CapacityAuction", function () {
     it("not without the attributes", async () =>
       expect(await commit({ attributes: 1 }, 7)).to.equal("AttributesMissing"));
     it("a seller not below the least score; a buyer needs none", async () =>
-      expect(await commit({ leastScore: true }, 2, 1)).to.equal("ScoreTooLow"));
+      expect(await commit({ minScore: true }, 2, 1)).to.equal("ScoreTooLow"));
     it("a region not twice", async () => expect(await commit({}, 1)).to.equal("AlreadyOrdered"));
     it("an organisation not on both sides", async () => expect(await commit({}, 8, 1)).to.equal("OtherSide"));
     it("whatever its organisation's number: once, and on one side", async () => {

@@ -108,7 +108,7 @@ contract ClearingTest {
                 1 + ((r >> 24) % 6)
             );
             bool ask = (r >> 40) % 2 == 0;
-            uint256 bps = ask ? Orders.handicapOf(score) : (r >> 48) % (Orders.mostBoost(score) + 1);
+            uint256 bps = ask ? Orders.handicapOf(score) : (r >> 48) % (Orders.maxBoost(score) + 1);
             uint256 e = ask ? Orders.askEffective(price, bps) : Orders.bidEffective(price, bps, CAP);
             Order sealed_ = Orders.committed(0, uint16(score), (r >> 60) % 2 == 0);
             book[i] = sealed_.shown(ask ? Side.Ask : Side.Bid, bps, lots, price, e, i + 1, (r >> 70) % 100_000);

@@ -21,7 +21,7 @@ contract FullBookTest is TestMarket {
     uint32 private constant LOTS = 1_000_000;
     uint64 private constant AMOUNT = uint64(PRICE) * LOTS * 5;
     uint64 private constant BOND = AMOUNT / 5;
-    uint256 private constant MOST_GAS = 15_000_000;
+    uint256 private constant MAX_GAS = 15_000_000;
 
     SealedOrder[] private orders;
 
@@ -54,7 +54,7 @@ contract FullBookTest is TestMarket {
             for (uint256 i = 0; i < 128; ++i) some[i] = orders[from + i];
             uint256 before = gasleft();
             assert(auction.revealMany(1, some) == 128);
-            assert(before - gasleft() < MOST_GAS);
+            assert(before - gasleft() < MAX_GAS);
         }
         assert(auction.phaseOf(1) == Phase.Clear);
         uint256 left = gasleft();
@@ -72,7 +72,7 @@ contract FullBookTest is TestMarket {
         vm.roll(block.number + 20);
         uint256 before = gasleft();
         auction.cancel(1);
-        assert(before - gasleft() < MOST_GAS);
+        assert(before - gasleft() < MAX_GAS);
         uint16[] memory shown = new uint16[](20);
         for (uint16 i = 0; i < 20; ++i) shown[i] = i;
         auction.collect(1, shown);
@@ -86,7 +86,7 @@ contract FullBookTest is TestMarket {
             for (uint16 i = 0; i < 128; ++i) some[i] = from + i;
             uint256 before = gasleft();
             auction.collect(1, some);
-            assert(before - gasleft() < MOST_GAS);
+            assert(before - gasleft() < MAX_GAS);
         }
     }
 

@@ -9,7 +9,7 @@ import {Order, Orders} from "../../contracts/libraries/Orders.sol";
 contract OrdersTest {
     function test_ScoresGiveBoostsAndHandicapsExactly() external pure {
         for (uint256 score = 0; score <= 1000; ++score) {
-            assert(Orders.mostBoost(score) == (score * 5) / 2);
+            assert(Orders.maxBoost(score) == (score * 5) / 2);
             assert(Orders.handicapOf(score) == 1000 - score);
         }
     }
@@ -42,7 +42,7 @@ contract OrdersTest {
         bool ends = r % 2 == 0;
         uint256 score = ends ? 1000 : (r >> 1) % 1001;
         uint256 bps = ends ? 2500 : (r >> 11) % 2501;
-        uint256 lots = ends ? Orders.MOST_LOTS : 1 + ((r >> 23) % Orders.MOST_LOTS);
+        uint256 lots = ends ? Orders.MAX_LOTS : 1 + ((r >> 23) % Orders.MAX_LOTS);
         uint256 price = ends ? type(uint32).max : uint32(r >> 43);
         uint256 e = price * (10_000 + bps);
         uint256 region = ends ? type(uint32).max : uint32(r >> 75);

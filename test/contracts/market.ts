@@ -28,7 +28,7 @@ import { membershipAbi } from "../../agent/chain/abi/membership.ts";
 import { reputationAbi } from "../../agent/chain/abi/reputation.ts";
 import { settlementTokenAbi } from "../../agent/chain/abi/settlement-token.ts";
 import { type Receipt, receiptTypedData } from "../../agent/lease/receipt.ts";
-import { type Constants, type Deployment, deployContracts } from "../../scripts/deploy-contracts.ts";
+import { type Constants, type Deployment, deployContracts } from "../../deploy/contracts.ts";
 
 export const NONE = 65_535;
 export const DAY = 86_400;
@@ -39,8 +39,8 @@ export const TEST_CONSTANTS: Constants = {
     clearBlocks: 10,
     minBond: 1_000n,
     openDeposit: 500n,
-    leastScore: 500,
-    widestCosine: 999_876_818,
+    minScore: 500,
+    maxCosine: 999_876_818,
   },
   escrow: { priceUnit: 100n, creditFee: 1_000n, fullBond: 1_000_000n },
 };
@@ -464,7 +464,7 @@ export function openingOf() {
     fabric: 0,
     cosine: 990_000_000,
     attributes: 0,
-    leastScore: false,
+    minScore: false,
     latencyBoundMicros: 40_000,
     lotMbps: 100,
     slots: 60,

@@ -47,7 +47,7 @@ const event = {
   durationSeconds: 60,
   topology: "ring",
   renews: false,
-  cause: "test",
+  reason: "test",
   requestId: null,
   atSeconds: 970,
 } as const;
@@ -61,7 +61,7 @@ const order = (side: "bid" | "ask") =>
     bond: 8n,
     salt: `0x${"05".repeat(32)}`,
     commitment: `0x${"06".repeat(32)}`,
-    because: [],
+    reasons: [],
   }) as const;
 
 const lease = (index: number, seller: RegionId) => ({

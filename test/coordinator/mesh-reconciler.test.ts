@@ -95,7 +95,7 @@ describe("what meshd is told", () => {
     assert.deepEqual(changes(asked), []);
   });
 
-  it("a mesh that meshd refuses is measured all the same: a restart of meshd that lost the keys is seen and mended", async () => {
+  it("a mesh that meshd refuses is measured all the same: a restart of meshd that lost the keys is seen and fixed", async () => {
     const asked: string[] = [];
     const reconciler = new MeshReconciler(site(1, asked));
     // As often as the coordinator's tick, for a second.

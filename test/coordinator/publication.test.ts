@@ -9,7 +9,7 @@ import {
   prevails,
   publicationText,
   publishesFromSeconds,
-  standingTopology,
+  validTopology,
 } from "../../agent/coordinator/publication.ts";
 import { auctionId, type LeaseId, meshId, type RegionId, regionId } from "../../agent/model/ids.ts";
 
@@ -123,11 +123,11 @@ describe("who publishes a topology, and which stands", () => {
   it("one that counts leases which the chain took back and gave to others is void; at another time they are the same", () => {
     const topology = { ...publication(mesh, low), mode: "ring", reason: "", added: [] } as const;
     const others = meshOf(auction(7, [low, high]));
-    assert.equal(standingTopology({ ...others, topology }), null);
+    assert.equal(validTopology({ ...others, topology }), null);
     const shifted = meshOf({
       ...mesh.auctions[0]!,
       leases: mesh.auctions[0]!.leases.map((l) => ({ ...l, startSeconds: 1020 })),
     });
-    assert.equal(standingTopology({ ...shifted, topology }), topology);
+    assert.equal(validTopology({ ...shifted, topology }), topology);
   });
 });

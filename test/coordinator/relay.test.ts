@@ -11,9 +11,9 @@ import { answerRelay, relayTransaction } from "../../agent/coordinator/handlers/
 import type { Site } from "../../agent/coordinator/site.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import type { RegionId } from "../../agent/model/ids.ts";
-import { ChainNode } from "../../lab/chain-node.ts";
-import { foundConsortium } from "../../lab/consortium.ts";
-import { uniformTopology } from "../../lab/topology.ts";
+import { ChainNode } from "../../lab/chain/chain-node.ts";
+import { foundConsortium } from "../../lab/chain/consortium.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
 
 const [cutOff, helpful] = [1, 2] as [RegionId, RegionId];
 

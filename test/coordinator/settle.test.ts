@@ -20,10 +20,10 @@ import { Journal } from "../../agent/journal/journal.ts";
 import { type CosignedReceipt, NO_RECEIPT, type Receipt, receiptTypedData } from "../../agent/lease/receipt.ts";
 import type { RegionId } from "../../agent/model/ids.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
-import { ChainNode } from "../../lab/chain-node.ts";
-import { foundConsortium } from "../../lab/consortium.ts";
-import { makeHistory } from "../../lab/history.ts";
-import { uniformTopology } from "../../lab/topology.ts";
+import { ChainNode } from "../../lab/chain/chain-node.ts";
+import { foundConsortium } from "../../lab/chain/consortium.ts";
+import { makeHistory } from "../../lab/chain/history.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
 
 const DAY = 86_400;
 const noRelay = () => Promise.reject(new Error("nobody is asked"));

@@ -19,7 +19,7 @@ const event = (renews = false) =>
     durationSeconds: HOUR,
     topology: "auto",
     renews,
-    cause: "test",
+    reason: "test",
     requestId: null,
     atSeconds: TRIGGERED,
   }) as const;

@@ -8,7 +8,7 @@ import { controlApp, listen } from "../../agent/control/server.ts";
 import { answersOf } from "../../agent/coordinator/answers.ts";
 import { compareTopology, fetchTopology, publishTopology } from "../../agent/coordinator/handlers/topology.ts";
 import { type Auction, emptyMesh, type GrantedLease, type Mesh } from "../../agent/coordinator/mesh.ts";
-import { MOST_PAIRS, pairsOnWire } from "../../agent/coordinator/pairs.ts";
+import { MAX_PAIRS, pairsOnWire } from "../../agent/coordinator/pairs.ts";
 import { emptyWorld, reduce } from "../../agent/coordinator/reduce.ts";
 import type { Site } from "../../agent/coordinator/site.ts";
 import { auctionId, type LeaseId, meshId, type RegionId, regionId } from "../../agent/model/ids.ts";
@@ -97,7 +97,7 @@ describe("coordinator/topology", function () {
 
   for (const [size, pairs] of [
     [200, (199 * 198) / 2],
-    [210, MOST_PAIRS],
+    [210, MAX_PAIRS],
   ] as const) {
     it(`among ${size} participants what one publishes is fetched and passed on, and all have the same links`, async () => {
       const participants = Array.from({ length: size }, (_, i) => id(99_999 - size + i));
@@ -131,7 +131,7 @@ describe("coordinator/topology", function () {
       ["1", 2, 5],
     ])
       assert.ok(!pairsOnWire.safeParse(flat).success, JSON.stringify(flat));
-    assert.ok(!pairsOnWire.safeParse(new Array(3 * MOST_PAIRS + 3).fill(1)).success);
+    assert.ok(!pairsOnWire.safeParse(new Array(3 * MAX_PAIRS + 3).fill(1)).success);
     assert.deepEqual(pairsOnWire.parse([1, 2, 5]), [{ a: 1, b: 2, rttMicros: 5 }]);
   });
 });

@@ -3,7 +3,7 @@ import { getPriority } from "node:os";
 import type { auctionView, leaseView } from "../../agent/api/views.ts";
 import { MESHD_NICE } from "../../agent/up.ts";
 import type { Lab } from "../../lab/lab.ts";
-import { endProcesses, processesInside } from "../../lab/processes.ts";
+import { endProcesses, processesInside } from "../../lab/process/processes.ts";
 import type { LabSite } from "../../lab/site.ts";
 import type { Snapshot } from "../../lab/snapshot.ts";
 import { asked, commandLine, differencesSince, eventually, meshes, startRegions } from "./helpers/regions.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { runDemo } from "../../lab/demo.ts";
-import { type DemoFigures, figuresTable } from "../../lab/figures.ts";
+import { runDemo } from "../../lab/demo/demo.ts";
+import { type DemoFigures, figuresTable } from "../../lab/demo/figures.ts";
 import { withLab } from "../../lab/lab.ts";
-import { processesInside } from "../../lab/processes.ts";
-import { readTopology } from "../../lab/topology.ts";
+import { readTopology } from "../../lab/layout/topology.ts";
+import { processesInside } from "../../lab/process/processes.ts";
 
 /** The demo with assertions. Speeds are figures, not assertions: a loaded machine proves nothing about the product. */
 describe("one event, end to end, on real interfaces", function () {

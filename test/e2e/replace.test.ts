@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { leaseView } from "../../agent/api/views.ts";
 import { parsePrefix } from "../../agent/model/prefix.ts";
-import { hostAddress } from "../../lab/addressing.ts";
-import type { ChainNode } from "../../lab/chain-node.ts";
-import type { Consortium } from "../../lab/consortium.ts";
+import type { ChainNode } from "../../lab/chain/chain-node.ts";
+import type { Consortium } from "../../lab/chain/consortium.ts";
 import type { Lab } from "../../lab/lab.ts";
-import { hostOf } from "../../lab/place.ts";
-import { endProcesses, processesInside } from "../../lab/processes.ts";
+import { hostAddress } from "../../lab/layout/addressing.ts";
+import { hostOf } from "../../lab/layout/place.ts";
+import { endProcesses, processesInside } from "../../lab/process/processes.ts";
 import type { LabSite } from "../../lab/site.ts";
 import type { Snapshot } from "../../lab/snapshot.ts";
 import { changeRegister } from "../helpers/change-register.ts";

@@ -2,7 +2,7 @@
 import { createPublicClient, createWalletClient, encodeFunctionData, type Hex, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { membershipAbi } from "../../agent/chain/abi/membership.ts";
-import type { Consortium } from "../../lab/consortium.ts";
+import type { Consortium } from "../../lab/chain/consortium.ts";
 
 export async function changeRegister(
   rpcUrl: string,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Arrival, interruption, type StreamRecord } from "../../lab/arrivals.ts";
+import { type Arrival, interruption, type StreamRecord } from "../../lab/traffic/arrivals.ts";
 
 const INTERVAL = 20;
 
@@ -28,7 +28,7 @@ describe("lab/arrivals: what a stream says about a fault", () => {
     );
     assert.deepEqual(found, {
       recoveredMillis: 0,
-      largestGapMillis: INTERVAL,
+      maxGapMillis: INTERVAL,
       lost: 0,
       baseDelayMillis: 5,
       badMillis: 0,
@@ -41,7 +41,7 @@ describe("lab/arrivals: what a stream says about a fault", () => {
       3000,
     );
     assert.equal(found.recoveredMillis, 200);
-    assert.equal(found.largestGapMillis, 220);
+    assert.equal(found.maxGapMillis, 220);
     assert.equal(found.lost, 10);
     assert.equal(found.badMillis, 200);
   });

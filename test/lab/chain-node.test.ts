@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { CHAIN_ID, ChainNode } from "../../lab/chain-node.ts";
+import { CHAIN_ID, ChainNode } from "../../lab/chain/chain-node.ts";
 import { Lab } from "../../lab/lab.ts";
-import { uniformTopology } from "../../lab/topology.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
 
 interface Block {
   readonly number: string;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { fabricAddress } from "../../lab/addressing.ts";
-import type { StreamRecord } from "../../lab/arrivals.ts";
 import { Lab } from "../../lab/lab.ts";
-import { nowMillis, Stream } from "../../lab/stream.ts";
-import { uniformTopology } from "../../lab/topology.ts";
-import { Transfer } from "../../lab/transfer.ts";
+import { fabricAddress } from "../../lab/layout/addressing.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
+import type { StreamRecord } from "../../lab/traffic/arrivals.ts";
+import { nowMillis, Stream } from "../../lab/traffic/stream.ts";
+import { Transfer } from "../../lab/traffic/transfer.ts";
 
 const RTT_MILLIS = 20;
 
@@ -159,7 +159,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
   it("a file whose bytes changed on the way is noticed at the far end", async () => {
     const receiver = lab.spawnIn("r2/host", [
       process.execPath,
-      new URL("../../lab/transfer.ts", import.meta.url).pathname,
+      new URL("../../lab/traffic/transfer.ts", import.meta.url).pathname,
       "receive",
       "9000",
     ]);

@@ -7,10 +7,10 @@ import { leaseEscrowAbi } from "../../agent/chain/abi/lease-escrow.ts";
 import { reputationAbi } from "../../agent/chain/abi/reputation.ts";
 import { type LeaseRecorded, rebuildReputation } from "../../agent/reputation/rebuild.ts";
 import { scoreAt } from "../../agent/reputation/rule.ts";
-import { ChainNode } from "../../lab/chain-node.ts";
-import { type Consortium, foundConsortium } from "../../lab/consortium.ts";
-import { type HistorySummary, makeHistory } from "../../lab/history.ts";
-import { readTopology } from "../../lab/topology.ts";
+import { ChainNode } from "../../lab/chain/chain-node.ts";
+import { type Consortium, foundConsortium } from "../../lab/chain/consortium.ts";
+import { type HistorySummary, makeHistory } from "../../lab/chain/history.ts";
+import { readTopology } from "../../lab/layout/topology.ts";
 
 const DAY = 86_400;
 

@@ -5,10 +5,10 @@ import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { Lab } from "../../lab/lab.ts";
-import { identify } from "../../lab/processes.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
+import { identify } from "../../lab/process/processes.ts";
+import { knownLabs, removeAbandonedLabs, removeLab } from "../../lab/process/run-dir.ts";
 import { run } from "../../lab/run.ts";
-import { knownLabs, removeAbandonedLabs, removeLab } from "../../lab/run-dir.ts";
-import { uniformTopology } from "../../lab/topology.ts";
 
 const OWNER = new URL("./fixtures/owner.ts", import.meta.url).pathname;
 const topology = uniformTopology({ regions: 2, rttMillis: 1 });

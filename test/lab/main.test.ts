@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { execa } from "execa";
-import { removeLab } from "../../lab/run-dir.ts";
+import { removeLab } from "../../lab/process/run-dir.ts";
 
 const MAIN = new URL("../../lab/main.ts", import.meta.url).pathname;
 const lab = (...args: string[]) => execa(process.execPath, [MAIN, ...args], { reject: false });
@@ -11,7 +11,7 @@ describe("lab/main: the lab from a terminal (real namespaces)", function () {
   const id = `t${randomBytes(4).toString("hex")}`;
   after(() => removeLab(id, 0));
 
-  it("brings six clouds up, breaks and mends a cable, takes them down", async () => {
+  it("brings six clouds up, breaks and fixes a cable, takes them down", async () => {
     const up = await lab("up", id);
     assert.equal(up.exitCode, 0, up.stderr);
     assert.match(up.stdout, /us-east-1\/host\teph-/);

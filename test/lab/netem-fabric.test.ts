@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { topologyLink } from "../../lab/fabric.ts";
-import { loadKernelModules } from "../../lab/kernel-modules.ts";
+import { topologyLink } from "../../lab/fabric/fabric.ts";
+import { loadKernelModules } from "../../lab/fabric/kernel-modules.ts";
+import { kernelHasNetem } from "../../lab/fabric/netem-fabric.ts";
+import { ipLines, linkLine, tcLines } from "../../lab/fabric/netem-plan.ts";
 import { Lab } from "../../lab/lab.ts";
-import { kernelHasNetem } from "../../lab/netem-fabric.ts";
-import { ipLines, linkLine, tcLines } from "../../lab/netem-plan.ts";
-import { attachments } from "../../lab/plan.ts";
-import { uniformTopology } from "../../lab/topology.ts";
+import { attachments } from "../../lab/layout/plan.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
 
 const topology = uniformTopology({ regions: 3, rttMillis: 40, pairMbps: 100 });
 

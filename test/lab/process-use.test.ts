@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { residentBytes } from "../../lab/process-use.ts";
+import { residentBytes } from "../../lab/process/process-use.ts";
 
 describe("memory of several processes", () => {
   it("counts what is private for each, and what one program's processes share once", () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
-import { identify, isAlive } from "../../lab/processes.ts";
+import { identify, isAlive } from "../../lab/process/processes.ts";
 
 const ROOTLESS = new URL("../../lab/rootless", import.meta.url).pathname;
 const OWNER = new URL("fixtures/owner.ts", import.meta.url).pathname;

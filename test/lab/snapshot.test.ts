@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../lab/lab.ts";
+import { uniformTopology } from "../../lab/layout/topology.ts";
 import type { Command } from "../../lab/run.ts";
 import {
   describeDifferences,
@@ -10,8 +11,7 @@ import {
   snapshotText,
   takeSnapshot,
 } from "../../lab/snapshot.ts";
-import { nowMillis, Stream } from "../../lab/stream.ts";
-import { uniformTopology } from "../../lab/topology.ts";
+import { nowMillis, Stream } from "../../lab/traffic/stream.ts";
 
 describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namespaces)", function () {
   this.timeout(60_000);

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
-import { fabricAddress, fabricMac, hostAddress, managementAddress, routerLanAddress } from "../../lab/addressing.ts";
-import { topologyLink } from "../../lab/fabric.ts";
-import { namespaceOf } from "../../lab/place.ts";
+import { topologyLink } from "../../lab/fabric/fabric.ts";
+import {
+  fabricAddress,
+  fabricMac,
+  hostAddress,
+  managementAddress,
+  routerLanAddress,
+} from "../../lab/layout/addressing.ts";
+import { namespaceOf } from "../../lab/layout/place.ts";
+import { membersOf, parseTopology, readTopology, regionIndex, uniformTopology } from "../../lab/layout/topology.ts";
 import { sixClouds } from "../../lab/topologies/generate.ts";
 import { greatCircleKm } from "../../lab/topologies/great-circle.ts";
-import { membersOf, parseTopology, readTopology, regionIndex, uniformTopology } from "../../lab/topology.ts";
 
 const SIX_CLOUDS = new URL("../../lab/topologies/six-clouds.json", import.meta.url);
 

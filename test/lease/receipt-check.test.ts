@@ -67,9 +67,9 @@ describe("lease/receipt-check: what no receipt may say", () => {
   it("above what the rate carries in that time, either way: RECEIPT_IMPOSSIBLE", () => {
     // 100 Mbit/s for 60 s are 750 MB; 5 % and 1 MB more are an honest counter's error.
     const most = 788_500_000n;
-    for (const way of ["bytesToBuyer", "bytesToSeller"] as const) {
-      requireSound(receipt({ [way]: most }), lease, 1_600);
-      refuses("RECEIPT_IMPOSSIBLE", () => requireSound(receipt({ [way]: most + 1n }), lease, 1_600));
+    for (const endpoint of ["bytesToBuyer", "bytesToSeller"] as const) {
+      requireSound(receipt({ [endpoint]: most }), lease, 1_600);
+      refuses("RECEIPT_IMPOSSIBLE", () => requireSound(receipt({ [endpoint]: most + 1n }), lease, 1_600));
     }
   });
 });

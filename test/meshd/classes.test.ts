@@ -24,7 +24,7 @@ describe("meshd: classes of traffic, and several paths at once", function () {
     for (const [a, b, rateMbps] of [
       [1, 2, LEASED_MBPS],
       [1, 3, LEASED_MBPS],
-      // So that 3 is strictly closer to 2 than 1 is: only downhill may traffic be spread.
+      // So that 3 is strictly closer to 2 than 1 is: only downstream may traffic be spread.
       [2, 3, 20 * LEASED_MBPS],
     ] as const) {
       links.push(await agree(network, a, b, { buyers: [1], rateMbps }));

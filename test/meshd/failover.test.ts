@@ -68,7 +68,7 @@ describe("meshd: four regions, one buyer, spokes and a path around", function ()
       async () => stream.arrivals.at(-1)?.atMillis ?? 0,
       (lastMillis) => lastMillis > turned,
     );
-    console.log(`      gap ${stream.longestGapMillis(cutAt).toFixed(0)} ms`);
+    console.log(`      gap ${stream.maxGapMillis(cutAt).toFixed(0)} ms`);
     stream.stop();
     for (const [index, peer] of [
       [1, 2],

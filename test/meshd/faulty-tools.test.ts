@@ -115,7 +115,7 @@ describe("meshd: a tool that fails, hangs or prints garbage", function () {
     assert.ok(during?.links.some(({ linkId, state }) => linkId === first.id && state === "up"));
 
     broken?.behave();
-    // Where an endpoint cannot be looked up all stays as before: the agent asks again. All else mends itself.
+    // Where an endpoint cannot be looked up all stays as before: the agent asks again. All else fixes itself.
     if (tool === "ip") await client.ask("applyMesh", { mesh: wanted });
     await until(measured, (now) => now?.links.filter(({ state }) => state === "up").length === 2, 40_000);
     const classes = () => run(network.node(at).router, "tc", ["class", "show", "dev", carrier]);

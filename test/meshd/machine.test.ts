@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { deviceName } from "../../agent/meshd/marks.ts";
+import { deviceName } from "../../agent/meshd/kernel/marks.ts";
 import { until } from "./helpers/client.ts";
 import { FaultyTools } from "./helpers/faulty-tools.ts";
 import { agree, bothWays, meshSpecOf, region } from "./helpers/meshes.ts";

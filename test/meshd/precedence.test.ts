@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { steerMark } from "../../agent/meshd/marks.ts";
+import { steerMark } from "../../agent/meshd/kernel/marks.ts";
 import { until } from "./helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type MeshPlan, untilDirect } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";

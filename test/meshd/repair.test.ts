@@ -73,7 +73,7 @@ describe("meshd: others change what is ours, or send what they must not", functi
     await inside(network.node(1).router, [harm(victim)]);
     await until(nextHops, (hops) => hops.length === hopsBefore.length && hops.every(({ dev }) => dev !== victim));
     tools.behave();
-    console.log(`      gap ${stream.longestGapMillis(at).toFixed(0)} ms`);
+    console.log(`      gap ${stream.maxGapMillis(at).toFixed(0)} ms`);
     stream.stop();
     const { meshes } = await network.client(1).ask("measurements", {});
     const down = meshes[0]?.changes.findLast(({ what }) => what.startsWith("link to 2 ") && what.endsWith(" is down"));

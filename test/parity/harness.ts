@@ -14,7 +14,7 @@ import { privateKeyToAccount } from "viem/accounts";
 
 export type Call = <T>(functionName: string, args: readonly unknown[]) => Promise<T>;
 
-/** @param creation instead of the build's: scripts/benches/mutation.ts has faults in it. */
+/** @param creation instead of the build's: bench/mutation.ts has faults in it. */
 export async function parityHarness(creation?: Hex): Promise<Call> {
   const { provider } = await network.create();
   const transport = custom(provider);

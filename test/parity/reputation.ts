@@ -1,7 +1,7 @@
 /** Files of the form `{constants, histories: [{steps}]}`. */
 import {
   type Credit,
-  FADE,
+  DECAY_FACTOR,
   FAILURE_WEIGHT,
   HALF_LIFE_DAYS,
   NO_CREDIT,
@@ -25,7 +25,7 @@ interface Step {
 }
 
 export interface ReputationFile {
-  readonly constants: Record<string, unknown> & { readonly fullBond: string; readonly fade?: readonly string[] };
+  readonly constants: Record<string, unknown> & { readonly fullBond: string; readonly decayFactor?: readonly string[] };
   readonly histories: readonly { readonly seed: number; readonly steps: readonly Step[] }[];
 }
 
@@ -49,7 +49,7 @@ export function reputationInTypeScript(file: ReputationFile): number {
     failureWeight: FAILURE_WEIGHT,
     fullBond,
     scoreScale: SCORE_SCALE,
-    fade: FADE,
+    decayFactor: DECAY_FACTOR,
   };
   let count = compareFigures(file.constants, ours, "TypeScript: constants");
   for (const { seed, steps } of file.histories) {
@@ -85,8 +85,19 @@ export async function reputationInSolidity(file: ReputationFile, call: Call): Pr
     "reputationConstants",
     [],
   );
-  const fade = await Promise.all((file.constants.fade ?? []).map((_, days) => call<bigint>("fade", [days])));
-  const ours = { one, halfLifeDays, ramp, pairCap, failureWeight, fullBond: file.constants.fullBond, scoreScale, fade };
+  const decayFactor = await Promise.all(
+    (file.constants.decayFactor ?? []).map((_, days) => call<bigint>("fade", [days])),
+  );
+  const ours = {
+    one,
+    halfLifeDays,
+    ramp,
+    pairCap,
+    failureWeight,
+    fullBond: file.constants.fullBond,
+    scoreScale,
+    decayFactor,
+  };
   let count = compareFigures(file.constants, ours, "Solidity: constants");
   for (const { seed, steps } of file.histories) {
     const buyers = Math.max(...steps.map(({ buyer }) => buyer)) + 1;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { standings } from "../../agent/reputation/collusion.ts";
+import { collusionFigures } from "../../agent/reputation/collusion.ts";
 import { pairKey } from "../../agent/reputation/rebuild.ts";
 import type { Credit } from "../../agent/reputation/rule.ts";
 
@@ -10,7 +10,7 @@ const pairs = (...of: readonly (readonly [seller: number, buyer: number, deliver
 
 describe("reputation/collusion: what a score does not show", () => {
   it("credit is mutual where each of two holds some from the other", () => {
-    const found = standings(pairs([1, 2, 300], [2, 1, 10], [1, 3, 100]), DAY);
+    const found = collusionFigures(pairs([1, 2, 300], [2, 1, 10], [1, 3, 100]), DAY);
     assert.deepEqual([found.get(1)?.mutualPpm, found.get(2)?.mutualPpm], [750_000, 1_000_000]);
     assert.deepEqual(found.get(1)?.clique, [], "two are no clique");
   });
@@ -19,7 +19,7 @@ describe("reputation/collusion: what a score does not show", () => {
     const ring = [1, 2, 3, 4, 5].flatMap((seller) =>
       [1, 2, 3, 4, 5].filter((buyer) => buyer !== seller).map((buyer) => [seller, buyer, 100] as const),
     );
-    const found = standings(pairs(...ring, [1, 9, 400], [9, 1, 1], [8, 9, 50]), DAY);
+    const found = collusionFigures(pairs(...ring, [1, 9, 400], [9, 1, 1], [8, 9, 50]), DAY);
     assert.deepEqual(found.get(3), {
       credit: 400n,
       mutualPpm: 1_000_000,
@@ -34,6 +34,6 @@ describe("reputation/collusion: what a score does not show", () => {
       [pairKey(1, 2), credit(1_000_000_000)],
       [pairKey(2, 1), credit(1, DAY - 14)],
     ]);
-    assert.equal(standings(faded, DAY).get(1)?.mutualPpm, 0);
+    assert.equal(collusionFigures(faded, DAY).get(1)?.mutualPpm, 0);
   });
 });

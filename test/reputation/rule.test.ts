@@ -4,8 +4,8 @@ import { type LeaseRecorded, Rebuild, rebuildReputation } from "../../agent/repu
 import {
   type Credit,
   closingScore,
+  DECAY_FACTOR,
   decay,
-  FADE,
   NEWCOMER,
   NO_CREDIT,
   ONE,
@@ -281,10 +281,10 @@ describe("reputation/rule", () => {
   it("decay halves in 14 days, by exact constants between, and ends", () => {
     expect(decay(1_000n, 14)).to.equal(500n);
     expect(decay(2n ** 64n, 0)).to.equal(2n ** 64n);
-    for (const [days, fade] of FADE.entries()) {
+    for (const [days, decayFactor] of DECAY_FACTOR.entries()) {
       // fade = ⌊2^64 · 2^(−days/14)⌋  ⇔  fade^14 ≤ 2^(64·14 − days) < (fade + 1)^14
       const exact = 2n ** (64n * 14n - BigInt(days));
-      expect(fade ** 14n <= exact && exact < (fade + 1n) ** 14n, `day ${days}`).to.equal(true);
+      expect(decayFactor ** 14n <= exact && exact < (decayFactor + 1n) ** 14n, `day ${days}`).to.equal(true);
     }
     expect(decay(2n ** 96n, 14 * 64)).to.equal(0n);
   });

@@ -47,15 +47,15 @@ describe("scan", () => {
       ranked.filter((p) => p.included).map((p) => p.id),
       [3, 2],
     );
-    const why = new Map(ranked.map((p) => [p.id as number, p.reason]));
-    for (const [id, reason] of [
+    const reasons = new Map(ranked.map((p) => [p.id as number, p.reason]));
+    for (const [id, expected] of [
       [4, /beyond the radius/],
       [5, /timeout/],
       [6, /suspended/],
       [7, /same organisation/],
       [8, /no fabric/],
     ] as const)
-      assert.match(why.get(id) ?? "", reason);
+      assert.match(reasons.get(id) ?? "", expected);
   });
 
   it("a region is not its own peer", () => assert.deepEqual(rankPeers(region(1), [probe(region(1), 0)], policy), []));

@@ -560,6 +560,19 @@ export const membershipAbi = [
       { name: "regionId", type: "uint32" },
       { name: "caller", type: "address" },
     ],
+    name: "roleAndSeatOf",
+    outputs: [
+      { name: "", type: "uint8" },
+      { name: "", type: "uint256" },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      { name: "regionId", type: "uint32" },
+      { name: "caller", type: "address" },
+    ],
     name: "roleOf",
     outputs: [{ name: "", type: "uint8" }],
     stateMutability: "view",
@@ -587,19 +600,6 @@ export const membershipAbi = [
     ],
     name: "signedFor",
     outputs: [{ name: "", type: "bool" }],
-    stateMutability: "view",
-    type: "function",
-  },
-  {
-    inputs: [
-      { name: "regionId", type: "uint32" },
-      { name: "caller", type: "address" },
-    ],
-    name: "standingOf",
-    outputs: [
-      { name: "", type: "uint8" },
-      { name: "", type: "uint256" },
-    ],
     stateMutability: "view",
     type: "function",
   },

@@ -5,11 +5,11 @@ import { findCertificate } from "../../auction/clearing.ts";
 import { commitmentOf, SIDES, type Side } from "../../auction/commitment.ts";
 import {
   type Declined,
+  type Funds,
   lotFor,
   type OrderPlan,
   type OrderTerms,
   type Priority,
-  type Purse,
   planAsk,
   planBid,
   priceCapFor,
@@ -58,9 +58,9 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
     kind: EVENT_KINDS.indexOf(event.kind),
     earlier: mesh.id ?? 0,
     fabric: fabricIndex(site, fabric),
-    cosine: Math.min(cosine, site.constants.widestCosine),
+    cosine: Math.min(cosine, site.constants.maxCosine),
     attributes: site.config.accept.require.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0),
-    leastScore: false,
+    minScore: false,
     // A seller and another seller are at most twice the radius apart.
     latencyBoundMicros: Math.round(2000 * site.config.accept.radius.rttMillis),
     lotMbps,
@@ -102,9 +102,9 @@ export function eventOfPurpose(purpose: string | undefined): string | null {
 
 export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: Of<"prepare-order">): Promise<void> {
   const { terms } = auctionOf(mesh, auctionId);
-  const [purse, priority] = await Promise.all([readPurse(site), readPriority(site)]);
+  const [funds, priority] = await Promise.all([readFunds(site), readPriority(site)]);
   // From here to the dispatch nothing waits, so that two auctions cannot both be offered the same capacity (INV-11).
-  const plan = side === "bid" ? bidFor(site, mesh, terms, purse, priority) : askFor(site, terms, purse);
+  const plan = side === "bid" ? bidFor(site, mesh, terms, funds, priority) : askFor(site, terms, funds);
   if ("declined" in plan) site.dispatch({ type: "OrderDeclined", auctionId, reason: plan.declined });
   else site.dispatch({ type: "OrderPrepared", auctionId, order: sealOrder(site, auctionId, side, plan) });
 }
@@ -154,7 +154,7 @@ export async function collectOrder(site: Site, { auctionId, index }: Of<"collect
   );
 }
 
-export async function readPurse(site: Site): Promise<Purse> {
+export async function readFunds(site: Site): Promise<Funds> {
   const account = await site.client.readContract({
     address: site.deployment.escrow,
     abi: leaseEscrowAbi,
@@ -188,17 +188,17 @@ export function bidFor(
   site: Site,
   mesh: Mesh,
   terms: OrderTerms,
-  purse: Purse,
+  funds: Funds,
   priority: Priority,
 ): OrderPlan | Declined {
   const policy = mesh.event && site.config.buy[mesh.event.kind];
   if (!mesh.event || !policy) return { declined: "no event of this region wants capacity here" };
   const shortfall = shortfallOf(mesh, site.self, chainNow(site), leadSeconds(site.constants));
   if (!shortfall) return { declined: "nothing is missing any more" };
-  return planBid(shortfall.mbps, policy, terms, purse, priority, spentToday(site));
+  return planBid(shortfall.mbps, policy, terms, funds, priority, spentToday(site));
 }
 
-function askFor(site: Site, terms: AuctionTerms, purse: Purse): OrderPlan | Declined {
+function askFor(site: Site, terms: AuctionTerms, funds: Funds): OrderPlan | Declined {
   const { sell } = site.config;
   const underlay = site.config.underlays.find((u) => u.fabric === terms.fabric);
   if (!sell) return { declined: "the policy sells nothing (sell)" };
@@ -213,7 +213,7 @@ function askFor(site: Site, terms: AuctionTerms, purse: Purse): OrderPlan | Decl
   if (x * terms.place.x + y * terms.place.y + z * terms.place.z < terms.cosine * 1e9)
     return { declined: `${Math.round(distanceKm(self.place, terms.place))} km from the opener, outside its cell` };
   const spare = spareMbps(underlay.spareMbps, sell.reserveMbps, soldOrOffered(site, terms));
-  return planAsk(sell, spare, terms, purse);
+  return planAsk(sell, spare, terms, funds);
 }
 
 /**
@@ -273,7 +273,7 @@ function sealOrder(site: Site, auctionId: AuctionId, side: Side, plan: OrderPlan
     bond: plan.bond,
     salt,
     commitment,
-    because: plan.because,
+    reasons: plan.reasons,
   };
 }
 

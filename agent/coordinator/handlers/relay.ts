@@ -11,7 +11,7 @@ import type { RegionId } from "../../model/ids.ts";
 import { regionOf, type Site } from "../site.ts";
 
 /** A batch of reveals is the largest that an agent sends. */
-const MOST_HEX_DIGITS = 40_000;
+const MAX_HEX_DIGITS = 40_000;
 /** So many peers are asked at once; one that sends it is enough. */
 const AT_ONCE = 4;
 
@@ -19,7 +19,7 @@ const request = z.strictObject({
   raw: z
     .string()
     .regex(/^0x[0-9a-f]+$/)
-    .max(MOST_HEX_DIGITS)
+    .max(MAX_HEX_DIGITS)
     .transform((text) => text as Hex),
 });
 
@@ -67,6 +67,10 @@ function readTransaction(raw: Hex): ReturnType<typeof parseTransaction> {
   }
 }
 
-function refused(why: string): EphemeshError {
-  return new EphemeshError("RELAY_REFUSED", `The transaction was not sent: ${why}.`, "Only a peer's own are carried.");
+function refused(reason: string): EphemeshError {
+  return new EphemeshError(
+    "RELAY_REFUSED",
+    `The transaction was not sent: ${reason}.`,
+    "Only a peer's own are carried.",
+  );
 }

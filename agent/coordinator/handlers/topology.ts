@@ -15,7 +15,7 @@ import {
   participantsOf,
   prevails,
   publicationText,
-  standingTopology,
+  validTopology,
 } from "../publication.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
 
@@ -66,7 +66,7 @@ export async function publishTopology(site: Site, mesh: Mesh): Promise<void> {
   if (chainNow(site) >= openerHasUntilSeconds(mesh)) {
     const others = participants.filter((id) => id !== site.self);
     await Promise.allSettled(others.map((id) => compareWith(site, mesh, id)));
-    const standing = standingTopology(newest(site, mesh));
+    const standing = validTopology(newest(site, mesh));
     if (standing && standing.auctions >= auctions) return;
   }
   const requested = mesh.event?.topology ?? mesh.topology?.requested ?? site.config.topology;
@@ -92,7 +92,7 @@ export async function fetchTopology(
   { from }: Extract<Action, { kind: "fetch-topology" }>,
 ): Promise<void> {
   const asked = await Promise.allSettled(from.map((id) => compareWith(site, mesh, id)));
-  if ((standingTopology(newest(site, mesh))?.auctions ?? 0) >= grantedAuctions(mesh).length) return;
+  if ((validTopology(newest(site, mesh))?.auctions ?? 0) >= grantedAuctions(mesh).length) return;
   const failed = asked.find((each) => each.status === "rejected");
   throw failed ? failed.reason : notYet("nobody asked has published one for these leases");
 }
@@ -147,7 +147,7 @@ async function adopt(site: Site, { key }: Mesh, found: Publication): Promise<voi
   const mesh = site.world().meshes.get(key);
   const opener = mesh?.auctions[0]?.terms;
   if (!mesh || !opener || !isSound(mesh, found)) return;
-  const standing = standingTopology(mesh);
+  const standing = validTopology(mesh);
   if (standing && !prevails(found, standing, opener.opener)) return;
   const plan = planTopology(planFor(mesh, found));
   site.dispatch({ type: "TopologyPublished", meshId: opener.mesh, topology: { ...found, ...plan } });
@@ -178,7 +178,7 @@ async function askRoundTrips(site: Site, of: RegionId, targets: readonly RegionI
 }
 
 function onWire(mesh: Mesh): z.input<typeof publication> | null {
-  const standing = standingTopology(mesh);
+  const standing = validTopology(mesh);
   if (!standing) return null;
   const { requested, auctions, leases, pairs, publisher, signature } = standing;
   return { requested, auctions, leases, pairs: flattened(pairs), publisher, signature };

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { describeError } from "../../model/errors.ts";
-import { commandJson } from "../commands.ts";
-import { NFT_TABLE } from "../marks.ts";
+import { commandJson } from "../kernel/commands.ts";
+import { NFT_TABLE } from "../kernel/marks.ts";
 import { LEASE_COUNTER } from "../steering/ruleset.ts";
 
 export interface DeviceCount {

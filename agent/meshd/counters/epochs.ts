@@ -40,7 +40,7 @@ type Tally = { -readonly [key in keyof EpochCount]: EpochCount[key] };
 export class Epochs {
   readonly #startMillis: number;
   readonly #bounds: Bounds;
-  readonly #leastDue: number;
+  readonly #minDue: number;
   #open: Sent[] = [];
   /** Outcomes of the last 10 s, oldest first. */
   #recent: { readonly atMillis: number; readonly lost: boolean }[] = [];
@@ -52,7 +52,7 @@ export class Epochs {
     this.#startMillis = startMillis;
     this.#bounds = bounds;
     // Two fewer, because an epoch's edges cut intervals.
-    this.#leastDue = Math.floor(EPOCH_MILLIS / intervalMillis) - 2;
+    this.#minDue = Math.floor(EPOCH_MILLIS / intervalMillis) - 2;
   }
 
   sent(sequence: number, nowMillis: number): void {
@@ -77,7 +77,7 @@ export class Epochs {
     // What was due and never sent, because the interface came late or this process was away, was not met either.
     return this.#tallies
       .filter((tally) => tally.epoch < running)
-      .map((tally) => ({ ...tally, probes: Math.max(tally.probes, this.#leastDue) }));
+      .map((tally) => ({ ...tally, probes: Math.max(tally.probes, this.#minDue) }));
   }
 
   #judge(nowMillis: number): void {

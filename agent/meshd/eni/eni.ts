@@ -2,8 +2,8 @@
 import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
-import type { Batch } from "../batch.ts";
-import { command, commandJson, garbage } from "../commands.ts";
+import type { Batch } from "../kernel/batch.ts";
+import { command, commandJson, garbage } from "../kernel/commands.ts";
 import { type BuyerShare, shapingLines, slotsOf } from "../shaping/htb.ts";
 import { bringUpLines, endpointText, type TunnelConfig } from "./configure.ts";
 import type { FoundTunnel } from "./found.ts";

@@ -1,7 +1,7 @@
 /** Which tunnels of ours are in the kernel, whoever made them: a restart adopts what it finds. */
 import { z } from "zod";
-import { commandJson } from "../commands.ts";
-import { DEVICE_PATTERN } from "../marks.ts";
+import { commandJson } from "../kernel/commands.ts";
+import { DEVICE_PATTERN } from "../kernel/marks.ts";
 import type { WireguardKind } from "./tunnel-device.ts";
 import { runningPeers } from "./wireguard.ts";
 

@@ -9,9 +9,9 @@ import { readdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../model/errors.ts";
-import { command } from "../commands.ts";
-import { toolMissing } from "../lacking.ts";
-import { DEVICE_PATTERN } from "../marks.ts";
+import { command } from "../kernel/commands.ts";
+import { DEVICE_PATTERN } from "../kernel/marks.ts";
+import { missingTool } from "../kernel/missing.ts";
 import { SOCKET_DIRECTORY, socketOf } from "./uapi.ts";
 
 export type WireguardKind = "kernel" | "userspace";
@@ -99,11 +99,11 @@ async function startUserspace(device: string, oneProcessor: boolean): Promise<vo
   });
   let failure: EphemeshError | null = null;
   child.once("error", (cause: NodeJS.ErrnoException) => {
-    failure = cause.code === "ENOENT" ? toolMissing(file, cause) : noTunnel(device, cause.message);
+    failure = cause.code === "ENOENT" ? missingTool(file, cause) : noTunnel(device, cause.message);
   });
   child.once("exit", (code, signal) => {
     failure ??=
-      code === EXIT_NOT_FOUND ? toolMissing("wireguard-go") : noTunnel(device, `it ended with ${signal ?? code}`);
+      code === EXIT_NOT_FOUND ? missingTool("wireguard-go") : noTunnel(device, `it ended with ${signal ?? code}`);
   });
   child.unref();
   const until = performance.now() + READY_MILLIS;
@@ -123,10 +123,10 @@ async function startUserspace(device: string, oneProcessor: boolean): Promise<vo
   child.removeAllListeners();
 }
 
-function noTunnel(device: string, why: string): EphemeshError {
+function noTunnel(device: string, reason: string): EphemeshError {
   return new EphemeshError(
     "TUNNEL_FAILED",
-    `wireguard-go made no interface ${device}: ${why}.`,
+    `wireguard-go made no interface ${device}: ${reason}.`,
     `See \`${WIREGUARD_GO.join(" ")} -f\` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached. A kernel with the module \`wireguard\` needs neither.`,
     { retryable: true },
   );

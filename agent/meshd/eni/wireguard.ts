@@ -1,5 +1,5 @@
 /** One way to speak to a tunnel, whoever runs it. */
-import { command, garbage, withSecretFile } from "../commands.ts";
+import { command, garbage, withSecretFile } from "../kernel/commands.ts";
 import { type TunnelConfig, wireguardConfig } from "./configure.ts";
 import type { WireguardKind } from "./tunnel-device.ts";
 import { peerOfTunnel, setTunnel } from "./uapi.ts";

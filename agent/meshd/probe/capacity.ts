@@ -12,8 +12,8 @@ export interface Received {
 
 /** Of the leased rate: the shaper's steps, and those of the clock between two looks. */
 const BACKLOG_SHARE = 0.95;
-const LEAST_BACKLOG_MILLIS = 250;
-const LONGEST_WINDOW_MILLIS = 2_000;
+const MIN_BACKLOG_MILLIS = 250;
+const MAX_WINDOW_MILLIS = 2_000;
 const FORGOTTEN_AFTER_MILLIS = 60_000;
 /** Beside the round trip, for packets that were under way when the backlog began. */
 const MARGIN_MILLIS = 100;
@@ -56,7 +56,7 @@ export class CapacityMeter {
     const [first, last] = [this.#reports.find(({ heardAt }) => heardAt >= from), this.#reports.at(-1)];
     if (!first || !last) return;
     const lastedMillis = (last.atMicros - first.atMicros) / 1000;
-    if (lastedMillis < LEAST_BACKLOG_MILLIS) return;
+    if (lastedMillis < MIN_BACKLOG_MILLIS) return;
     this.#seen = { kbps: Math.round(((last.bytes - first.bytes) * 8) / lastedMillis), atMillis: nowMillis };
   }
 
@@ -66,7 +66,7 @@ export class CapacityMeter {
     // A peer that began anew, or lies about its clock: nothing compares to what it said before.
     if (last && (received.bytes < last.bytes || received.atMicros < last.atMicros)) this.#reports = [];
     if (this.#backlogSince === null || received.atMicros === last?.atMicros) return;
-    const oldest = received.atMicros - LONGEST_WINDOW_MILLIS * 1000;
+    const oldest = received.atMicros - MAX_WINDOW_MILLIS * 1000;
     this.#reports = [
       ...this.#reports.filter(({ atMicros }) => atMicros >= oldest),
       { ...received, heardAt: nowMillis },

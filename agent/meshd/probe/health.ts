@@ -19,8 +19,8 @@ export interface StateChange {
   readonly reason: string;
 }
 
-const LONGEST_SILENCE_MILLIS = 1_000;
-const LONGEST_HOLD_MILLIS = 30_000;
+const MAX_SILENCE_MILLIS = 1_000;
+const MAX_HOLD_MILLIS = 30_000;
 const FORGIVEN_AFTER_MILLIS = 60_000;
 /** Of the last probes each way: so many lost in sum are chance in one of 15,000 windows at the 1 % that a lease allows. */
 const BREACH_PROBES = 20;
@@ -218,7 +218,7 @@ export class LinkHealth {
 
   /** n missing in a row, with room for the delay's own variation. */
   #patienceMillis(lossPpm: number): number {
-    const silence = Math.min(LONGEST_SILENCE_MILLIS, probesUntilDown(lossPpm) * this.#intervalMillis);
+    const silence = Math.min(MAX_SILENCE_MILLIS, probesUntilDown(lossPpm) * this.#intervalMillis);
     const jitterMillis = (this.#roundTrip.jitterMicros ?? 0) / 1000;
     return silence + Math.min(this.#intervalMillis, 2 + 4 * jitterMillis);
   }
@@ -230,7 +230,7 @@ export class LinkHealth {
   #fall(reason: string, nowMillis: number): StateChange {
     this.#wasSilent = !this.#hears(nowMillis);
     this.#fellBySilence = reason.startsWith("no probe") || reason.startsWith("the peer");
-    this.#holdMillis = this.#holdMillis === 0 ? 1_000 : Math.min(LONGEST_HOLD_MILLIS, this.#holdMillis * 2);
+    this.#holdMillis = this.#holdMillis === 0 ? 1_000 : Math.min(MAX_HOLD_MILLIS, this.#holdMillis * 2);
     return this.#enter("down", reason, nowMillis);
   }
 

@@ -25,16 +25,16 @@ export class RoundTrip {
     if (current && nowMillis < current.until) current.least = Math.min(current.least, rttMicros);
     else this.#buckets = [...this.#buckets, { until: nowMillis + BUCKET_MILLIS, least: rttMicros }].slice(-BUCKETS);
     this.#noticeBreach(this.#medianMicros, nowMillis);
-    this.#baseMicros = Math.round(this.#leastMicros);
+    this.#baseMicros = Math.round(this.#minMicros);
   }
 
   /** The three last say that the link became a longer one: its old minimum does not describe it any more. */
   #noticeBreach(medianMicros: number, nowMillis: number): void {
-    if (this.#last3.length < 3 || medianMicros <= BREACH_FACTOR * this.#leastMicros + BREACH_MICROS) return;
+    if (this.#last3.length < 3 || medianMicros <= BREACH_FACTOR * this.#minMicros + BREACH_MICROS) return;
     this.#buckets = [{ until: nowMillis + BUCKET_MILLIS, least: Math.min(...this.#last3) }];
   }
 
-  get #leastMicros(): number {
+  get #minMicros(): number {
     return this.#buckets.reduce((least, bucket) => Math.min(least, bucket.least), Number.POSITIVE_INFINITY);
   }
 

@@ -3,7 +3,7 @@
  * else's packets through and looks up no name at each sending.
  */
 import { createSocket, type Socket } from "node:dgram";
-import { PROBE_PORT } from "../marks.ts";
+import { PROBE_PORT } from "../kernel/marks.ts";
 
 export interface LinkSocketEvents {
   readonly onPacket: (packet: Buffer) => void;

@@ -3,9 +3,9 @@
  *
  * One path at a time: RFC 5286, inequality 1, the neighbour's own best way does not lead through us. Bulk: the
  * neighbour may use every node that is strictly closer than itself, so it must be no farther away than we were; then
- * nobody downhill from it is as far away as we are.
+ * nobody downstream from it is as far away as we are.
  */
-import { PLANES } from "../marks.ts";
+import { PLANES } from "../kernel/marks.ts";
 import { type Candidate, type Choice, costText, isBefore } from "./choice.ts";
 import { assign, type Spread } from "./spread.ts";
 
@@ -41,7 +41,7 @@ export function repairChoice(
   if (!found) return null;
   const { tag, neighbour, costMicros } = found;
   return {
-    state: { ...choice, tag, neighbour, leastCostMicros: costMicros, better: null },
+    state: { ...choice, tag, neighbour, minCostMicros: costMicros, better: null },
     reason: `the link in use went away; the loop-free alternate by ${neighbour} costs ${costText(costMicros)}`,
   };
 }
@@ -58,10 +58,10 @@ export function repairSpread(
   const targets = used.length > 0 ? used : first ? [first] : [];
   if (targets.length === 0) return null;
   const planes = assign(spread.planes, targets);
-  const leastCosts = new Map(targets.map(({ tag, costMicros }) => [tag, spread.leastCosts.get(tag) ?? costMicros]));
+  const minCosts = new Map(targets.map(({ tag, costMicros }) => [tag, spread.minCosts.get(tag) ?? costMicros]));
   const turned = planes.filter((tag, plane) => tag !== spread.planes[plane]).length;
   return {
-    state: { ...spread, planes, leastCosts, better: null },
+    state: { ...spread, planes, minCosts, better: null },
     reason: `a link in use went away; ${turned} of ${PLANES.bulk} planes turned to ${targets.map(({ neighbour }) => neighbour).join(", ")}, which cannot loop`,
   };
 }

@@ -22,7 +22,7 @@ export interface Choice {
   readonly tag: string;
   readonly neighbour: RegionId;
   /** The least since it was chosen; what it costs now stands in the candidate. */
-  readonly leastCostMicros: number;
+  readonly minCostMicros: number;
   readonly better: { readonly tag: string; readonly sinceMillis: number } | null;
   /** When this flow last left a path because it had become worse. */
   readonly fledAtMillis: number | null;
@@ -39,11 +39,11 @@ export interface Decision {
 export const HOLD_MILLIS = 1_000;
 /** One flight is at once; where everything around keeps getting worse and better, the next ones wait like the rest. */
 export const CALM_AFTER_FLIGHT_MILLIS = 5_000;
-const LEAST_GAIN_MICROS = 1_000;
+const MIN_GAIN_MICROS = 1_000;
 
 /** Worth a change: 15 % and 1 ms. */
 export function isWorthIt(betterMicros: number, currentMicros: number): boolean {
-  return currentMicros - betterMicros >= LEAST_GAIN_MICROS && betterMicros * 115 <= currentMicros * 100;
+  return currentMicros - betterMicros >= MIN_GAIN_MICROS && betterMicros * 115 <= currentMicros * 100;
 }
 
 export function decide(
@@ -52,40 +52,40 @@ export function decide(
   ownCostMicros: number,
   nowMillis: number,
 ): Decision {
-  const downhill = candidates.filter((candidate) => candidate.onwardMicros < ownCostMicros);
-  const best = downhill.reduce<Candidate | null>(
+  const downstream = candidates.filter((candidate) => candidate.onwardMicros < ownCostMicros);
+  const best = downstream.reduce<Candidate | null>(
     (least, next) => (least && !isBefore(next, least) ? least : next),
     null,
   );
   if (best === null) {
     return { choice: null, reason: current ? "no path in the mesh is left" : null, lookAgainMillis: null };
   }
-  const used = current && downhill.find((candidate) => candidate.tag === current.tag);
+  const used = current && downstream.find((candidate) => candidate.tag === current.tag);
   if (!current || !used) {
     const known = current && candidates.find((candidate) => candidate.tag === current.tag);
-    const why = !current
+    const reason = !current
       ? `first path, ${costText(best.costMicros)}`
       : known
-        ? `the link in use no longer leads downhill (${costText(known.onwardMicros)} from its far end, ${costText(ownCostMicros)} from here); this one costs ${costText(best.costMicros)}`
+        ? `the link in use no longer leads downstream (${costText(known.onwardMicros)} from its far end, ${costText(ownCostMicros)} from here); this one costs ${costText(best.costMicros)}`
         : `the link in use went away; this one costs ${costText(best.costMicros)}`;
-    return taken(best, why, current?.fledAtMillis ?? null);
+    return taken(best, reason, current?.fledAtMillis ?? null);
   }
-  const leastCostMicros = Math.min(current.leastCostMicros, used.costMicros);
+  const minCostMicros = Math.min(current.minCostMicros, used.costMicros);
   if (best.tag === used.tag || !isWorthIt(best.costMicros, used.costMicros)) {
-    return { choice: { ...current, leastCostMicros, better: null }, reason: null, lookAgainMillis: null };
+    return { choice: { ...current, minCostMicros, better: null }, reason: null, lookAgainMillis: null };
   }
   const comparison = `${costText(best.costMicros)} instead of ${costText(used.costMicros)}`;
   const isCalm = current.fledAtMillis === null || nowMillis - current.fledAtMillis >= CALM_AFTER_FLIGHT_MILLIS;
-  if (isCalm && isWorthIt(leastCostMicros, used.costMicros)) {
-    const why = `the path in use got worse (it was ${costText(leastCostMicros)}): ${comparison}`;
-    return taken(best, why, nowMillis);
+  if (isCalm && isWorthIt(minCostMicros, used.costMicros)) {
+    const reason = `the path in use got worse (it was ${costText(minCostMicros)}): ${comparison}`;
+    return taken(best, reason, nowMillis);
   }
   const since = current.better?.tag === best.tag ? current.better.sinceMillis : nowMillis;
   if (nowMillis - since >= HOLD_MILLIS) {
     return taken(best, `better for ${HOLD_MILLIS} ms: ${comparison}`, current.fledAtMillis);
   }
   return {
-    choice: { ...current, leastCostMicros, better: { tag: best.tag, sinceMillis: since } },
+    choice: { ...current, minCostMicros, better: { tag: best.tag, sinceMillis: since } },
     reason: null,
     lookAgainMillis: since + HOLD_MILLIS,
   };
@@ -96,7 +96,7 @@ function taken(best: Candidate, reason: string, fledAtMillis: number | null): De
     choice: {
       tag: best.tag,
       neighbour: best.neighbour,
-      leastCostMicros: best.costMicros,
+      minCostMicros: best.costMicros,
       better: null,
       fledAtMillis,
     },

@@ -226,8 +226,8 @@ export class RoutingCore {
     return tokens >= 1;
   }
 
-  #refuse(why: Refusal): readonly Effect[] {
-    this.#refused.set(why, (this.#refused.get(why) ?? 0) + 1);
+  #refuse(reason: Refusal): readonly Effect[] {
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
     return [];
   }
 }

@@ -8,7 +8,7 @@ import { isNewer, type Lsa } from "./lsa.ts";
 /** On a link that loses a third both ways, all of the early ones are lost once in a hundred times. */
 const EARLY_REPEAT_MILLIS = 60;
 const EARLY_REPEATS = 7;
-const LONGEST_REPEAT_MILLIS = 1_000;
+const MAX_REPEAT_MILLIS = 1_000;
 /** Advertisements at once to one neighbour: a whole database of 200 regions goes in a few steps. */
 const BURST = 40;
 
@@ -74,7 +74,7 @@ export class Flooding {
         }
         const told = (neighbour.waiting.get(key)?.told ?? 0) + 1;
         const later = EARLY_REPEAT_MILLIS * 2 ** Math.max(0, told - EARLY_REPEATS);
-        const atMillis = nowMillis + Math.min(LONGEST_REPEAT_MILLIS, later);
+        const atMillis = nowMillis + Math.min(MAX_REPEAT_MILLIS, later);
         neighbour.waiting.set(key, { atMillis, told });
         neighbour.nextMillis = Math.min(neighbour.nextMillis, atMillis);
         out.push({ tag, entry });

@@ -1,7 +1,7 @@
 /** From the database to routes: for each flow that this node may carry, the links, the path and the reason. */
 import type { RegionId } from "../../model/ids.ts";
 import type { TrafficClass } from "../../model/traffic-class.ts";
-import { PLANES } from "../marks.ts";
+import { PLANES } from "../kernel/marks.ts";
 import { alternateOf, repairChoice, repairSpread } from "./alternate.ts";
 import { type Candidate, type Choice, decide } from "./choice.ts";
 import type { Database } from "./database.ts";

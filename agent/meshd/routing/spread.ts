@@ -1,16 +1,16 @@
 /**
  * How bulk traffic spreads over up to three next hops in proportion to capacity. Flows are hashed into buckets, and
- * runs of buckets are planes: a plane is what turns. A plane keeps its link while that is up and leads downhill, and
+ * runs of buckets are planes: a plane is what turns. A plane keeps its link while that is up and leads downstream, and
  * leaves it at once when not; any other change must hold for 1 s, like a better path of a single one.
  */
-import { PLANES } from "../marks.ts";
+import { PLANES } from "../kernel/marks.ts";
 import { CALM_AFTER_FLIGHT_MILLIS, type Candidate, costText, HOLD_MILLIS, isBefore, isWorthIt } from "./choice.ts";
 
 export interface Spread {
   /** Tag of the link of each plane. */
   readonly planes: readonly string[];
   /** The least that each link's way cost while in use. */
-  readonly leastCosts: ReadonlyMap<string, number>;
+  readonly minCosts: ReadonlyMap<string, number>;
   readonly better: { readonly planes: readonly string[]; readonly sinceMillis: number } | null;
   readonly fledAtMillis: number | null;
 }
@@ -22,7 +22,7 @@ export interface SpreadDecision {
   readonly lookAgainMillis: number | null;
 }
 
-const MOST_LINKS = 3;
+const MAX_LINKS = 3;
 
 export function decideSpread(
   current: Spread | null,
@@ -30,49 +30,49 @@ export function decideSpread(
   ownCostMicros: number,
   nowMillis: number,
 ): SpreadDecision {
-  const downhill = candidates.filter(({ onwardMicros }) => onwardMicros < ownCostMicros).sort(bySooner);
-  if (downhill.length === 0) {
+  const downstream = candidates.filter(({ onwardMicros }) => onwardMicros < ownCostMicros).sort(bySooner);
+  if (downstream.length === 0) {
     return { spread: null, reason: current ? "no path in the mesh is left" : null, lookAgainMillis: null };
   }
   const using = new Set(current?.planes);
-  const used = downhill.filter(({ tag }) => using.has(tag));
-  const leastCosts = new Map(
-    used.map(({ tag, costMicros }) => [tag, Math.min(current?.leastCosts.get(tag) ?? costMicros, costMicros)]),
+  const used = downstream.filter(({ tag }) => using.has(tag));
+  const minCosts = new Map(
+    used.map(({ tag, costMicros }) => [tag, Math.min(current?.minCosts.get(tag) ?? costMicros, costMicros)]),
   );
-  const worse = used.find(({ tag, costMicros }) => isWorthIt(leastCosts.get(tag) ?? costMicros, costMicros));
-  const wanted = wantedOf(downhill, used);
+  const worse = used.find(({ tag, costMicros }) => isWorthIt(minCosts.get(tag) ?? costMicros, costMicros));
+  const wanted = wantedOf(downstream, used);
   const goal = assign(current?.planes ?? [], wanted);
-  const take = (planes: readonly string[], why: string, fledAtMillis: number | null): SpreadDecision => {
+  const take = (planes: readonly string[], reason: string, fledAtMillis: number | null): SpreadDecision => {
     // What a hurried turn leaves to be wished for is held like any other wish: nobody else may ask for another look.
-    const usedNow = downhill.filter(({ tag }) => planes.includes(tag));
-    const rest = assign(planes, wantedOf(downhill, usedNow));
+    const usedNow = downstream.filter(({ tag }) => planes.includes(tag));
+    const rest = assign(planes, wantedOf(downstream, usedNow));
     const better = isSame(rest, planes) ? null : { planes: rest, sinceMillis: nowMillis };
     return {
-      spread: { planes, leastCosts: costsOf(planes, downhill, leastCosts), better, fledAtMillis },
-      reason: `${why}; ${spreadText(planes, downhill)}`,
+      spread: { planes, minCosts: costsOf(planes, downstream, minCosts), better, fledAtMillis },
+      reason: `${reason}; ${spreadText(planes, downstream)}`,
       lookAgainMillis: better && nowMillis + HOLD_MILLIS,
     };
   };
   if (!current) return take(goal, "first paths", null);
   const lost = current.planes.filter((tag) => !used.some((candidate) => candidate.tag === tag));
   if (lost.length > 0) {
-    const why = candidates.some(({ tag }) => tag === lost[0])
-      ? `a link in use no longer leads downhill from ${costText(ownCostMicros)}`
+    const reason = candidates.some(({ tag }) => tag === lost[0])
+      ? `a link in use no longer leads downstream from ${costText(ownCostMicros)}`
       : "a link in use went away";
-    return take(used.length > 0 ? assign(current.planes, used) : goal, why, current.fledAtMillis);
+    return take(used.length > 0 ? assign(current.planes, used) : goal, reason, current.fledAtMillis);
   }
   if (isSame(goal, current.planes)) {
-    return { spread: { ...current, leastCosts, better: null }, reason: null, lookAgainMillis: null };
+    return { spread: { ...current, minCosts, better: null }, reason: null, lookAgainMillis: null };
   }
   const isCalm = current.fledAtMillis === null || nowMillis - current.fledAtMillis >= CALM_AFTER_FLIGHT_MILLIS;
   if (worse && isCalm) {
-    const before = costText(leastCosts.get(worse.tag) ?? worse.costMicros);
+    const before = costText(minCosts.get(worse.tag) ?? worse.costMicros);
     return take(goal, `a path in use got worse (${before}, now ${costText(worse.costMicros)})`, nowMillis);
   }
   const since = current.better && isSame(current.better.planes, goal) ? current.better.sinceMillis : nowMillis;
   if (nowMillis - since >= HOLD_MILLIS) return take(goal, `better for ${HOLD_MILLIS} ms`, current.fledAtMillis);
   return {
-    spread: { ...current, leastCosts, better: { planes: goal, sinceMillis: since } },
+    spread: { ...current, minCosts, better: { planes: goal, sinceMillis: since } },
     reason: null,
     lookAgainMillis: since + HOLD_MILLIS,
   };
@@ -97,11 +97,11 @@ export function assign(planes: readonly string[], candidates: readonly Candidate
 }
 
 /** Those in use stay, unless one not in use is worth the change. */
-function wantedOf(downhill: readonly Candidate[], used: readonly Candidate[]): readonly Candidate[] {
-  const wanted = used.slice(0, MOST_LINKS);
-  for (const candidate of downhill.filter((each) => !used.includes(each))) {
+function wantedOf(downstream: readonly Candidate[], used: readonly Candidate[]): readonly Candidate[] {
+  const wanted = used.slice(0, MAX_LINKS);
+  for (const candidate of downstream.filter((each) => !used.includes(each))) {
     const worst = wanted.at(-1);
-    if (wanted.length < MOST_LINKS) wanted.push(candidate);
+    if (wanted.length < MAX_LINKS) wanted.push(candidate);
     else if (worst && isWorthIt(candidate.costMicros, worst.costMicros)) wanted[wanted.length - 1] = candidate;
     wanted.sort(bySooner);
   }

@@ -19,7 +19,7 @@ const SURE: Readonly<Record<TrafficClass, number>> = { critical: 0.2, interactiv
 
 /** Delay that a full queue adds at the leased rate. */
 const QUEUE_MILLIS: Readonly<Record<TrafficClass, number>> = { critical: 20, interactive: 40, bulk: 60 };
-const LEAST_QUEUE_BYTES = 32_768;
+const MIN_QUEUE_BYTES = 32_768;
 
 export interface BuyerShare {
   readonly buyer: RegionId;
@@ -83,7 +83,7 @@ interface Leaf {
 }
 
 function leafLines(device: string, id: string, parent: string, leaf: Leaf): readonly string[] {
-  const queueBytes = Math.max(LEAST_QUEUE_BYTES, Math.round((leaf.ceil * leaf.millis) / 8));
+  const queueBytes = Math.max(MIN_QUEUE_BYTES, Math.round((leaf.ceil * leaf.millis) / 8));
   return [
     classLine(device, id, parent, leaf, ` prio ${leaf.prio}`),
     `qdisc replace dev ${device} parent ${id} bfifo limit ${queueBytes}`,

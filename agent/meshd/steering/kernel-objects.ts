@@ -3,8 +3,8 @@
  * of texts, and what to do is their difference.
  */
 import { z } from "zod";
-import { commandJson } from "../commands.ts";
-import { ARRIVALS_TABLE, isOurNextHopId, PROTOCOL } from "../marks.ts";
+import { commandJson } from "../kernel/commands.ts";
+import { ARRIVALS_TABLE, isOurNextHopId, PROTOCOL } from "../kernel/marks.ts";
 
 export interface KernelObjects {
   readonly rules4: ReadonlySet<string>;

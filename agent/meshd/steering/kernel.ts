@@ -3,9 +3,9 @@
  * is read once and then known, as nobody else may change our objects; after any refusal it is read afresh.
  */
 import { EphemeshError } from "../../model/errors.ts";
-import type { Batch } from "../batch.ts";
-import { command } from "../commands.ts";
-import { NFT_TABLE } from "../marks.ts";
+import type { Batch } from "../kernel/batch.ts";
+import { command } from "../kernel/commands.ts";
+import { NFT_TABLE } from "../kernel/marks.ts";
 import {
   type Changes,
   changes,

@@ -9,8 +9,8 @@ import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import type { MeshdConfig } from "../../model/meshd-messages.ts";
-import { commandJson } from "../commands.ts";
-import { KIND_MASK, LESS_BUCKET_MASK, MARK_OUTER, outerMark, RULE } from "../marks.ts";
+import { commandJson } from "../kernel/commands.ts";
+import { KIND_MASK, LESS_BUCKET_MASK, MARK_OUTER, outerMark, RULE } from "../kernel/marks.ts";
 import { hostRouteText } from "./kernel-objects.ts";
 
 export type Underlay = MeshdConfig["underlays"][number];
@@ -45,10 +45,10 @@ export async function checkEndpoint(
   endpoint: string,
   primaryDevices: readonly string[],
 ): Promise<void> {
-  const refuse = (why: string): never => {
+  const refuse = (reason: string): never => {
     throw new EphemeshError(
       "ENDPOINT_OVER_PRIMARY",
-      `Endpoint ${endpoint} is refused on underlay ${underlay.name}: ${why}. No interface was made.`,
+      `Endpoint ${endpoint} is refused on underlay ${underlay.name}: ${reason}. No interface was made.`,
       "The mesh is there to spare the standing peering: give the underlay its gateway, or agree on a fabric that both reach without the peering.",
     );
   };

@@ -5,8 +5,8 @@
  */
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
-import { commandJson } from "../commands.ts";
-import { PROTOCOL } from "../marks.ts";
+import { commandJson } from "../kernel/commands.ts";
+import { PROTOCOL } from "../kernel/marks.ts";
 import { inParallel } from "../parallel.ts";
 import { contains, PrefixSet } from "./prefix.ts";
 

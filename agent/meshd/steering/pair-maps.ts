@@ -2,7 +2,7 @@
  * The maps of our nftables table that say which pairs go where. They change whenever a lease or a prefix comes or goes,
  * and are changed element by element, so that nothing else is touched: the counters and limits of leases go on.
  */
-import { NFT_TABLE } from "../marks.ts";
+import { NFT_TABLE } from "../kernel/marks.ts";
 import { hex } from "./outer.ts";
 import type { MarkedPrefix, SteeredPair, Steering } from "./ruleset.ts";
 

@@ -29,7 +29,7 @@ import {
   PROBE_PORT,
   steerMark,
   UNSORTED_CLASS,
-} from "../marks.ts";
+} from "../kernel/marks.ts";
 import { leafClass, PROBE_CLASS } from "../shaping/htb.ts";
 import { hex } from "./outer.ts";
 import { pairMaps } from "./pair-maps.ts";

@@ -1,7 +1,7 @@
 /** Small numbers for marks, classes and next-hop objects: one per buyer and mesh, one per destination within a mesh. */
 import { EphemeshError } from "../../model/errors.ts";
 import type { MeshId, RegionId } from "../../model/ids.ts";
-import { MAX_SLOTS } from "../marks.ts";
+import { MAX_SLOTS } from "../kernel/marks.ts";
 
 const MAX_DESTINATIONS = 1024;
 

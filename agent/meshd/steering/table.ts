@@ -1,7 +1,7 @@
 /** Whether our nftables table stands. */
 import { z } from "zod";
-import { commandJson } from "../commands.ts";
-import { NFT_TABLE } from "../marks.ts";
+import { commandJson } from "../kernel/commands.ts";
+import { NFT_TABLE } from "../kernel/marks.ts";
 
 /** What nft says of itself comes first, also where there is no table: without it the answer is no answer. */
 const tables = z.object({

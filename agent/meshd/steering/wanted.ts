@@ -16,7 +16,7 @@ import {
   RULE,
   steerMark,
   UNSORTED_CLASS,
-} from "../marks.ts";
+} from "../kernel/marks.ts";
 import {
   arrivalRouteText,
   type KernelObjects,

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { EniListeners } from "../../../agent/control/eni-listeners.ts";
-import { originOf } from "../../../agent/control/origin.ts";
+import { originOf } from "../../../agent/control/sender-address.ts";
 import { ENI_CONTROL_PORT, type EniEnd } from "../../../agent/model/eni.ts";
 import { regionId } from "../../../agent/model/ids.ts";
 

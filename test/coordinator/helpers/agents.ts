@@ -8,10 +8,10 @@ import type { auctionView, leaseView, meshView } from "../../../agent/api/views.
 import { Journal, type StoredTransaction } from "../../../agent/journal/journal.ts";
 import type { RegionId } from "../../../agent/model/ids.ts";
 import { runAgent } from "../../../agent/serve.ts";
-import { ChainNode } from "../../../lab/chain-node.ts";
-import { type Consortium, foundConsortium, type LabRegion } from "../../../lab/consortium.ts";
+import { ChainNode } from "../../../lab/chain/chain-node.ts";
+import { type Consortium, foundConsortium, type LabRegion } from "../../../lab/chain/consortium.ts";
 import { freePort } from "../../../lab/free-port.ts";
-import { uniformTopology } from "../../../lab/topology.ts";
+import { uniformTopology } from "../../../lab/layout/topology.ts";
 import { changeRegister } from "../../helpers/change-register.ts";
 import { patiently } from "../../helpers/eventually.ts";
 import { Ether } from "./ether.ts";

@@ -1,12 +1,12 @@
 /** Regions that live: a lab with a chain, a consortium, and `ephemesh up` in each router. */
 import { readFileSync } from "node:fs";
 import type { meshView } from "../../../agent/api/views.ts";
-import { ChainNode } from "../../../lab/chain-node.ts";
-import { type Consortium, foundConsortium } from "../../../lab/consortium.ts";
+import { ChainNode } from "../../../lab/chain/chain-node.ts";
+import { type Consortium, foundConsortium } from "../../../lab/chain/consortium.ts";
 import { Lab } from "../../../lab/lab.ts";
+import { uniformTopology } from "../../../lab/layout/topology.ts";
 import { LabSite } from "../../../lab/site.ts";
 import { describeDifferences, type Snapshot, takeSnapshot } from "../../../lab/snapshot.ts";
-import { uniformTopology } from "../../../lab/topology.ts";
 import { patiently } from "../../helpers/eventually.ts";
 
 export type Meshes = ReturnType<typeof meshView>[];

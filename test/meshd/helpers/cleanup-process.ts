@@ -1,5 +1,5 @@
 /** Cleaning up by marks alone, in a process that knows nothing else. */
-import { removeEverythingOfOurs, removeSteering } from "../../../agent/meshd/cleanup.ts";
+import { removeEverythingOfOurs, removeSteering } from "../../../agent/meshd/kernel/cleanup.ts";
 
 const done = process.argv[2] === "steering" ? await removeSteering() : await removeEverythingOfOurs();
 process.stdout.write(JSON.stringify(done ?? {}));

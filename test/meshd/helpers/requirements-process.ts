@@ -1,5 +1,5 @@
 /** What `ephemesh doctor` asks of the machine, and finds wrong. */
-import { REQUIREMENTS } from "../../../agent/meshd/machine.ts";
+import { REQUIREMENTS } from "../../../agent/meshd/kernel/requirements.ts";
 import { EphemeshError } from "../../../agent/model/errors.ts";
 
 for (const { name, check } of REQUIREMENTS) {

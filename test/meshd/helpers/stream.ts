@@ -39,7 +39,7 @@ export class Stream {
   }
 
   /** The longest pause between two arrivals since that moment. */
-  longestGapMillis(sinceMillis: number): number {
+  maxGapMillis(sinceMillis: number): number {
     const times = this.arrivals.map((arrival) => arrival.atMillis).filter((at) => at >= sinceMillis - 50);
     return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)));
   }

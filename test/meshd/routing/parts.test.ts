@@ -125,10 +125,10 @@ describe("choice of the next hop", () => {
     backMicros: costMicros - onwardMicros,
     kbps: 100_000,
   });
-  const using = (tag: string, leastCostMicros: number): Choice => ({
+  const using = (tag: string, minCostMicros: number): Choice => ({
     tag,
     neighbour: region(tag.charCodeAt(0)),
-    leastCostMicros,
+    minCostMicros,
     better: null,
     fledAtMillis: null,
   });

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { PLANES } from "../../../agent/meshd/marks.ts";
+import { PLANES } from "../../../agent/meshd/kernel/marks.ts";
 import { alternateOf, isLoopFree, repairChoice, repairSpread } from "../../../agent/meshd/routing/alternate.ts";
 import type { Candidate } from "../../../agent/meshd/routing/choice.ts";
 import { assign, decideSpread, type Spread } from "../../../agent/meshd/routing/spread.ts";
@@ -57,7 +57,7 @@ describe("spread of bulk over next hops", () => {
     );
   });
 
-  it("only downhill links are used, at most three, and every plane has one", () => {
+  it("only downstream links are used, at most three, and every plane has one", () => {
     fc.assert(
       fc.property(
         candidates,
@@ -67,17 +67,17 @@ describe("spread of bulk over next hops", () => {
         (old, list, own, now) => {
           const before = decideSpread(null, old, own, 0).spread;
           const { spread } = decideSpread(before, list, own, now);
-          const downhill = list.filter(({ onwardMicros }) => onwardMicros < own).map(({ tag }) => tag);
-          if (!spread) return assert.deepEqual(downhill, []);
+          const downstream = list.filter(({ onwardMicros }) => onwardMicros < own).map(({ tag }) => tag);
+          if (!spread) return assert.deepEqual(downstream, []);
           assert.equal(spread.planes.length, PLANES.bulk);
-          assert.ok(spread.planes.every((tag) => downhill.includes(tag)));
+          assert.ok(spread.planes.every((tag) => downstream.includes(tag)));
           assert.ok(new Set(spread.planes).size <= 3);
         },
       ),
     );
   });
 
-  it("a plane keeps its link while that is up and downhill; the planes of a lost one turn at once, and no other", () => {
+  it("a plane keeps its link while that is up and downstream; the planes of a lost one turn at once, and no other", () => {
     const three = [candidate("a", 3e5), candidate("b", 2e5), candidate("c", 1e5)];
     const before = started(...three);
     const left = three.filter(({ tag }) => tag !== "b");
@@ -87,8 +87,8 @@ describe("spread of bulk over next hops", () => {
       if (tag !== "b") assert.equal(spread?.planes[plane], tag);
       else assert.notEqual(spread?.planes[plane], "b");
     });
-    const uphill = three.map((each) => (each.tag === "b" ? { ...each, onwardMicros: 2_000_000 } : each));
-    assert.match(decideSpread(before, uphill, 1_000_000, 1).reason ?? "", /no longer leads downhill/);
+    const upstream = three.map((each) => (each.tag === "b" ? { ...each, onwardMicros: 2_000_000 } : each));
+    assert.match(decideSpread(before, upstream, 1_000_000, 1).reason ?? "", /no longer leads downstream/);
   });
 
   it("a link that comes, or capacity that changes, must hold for 1 s", () => {
@@ -145,7 +145,7 @@ describe("spread of bulk over next hops", () => {
     // Worse than it ever was since, not than when it was chosen.
     const cheaper = decideSpread(before, [candidate("a", 5e4), candidate("b", 2e5)], 1_000_000, 9_000).spread;
     const again = decideSpread(cheaper, [candidate("a", 1.9e5), candidate("b", 2e5)], 1_000_000, 10_000).spread;
-    assert.equal(again?.leastCosts.get("a"), 5e4);
+    assert.equal(again?.minCosts.get("a"), 5e4);
   });
 });
 
@@ -159,7 +159,7 @@ describe("local repair", () => {
   });
 
   it("turns to the best alternate that cannot loop, or waits", () => {
-    const choice = { tag: "a", neighbour: 97 as RegionId, leastCostMicros: 1, better: null, fledAtMillis: null };
+    const choice = { tag: "a", neighbour: 97 as RegionId, minCostMicros: 1, better: null, fledAtMillis: null };
     const looping = { ...candidate("b", 20_000), onwardMicros: 15_000, backMicros: 1_000 };
     assert.equal(repairChoice(choice, [looping], 10_000), null);
     const safe = [looping, candidate("c", 40_000), candidate("d", 30_000)];

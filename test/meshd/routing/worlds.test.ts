@@ -21,7 +21,7 @@ const diamond = [link(1, 2), link(2, 4), link(1, 3), link(3, 4)];
 describe("routing, whole worlds under simulated time", function () {
   this.timeout(60_000);
 
-  it("each class finds the all-paths oracle's cost on random graphs of up to 12 nodes, bulk over every downhill path", () => {
+  it("each class finds the all-paths oracle's cost on random graphs of up to 12 nodes, bulk over every downstream path", () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 12 }), fc.nat(), (nodes, seed) => {
         const random = randomOf(seed);

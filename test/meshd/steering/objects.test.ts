@@ -13,8 +13,8 @@ import {
   planeTable,
   steerMark,
   UNSORTED_CLASS,
-} from "../../../agent/meshd/marks.ts";
-import { parseEvent } from "../../../agent/meshd/monitor.ts";
+} from "../../../agent/meshd/kernel/marks.ts";
+import { parseEvent } from "../../../agent/meshd/kernel/monitor.ts";
 import { changes, type KernelObjects, withoutDevice } from "../../../agent/meshd/steering/kernel-objects.ts";
 import { ownInside } from "../../../agent/meshd/steering/own-routes.ts";
 import { contains, enclosing, isCanonical, PrefixSet } from "../../../agent/meshd/steering/prefix.ts";

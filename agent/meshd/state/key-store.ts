@@ -1,0 +1,85 @@
+/** Keys of links that are being agreed on, and of those that run; in memory and nowhere else. */
+import { EphemeshError } from "../../model/errors.ts";
+import type { LinkId } from "../../model/ids.ts";
+import type { KemMessage } from "../eni/keys.ts";
+import { LinkKeys } from "../eni/keys.ts";
+import { freePort } from "../eni/ports.ts";
+import type { Underlay } from "../steering/outer.ts";
+
+/** A handshake that was begun and never used. */
+const FORGOTTEN_AFTER_MILLIS = 15 * 60_000;
+const MAX_PREPARED = 2_048;
+
+export interface Prepared {
+  readonly keys: LinkKeys;
+  readonly underlay: string;
+  readonly listenPort: number;
+  readonly sinceMillis: number;
+}
+
+const keyOf = (link: LinkId, attempt: number): string => `${link}/${attempt}`;
+
+export class KeyStore {
+  readonly #prepared = new Map<string, Prepared>();
+  /** One port after the other is promised, so that no two get the same. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  get(link: LinkId, attempt: number): Prepared | undefined {
+    return this.#prepared.get(keyOf(link, attempt));
+  }
+
+  prepare(link: LinkId, attempt: number, underlay: Underlay, nowMillis: number): Promise<Prepared> {
+    const turn = this.#last.then(() => this.#prepare(link, attempt, underlay, nowMillis));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  complete(link: LinkId, attempt: number, peerPublicKey: string, kem: KemMessage): { readonly ciphertext?: string } {
+    const prepared = this.get(link, attempt);
+    if (!prepared) {
+      throw new EphemeshError(
+        "LINK_NOT_PREPARED",
+        `Link ${link}, attempt ${attempt}, has no keys here (any more).`,
+        "Begin the next attempt of the handshake.",
+      );
+    }
+    return prepared.keys.complete(peerPublicKey, kem);
+  }
+
+  /** Keys live as long as their link is wanted; those of handshakes that came to nothing a little while. */
+  keepOnly(
+    isWanted: (link: LinkId, attempt: number) => boolean,
+    wasWanted: ReadonlySet<string>,
+    nowMillis: number,
+  ): void {
+    for (const [key, { keys, sinceMillis }] of this.#prepared) {
+      if (isWanted(keys.link, keys.attempt)) continue;
+      if (wasWanted.has(key) || nowMillis - sinceMillis > FORGOTTEN_AFTER_MILLIS) this.#prepared.delete(key);
+    }
+  }
+
+  async #prepare(link: LinkId, attempt: number, underlay: Underlay, nowMillis: number): Promise<Prepared> {
+    const known = this.get(link, attempt);
+    if (known && known.underlay !== underlay.name) {
+      throw new EphemeshError(
+        "LINK_OTHER_UNDERLAY",
+        `Link ${link}, attempt ${attempt}, was prepared on underlay ${known.underlay}; it stays so.`,
+        "Begin the next attempt to use another underlay.",
+      );
+    }
+    if (known) return known;
+    if (this.#prepared.size >= MAX_PREPARED) {
+      throw new EphemeshError(
+        "TOO_MANY_LINKS",
+        `${MAX_PREPARED} links are prepared; no key was made.`,
+        "Let go of meshes that are over.",
+        { retryable: true },
+      );
+    }
+    const promised = new Set([...this.#prepared.values()].map((prepared) => prepared.listenPort));
+    const listenPort = await freePort(underlay, promised);
+    const prepared = { keys: new LinkKeys(link, attempt), underlay: underlay.name, listenPort, sinceMillis: nowMillis };
+    this.#prepared.set(keyOf(link, attempt), prepared);
+    return prepared;
+  }
+}

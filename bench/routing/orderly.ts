@@ -1,0 +1,35 @@
+/** Ends that are announced must not cost a packet: a restart of the router process in the middle, and a lease's end. */
+import type { Lab } from "../../lab/lab.ts";
+import { nowMillis } from "../../lab/traffic/stream.ts";
+import { settled, startStream } from "./measure.ts";
+import { LINK_SCENARIOS, NODE_SCENARIOS, type Scenario } from "./network.ts";
+import type { RunningSystem } from "./systems/system.ts";
+
+export interface OrderlyEnds {
+  readonly restartLost: number;
+  readonly leaseEndLost: number;
+}
+
+export async function orderlyEnds(lab: Lab, ends: NonNullable<RunningSystem["orderly"]>): Promise<OrderlyEnds> {
+  const through = NODE_SCENARIOS[0]!;
+  const restartLost = await lostWhile(lab, through, () => ends.restart(through.path[1]!));
+  const link = LINK_SCENARIOS[0]!;
+  const leaseEndLost = await lostWhile(lab, link, () => ends.endLease(link.path[0]!, link.path[1]!));
+  return { restartLost, leaseEndLost };
+}
+
+async function lostWhile(lab: Lab, scenario: Scenario, end: () => Promise<void>): Promise<number> {
+  const stream = await startStream(lab, scenario);
+  try {
+    await settled(stream, scenario);
+    const since = nowMillis();
+    await end();
+    await stream.arrivalOf(nowMillis());
+    const { startMillis, intervalMillis, sent, arrivals } = await stream.stop();
+    const first = Math.ceil((since - startMillis) / intervalMillis);
+    const arrived = new Set(arrivals.map(({ sequence }) => sequence).filter((sequence) => sequence >= first));
+    return sent - first - arrived.size;
+  } finally {
+    await stream.stop(0).catch(() => undefined);
+  }
+}

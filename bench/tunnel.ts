@@ -1,0 +1,58 @@
+/**
+ * What an ENI carries and costs, beside WireGuard set up by hand in the same run (DESIGN.md, section 9).
+ *   scripts/bench tunnel [--json FILE] [--rounds N] [--enis N] [--only throughput,shaping,…]
+ */
+import { writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
+import Table from "cli-table3";
+import { optionsOf } from "../lab/options.ts";
+import type { Figure } from "./tunnel/figure.ts";
+import { firstPacket } from "./tunnel/first-packet.ts";
+import { manyEnis } from "./tunnel/many.ts";
+import { priority } from "./tunnel/priority.ts";
+import { shaping } from "./tunnel/shaping.ts";
+import { throughput } from "./tunnel/throughput.ts";
+import { twoPaths } from "./tunnel/two-paths.ts";
+
+const options = optionsOf(
+  "scripts/bench tunnel",
+  {
+    json: { type: "string" },
+    rounds: { type: "string", default: "5" },
+    enis: { type: "string", default: "100" },
+    only: { type: "string" },
+  },
+  ["rounds", "enis"],
+);
+const rounds = Number(options.rounds);
+const PARTS: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
+  throughput: () => throughput(rounds),
+  shaping,
+  priority,
+  "first-packet": () => firstPacket(rounds),
+  "two-paths": twoPaths,
+  many: () => manyEnis(Number(options.enis)),
+};
+const wanted = options.only?.split(",") ?? Object.keys(PARTS);
+const unknown = wanted.filter((name) => PARTS[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`scripts/bench tunnel: no part "${unknown}"; there are ${Object.keys(PARTS).join(", ")}`);
+  process.exit(2);
+}
+
+const before = loadavg();
+const figures: Figure[] = [];
+for (const name of wanted) {
+  console.error(`tunnel: ${name}`);
+  figures.push(...(await PARTS[name]!()));
+}
+
+const table = new Table({ head: ["what", "measured", "goal", "", "beside it"], style: { head: [], border: [] } });
+for (const { what, measured, unit, goal, met, beside } of figures) {
+  const digits = unit === "×" ? 2 : Math.abs(measured) < 100 ? 1 : 0;
+  const verdict = met === null ? "" : met ? "met" : "NOT MET";
+  table.push([what, `${measured.toFixed(digits)} ${unit}`.trim(), goal, verdict, beside]);
+}
+console.log(table.toString());
+console.log(`Load average ${before[0]!.toFixed(1)} before, ${loadavg()[0]!.toFixed(1)} after.`);
+if (options.json) writeFileSync(options.json, `${JSON.stringify({ before, after: loadavg(), figures }, null, 2)}\n`);

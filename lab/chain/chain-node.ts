@@ -1,0 +1,154 @@
+/** The embedded chain: one anvil, on this machine's loopback or inside the lab's core where every region reaches it. */
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { EphemeshError } from "../../agent/model/errors.ts";
+import { freePort } from "../free-port.ts";
+import type { Lab } from "../lab.ts";
+import { CORE_MANAGEMENT_ADDRESS } from "../layout/addressing.ts";
+import { CORE } from "../layout/place.ts";
+import { type ExitStatus, LabProcess } from "../process/lab-process.ts";
+import { openDoor } from "../process/relay.ts";
+
+export const CHAIN_ID = 7357;
+const RPC_PORT = 8545;
+const PACKAGES: Readonly<Record<string, string>> = {
+  x64: "@foundry-rs/anvil-linux-amd64",
+  arm64: "@foundry-rs/anvil-linux-arm64",
+};
+
+export interface ChainNodeOptions {
+  /** Inside this lab's core, with a door on the loopback; absent: on the loopback itself. */
+  readonly lab?: Lab;
+  /** Port on the loopback; absent or 0: any that is free. */
+  readonly port?: number;
+  /** Time of the genesis block, in seconds; absent: now. Earlier leaves room for a history. */
+  readonly genesisTimestamp?: number;
+  /** Loaded if it exists; written every two seconds and at the end. */
+  readonly stateFile?: string;
+  readonly logFile?: string;
+}
+
+export class ChainNode {
+  readonly chainId = CHAIN_ID;
+  /** For processes in the machine's own network. */
+  readonly rpcUrl: string;
+  /** For processes in the lab's routers and core; without a lab the same. */
+  readonly regionRpcUrl: string;
+  readonly #process: LabProcess;
+
+  private constructor(rpcUrl: string, regionRpcUrl: string, process: LabProcess) {
+    this.rpcUrl = rpcUrl;
+    this.regionRpcUrl = regionRpcUrl;
+    this.#process = process;
+  }
+
+  /** Starts it and waits until it answers. It mines a block for every transaction until `setBlockTime`. */
+  static async start(options: ChainNodeOptions = {}): Promise<ChainNode> {
+    const { lab } = options;
+    const port = lab ? RPC_PORT : options.port || (await freePort());
+    const host = lab ? "0.0.0.0" : "127.0.0.1";
+    const args = [
+      ...["--host", host, "--port", String(port), "--chain-id", String(CHAIN_ID), "--accounts", "1"],
+      // Without a price for gas nobody needs the chain's own coin; 0 stays 0 however full the blocks are.
+      ...["--gas-price", "0", "--base-fee", "0", "--order", "fifo"],
+      ...(options.genesisTimestamp === undefined ? [] : ["--timestamp", String(options.genesisTimestamp)]),
+      ...(options.stateFile === undefined ? [] : ["--state", options.stateFile, "--state-interval", "2"]),
+      ...(options.logFile === undefined ? ["--silent"] : []),
+    ];
+    const command = [anvilBinary(), ...args] as const;
+    const output = { logFile: options.logFile ?? "/dev/null" };
+    const process = lab ? lab.spawnIn(CORE, command, output) : new LabProcess(command, output);
+    try {
+      const door = lab
+        ? await openDoor(
+            (inner) => lab.commandAt(CORE, inner),
+            { host: CORE_MANAGEMENT_ADDRESS, port },
+            { host: "127.0.0.1", port: options.port ?? 0 },
+          )
+        : { port };
+      const rpcUrl = `http://127.0.0.1:${door.port}`;
+      const node = new ChainNode(rpcUrl, lab ? `http://${CORE_MANAGEMENT_ADDRESS}:${port}` : rpcUrl, process);
+      await node.#ready(options.logFile);
+      return node;
+    } catch (error) {
+      await process.stop(0);
+      throw error;
+    }
+  }
+
+  /** A block every so many seconds, whether anything happened or not; 0: a block at once for every transaction. */
+  async setBlockTime(seconds: number): Promise<void> {
+    await this.request("evm_setAutomine", [seconds === 0]);
+    await this.request("evm_setIntervalMining", [seconds]);
+  }
+
+  async request(method: string, params: readonly unknown[] = []): Promise<unknown> {
+    const response = await fetch(this.rpcUrl, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+      signal: AbortSignal.timeout(10_000),
+    });
+    const answer = (await response.json()) as { result?: unknown; error?: { message: string } };
+    if (answer.error) {
+      throw new EphemeshError(
+        "RPC_REFUSED",
+        `The chain refused ${method}: ${answer.error.message}`,
+        "Check the call's parameters.",
+      );
+    }
+    return answer.result;
+  }
+
+  /** Ends it orderly, so that a state file is written whole. */
+  stop(): Promise<ExitStatus> {
+    return this.#process.stop(5000);
+  }
+
+  /** It stands still and answers nothing, until `resume`. */
+  pause(): void {
+    this.#process.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process.signal("SIGCONT");
+  }
+
+  /** Ends it as a power cut would. */
+  async kill(): Promise<ExitStatus> {
+    this.#process.signal("SIGKILL");
+    return this.#process.exited;
+  }
+
+  async #ready(logFile: string | undefined): Promise<void> {
+    const deadline = performance.now() + 15_000;
+    const ended = this.#process.exited.then(() => "ended" as const);
+    while (performance.now() < deadline) {
+      const answer = await Promise.race([ended, this.request("eth_chainId").catch(() => undefined)]);
+      if (answer === "ended") break;
+      if (Number(answer) === CHAIN_ID) return;
+      // Nothing tells when a port in another process opens.
+      await delay(10);
+    }
+    throw new EphemeshError(
+      "CHAIN_NODE_FAILED",
+      "The embedded chain did not start.",
+      logFile === undefined ? "Start it with a log file to see why." : `See ${logFile}.`,
+    );
+  }
+}
+
+function anvilBinary(): string {
+  const name = PACKAGES[process.arch] ?? "";
+  try {
+    return `${dirname(createRequire(import.meta.url).resolve(`${name}/package.json`))}/bin/anvil`;
+  } catch (cause) {
+    throw new EphemeshError(
+      "CHAIN_NODE_MISSING",
+      `There is no embedded chain for ${process.arch}.`,
+      "Run `scripts/bootstrap node`.",
+      { cause },
+    );
+  }
+}

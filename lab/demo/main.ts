@@ -1,0 +1,40 @@
+/** `scripts/demo`: runs the demo, prints its table, writes its figures; --keep leaves everything running until Ctrl-C. */
+import { writeFile } from "node:fs/promises";
+import Table from "cli-table3";
+import { describeError } from "../../agent/model/errors.ts";
+import { withLab } from "../lab.ts";
+import { readTopology } from "../layout/topology.ts";
+import { optionsOf } from "../options.ts";
+import { runDemo } from "./demo.ts";
+import { figuresTable } from "./figures.ts";
+
+const values = optionsOf("scripts/demo", { json: { type: "string" }, keep: { type: "boolean", default: false } });
+const topology = await readTopology(new URL("../topologies/six-clouds.json", import.meta.url).pathname);
+const tell = (line: string) => console.log(line);
+try {
+  await withLab({ topology }, async (lab, signal) => {
+    const hub = "eu-central-1";
+    const figures = await runDemo(lab, { hub, receiver: "eu-north-1", file: process.execPath, tell }, signal);
+    const table = new Table({
+      head: ["measured", ""],
+      style: { head: [], border: [] },
+      chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
+    });
+    table.push(...figuresTable(figures).map((row) => [...row]));
+    console.log(`\n${table.toString()}`);
+    const setup = process.env.EPHEMESH_SETUP_SECONDS;
+    if (setup !== undefined) console.log(`set-up before the demo (Node, packages, tools): ${setup} s`);
+    if (values.json) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+    if (!values.keep) return;
+    console.log(
+      `\nStill running as lab ${lab.id}. In another shell:\n  node lab/main.ts exec ${lab.id} ${hub} scripts/ephemesh status --config ${lab.dir.path}/sites/${hub}/ephemesh.yaml\nCtrl-C ends it and leaves nothing.`,
+    );
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  });
+} catch (error) {
+  if ((error as { code?: string }).code === "INTERRUPTED") console.error("\nInterrupted; nothing is left.");
+  else {
+    console.error(describeError(error));
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * A thin stream of UDP packets from host to host, by which an interruption is measured from outside.
+ *   node lab/traffic/stream.ts receive PORT                       prints `listening`, then one JSON arrival a line
+ *   node lab/traffic/stream.ts send ADDRESS PORT INTERVAL_MILLIS  prints its start, and at SIGTERM how many it sent
+ */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { isIPv6 } from "node:net";
+import type { Lab } from "../lab.ts";
+import { hostAddress } from "../layout/addressing.ts";
+import { hostOf } from "../layout/place.ts";
+import { regionIndex } from "../layout/topology.ts";
+import type { LabProcess } from "../process/lab-process.ts";
+import type { Arrival, StreamRecord } from "./arrivals.ts";
+
+const SELF = new URL(import.meta.url).pathname;
+/** As small as a voice packet; bytes 0–7 the number, 8–15 the time of sending. */
+const PACKET_BYTES = 172;
+
+export interface StreamOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly intervalMillis?: number;
+  readonly port?: number;
+  readonly family?: "ipv4" | "ipv6";
+}
+
+export class Stream {
+  readonly #intervalMillis: number;
+  readonly #arrivals: Arrival[] = [];
+  readonly #sender: LabProcess;
+  readonly #receiver: LabProcess;
+  #startMillis = 0;
+  #sent = 0;
+  #wake: (() => void) | undefined;
+
+  private constructor(intervalMillis: number, sender: LabProcess, receiver: LabProcess) {
+    this.#intervalMillis = intervalMillis;
+    this.#sender = sender;
+    this.#receiver = receiver;
+  }
+
+  static async start(lab: Lab, options: StreamOptions): Promise<Stream> {
+    const intervalMillis = options.intervalMillis ?? 20;
+    const port = String(options.port ?? 7000);
+    const address = hostAddress(regionIndex(lab.topology, options.to))[options.family ?? "ipv4"];
+    const receiver = lab.spawnIn(hostOf(options.to), [process.execPath, SELF, "receive", port]);
+    await receiver.line(/listening/);
+    const sender = lab.spawnIn(hostOf(options.from), [
+      process.execPath,
+      SELF,
+      "send",
+      address,
+      port,
+      String(intervalMillis),
+    ]);
+    const stream = new Stream(intervalMillis, sender, receiver);
+    receiver.onLine((line) => {
+      stream.#arrivals.push(JSON.parse(line) as Arrival);
+      stream.#wake?.();
+    });
+    stream.#startMillis = (JSON.parse(await sender.line(/startMillis/)) as { startMillis: number }).startMillis;
+    return stream;
+  }
+
+  /** Resolves with the next arrival, or the first at or after a time. */
+  async arrival(sinceMillis = nowMillis()): Promise<Arrival> {
+    for (;;) {
+      const found = this.#arrivals.find((arrival) => arrival.receivedMillis >= sinceMillis);
+      if (found) return found;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Resolves with the arrival of the first packet that was sent at or after a time. */
+  async arrivalOf(sentMillis: number): Promise<Arrival> {
+    for (;;) {
+      const found = this.#arrivals.find((arrival) => arrival.sentMillis >= sentMillis);
+      if (found) return found;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** What has arrived up to now; what is still under way counts as sent. */
+  record(): StreamRecord {
+    const sent = this.#sent || Math.floor((nowMillis() - this.#startMillis) / this.#intervalMillis);
+    return {
+      startMillis: this.#startMillis,
+      intervalMillis: this.#intervalMillis,
+      sent,
+      arrivals: [...this.#arrivals],
+    };
+  }
+
+  /** Ends the stream; what was under way has `drainMillis` to arrive. */
+  async stop(drainMillis = 500): Promise<StreamRecord> {
+    const count = this.#sender.line(/"sent"/);
+    const ended = this.#sender.stop();
+    this.#sent = (JSON.parse(await count) as { sent: number }).sent;
+    await ended;
+    const last = () => this.#arrivals.some((arrival) => arrival.sequence === this.#sent - 1);
+    for (const deadline = nowMillis() + drainMillis; !last() && nowMillis() < deadline; ) {
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+        new Promise<void>((resolve) => setTimeout(resolve, deadline - nowMillis())),
+      ]);
+    }
+    await this.#receiver.stop();
+    return this.record();
+  }
+}
+
+/** CLOCK_MONOTONIC, the same in every process and namespace of the machine. */
+export function nowMillis(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000;
+}
+
+async function receive(port: number): Promise<void> {
+  const socket = createSocket({ type: "udp6" });
+  socket.on("message", (packet) => {
+    const receivedMillis = nowMillis();
+    const sentMillis = Number(packet.readBigUInt64BE(8)) / 1000;
+    process.stdout.write(
+      `${JSON.stringify({ sequence: Number(packet.readBigUInt64BE(0)), sentMillis, receivedMillis })}\n`,
+    );
+  });
+  // One socket for both families: IPv4 arrives mapped.
+  socket.bind(port, "::");
+  await once(socket, "listening");
+  process.stdout.write("listening\n");
+}
+
+async function send(address: string, port: number, intervalMillis: number): Promise<void> {
+  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+  socket.connect(port, address);
+  await once(socket, "connect");
+  // A host without a route, or one that refuses, is what is being measured.
+  socket.on("error", () => undefined);
+  const startMillis = nowMillis();
+  let sent = 0;
+  process.stdout.write(`${JSON.stringify({ startMillis })}\n`);
+  let timer: NodeJS.Timeout;
+  const next = () => {
+    const packet = Buffer.alloc(PACKET_BYTES);
+    packet.writeBigUInt64BE(BigInt(sent++), 0);
+    packet.writeBigUInt64BE(process.hrtime.bigint() / 1000n, 8);
+    socket.send(packet, () => undefined);
+    // Due times do not drift: packet k is due at start + k intervals.
+    timer = setTimeout(next, Math.max(0, startMillis + sent * intervalMillis - nowMillis()));
+  };
+  process.once("SIGTERM", () => {
+    clearTimeout(timer);
+    process.stdout.write(`${JSON.stringify({ sent })}\n`, () => process.exit(0));
+  });
+  next();
+}
+
+if (import.meta.main) {
+  const [mode, ...args] = process.argv.slice(2);
+  if (mode === "receive") await receive(Number(args[0]));
+  else if (mode === "send") await send(args[0] ?? "", Number(args[1]), Number(args[2]));
+  else process.exitCode = 2;
+}
