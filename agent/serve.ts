@@ -21,7 +21,6 @@ import { LatencyTable } from "./control/latency.ts";
 import { controlApp, listen } from "./control/server.ts";
 import { answersOf } from "./coordinator/answers.ts";
 import { Coordinator } from "./coordinator/coordinator.ts";
-import { eventOfPurpose } from "./coordinator/handlers/auction.ts";
 import { relayTransaction } from "./coordinator/handlers/relay.ts";
 import type { Site } from "./coordinator/site.ts";
 import { Journal } from "./journal/journal.ts";
@@ -101,7 +100,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     };
     const decode = (entry: Parameters<typeof decodeEvent>[0]) =>
       decodeEvent(entry, {
-        eventOfTransaction: (hash) => eventOfPurpose(journal.transactionByHash(hash)?.purpose),
+        eventOfTransaction: (hash) => journal.transactionByHash(hash)?.event ?? null,
         fabricName: async (index) => {
           if (index >= fabrics.length) fabrics = await readFabrics(client, deployment.membership);
           return fabrics[index] ?? "";

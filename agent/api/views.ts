@@ -98,7 +98,7 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
     meshId: mesh.id,
     phase: phaseOf(mesh, site.self, site.clock.isSet ? chainNow(site) : 0),
     event: mesh.event,
-    failed: mesh.failed,
+    abandoned: mesh.abandoned,
     resolved: mesh.resolved,
     peers: mesh.peers,
     topology: mesh.topology && {

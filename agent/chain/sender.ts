@@ -41,17 +41,17 @@ export class Sender {
 
   /**
    * Returns when a block has the transaction. Asking again for a purpose that was served does nothing,
-   * unless its block was taken back: then the same bytes go again.
+   * unless its block was taken back: then the same bytes go again. `event`: the event for which the call opens an auction.
    * @throws EphemeshError CONTRACT_REFUSED (ContractRefusal), RPC_UNREACHABLE, TRANSACTION_SLOW
    */
-  async send(purpose: string, call: Call, signal: AbortSignal): Promise<void> {
+  async send(purpose: string, call: Call, signal: AbortSignal, event: string | null = null): Promise<void> {
     const known = this.#journal.transaction(purpose);
     if (known?.status === "mined") {
       if (await this.#receiptOf(known)) return;
       await this.#broadcast(known);
     }
     const isSigned = known?.status === "signed" || known?.status === "mined";
-    const transaction = isSigned ? known : await this.#inTurn(() => this.#prepare(purpose, call));
+    const transaction = isSigned ? known : await this.#inTurn(() => this.#prepare(purpose, call, event));
     await this.#untilMined(transaction, purpose, signal);
   }
 
@@ -74,7 +74,7 @@ export class Sender {
     return mine;
   }
 
-  async #prepare(purpose: string, call: Call): Promise<StoredTransaction> {
+  async #prepare(purpose: string, call: Call, event: string | null): Promise<StoredTransaction> {
     const abi = call.abi as Abi;
     try {
       // As of the block that it will be in: a phase may begin with that block.
@@ -107,6 +107,7 @@ export class Sender {
         raw,
         status: "signed",
         block: null,
+        event,
       };
       this.#journal.saveTransaction(transaction);
       await this.#broadcast(transaction);

@@ -96,7 +96,7 @@ export async function showMeshes(options: Options): Promise<void> {
   if (options.json) return printJson(meshes);
   for (const mesh of meshes) {
     printLine(
-      `mesh ${mesh.meshId ?? "(none yet)"} ${mesh.key}: ${mesh.phase}${mesh.failed ? `, ${mesh.failed}` : ""}${mesh.topology ? `; ${mesh.topology.reason}` : ""}`,
+      `mesh ${mesh.meshId ?? "(none yet)"} ${mesh.key}: ${mesh.phase}${mesh.abandoned ? `, ${mesh.abandoned}` : ""}${mesh.topology ? `; ${mesh.topology.reason}` : ""}`,
     );
     printTable(
       ["peer", "device", "state", "round trip ms", "loss out/in ppm", "carries Mbit/s", "attempt"],

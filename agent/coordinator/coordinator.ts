@@ -15,6 +15,7 @@ import { type Action, COMPARE_SECONDS, keyOfAction, type LinkState, nextActions 
 import { emptyWorld, fold, reduce, type World } from "./reduce.ts";
 import { registerBudget } from "./register-budget.ts";
 import { chainNow, leadSeconds, type Site } from "./site.ts";
+import { loadWorld } from "./world-store.ts";
 
 /**
  * How often it looks at its meshes, and asks the chain: while a market is open, links are made or leases settled; while
@@ -114,12 +115,9 @@ export class Coordinator {
     this.#wake();
   }
 
-  /** Folds the journal again from its beginning: at start, and when a reorganisation took something back. */
+  /** Folds the journal again: at start, and when a reorganisation took something back. */
   refold(): void {
-    this.#world = fold(
-      emptyWorld,
-      this.#site.journal.messages().map(({ body }) => body as Message),
-    );
+    this.#world = loadWorld(this.#site.journal);
   }
 
   async run(): Promise<void> {

@@ -162,7 +162,7 @@ export interface Mesh {
     { readonly buyerPays: bigint; readonly sellerGets: bigint; readonly endSeconds: number }
   >;
   /** Why no auction is wanted, or no longer. */
-  readonly failed: string | null;
+  readonly abandoned: string | null;
   readonly resolved: { readonly reason: string; readonly atSeconds: number } | null;
   readonly dissolved: TeardownRecord | null;
 }
@@ -186,7 +186,7 @@ export function emptyMesh(key: string): Mesh {
     receipts: new Map(),
     signed: new Map(),
     settled: new Map(),
-    failed: null,
+    abandoned: null,
     resolved: null,
     dissolved: null,
   };
@@ -246,14 +246,14 @@ export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPha
   }
   const minSeconds = mesh.auctions.length > 0 ? MIN_TERM_SECONDS : 0;
   if (neededUntilSeconds(mesh, self) < nowSeconds + minSeconds) return "over";
-  if (!mesh.event || mesh.failed || mesh.resolved) return "over";
+  if (!mesh.event || mesh.abandoned || mesh.resolved) return "over";
   return mesh.peers ? "opening" : "scanning";
 }
 
 /** The second until which the event needs capacity: counted from its first lease, or from the trigger; 0: no more. */
 export function neededUntilSeconds(mesh: Mesh, self: RegionId): number {
   const { event } = mesh;
-  if (!event || mesh.failed || mesh.resolved) return 0;
+  if (!event || mesh.abandoned || mesh.resolved) return 0;
   if (event.renews) return Number.POSITIVE_INFINITY;
   const starts = ownLeases(mesh, self).flatMap((lease) => (lease.buyer === self ? lease.startSeconds : []));
   return (starts.length > 0 ? Math.min(...starts) : event.atSeconds) + event.durationSeconds;

@@ -71,7 +71,7 @@ export type LocalMessage =
       readonly pairs: readonly MeasuredPair[];
       readonly auctions: number;
     }
-  | { readonly type: "EventFailed"; readonly mesh: string; readonly reason: string }
+  | { readonly type: "EventAbandoned"; readonly mesh: string; readonly reason: string }
   | { readonly type: "EventResolved"; readonly mesh: string; readonly reason: string; readonly atSeconds: number }
   | { readonly type: "OrderPrepared"; readonly auctionId: AuctionId; readonly order: PreparedOrder }
   | { readonly type: "OrderDeclined"; readonly auctionId: AuctionId; readonly reason: string }

@@ -114,7 +114,7 @@ export function keyOfAction(mesh: Mesh, action: Action): string {
 }
 
 function beforeTrade(mesh: Mesh, facts: MeshFacts): Action[] {
-  if (!mesh.event || mesh.failed || mesh.resolved) return [];
+  if (!mesh.event || mesh.abandoned || mesh.resolved) return [];
   if (!mesh.peers) return [{ kind: "scan" }];
   if (!facts.chainReachable || facts.draining || !mayOpen(mesh, facts.nowSeconds)) return [];
   const shortfall = shortfallOf(mesh, facts.self, facts.nowSeconds, facts.leadSeconds);

@@ -87,8 +87,8 @@ function apply(draft: Draft, message: Exclude<Message, { type: "Draining" }>): M
         ...mesh,
         pairs: { measured: message.pairs, auctions: message.auctions },
       }));
-    case "EventFailed":
-      return change(draft, message.mesh, (mesh) => ({ ...mesh, failed: message.reason }));
+    case "EventAbandoned":
+      return change(draft, message.mesh, (mesh) => ({ ...mesh, abandoned: message.reason }));
     case "EventResolved":
       return change(draft, message.mesh, (mesh) => ({
         ...mesh,

@@ -34,7 +34,7 @@ export function shortfallOf(
   leadSeconds: number,
 ): Shortfall | null {
   const { event } = mesh;
-  if (!event || mesh.failed || mesh.resolved) return null;
+  if (!event || mesh.abandoned || mesh.resolved) return null;
   const wholly = { mbps: event.demandMbps, durationSeconds: event.durationSeconds, earliestStartSeconds: 0 };
   if (!mesh.auctions.some((auction) => auction.outcome !== null))
     return neededUntilSeconds(mesh, self) < nowSeconds ? null : { ...wholly, reason: "the event's demand" };

@@ -1,11 +1,11 @@
 /**
  * The agent's memory on disk: SQLite in WAL mode with full sync. Write before act: a salt, a signed transaction, a
- * receipt or a chain event is here before anything is done about it, so that a kill at any instant loses none (INV-12).
+ * receipt or a chain event is here before the agent acts on it, so that a kill at any instant loses none (INV-12).
  *
- * `messages` is what the coordinator folds into its state: facts, in order. Those that came from the chain carry their
- * block, and go again when a reorganisation takes the block away. `cursor` moves in the same transaction as the
- * messages that its blocks caused. Nothing that can be read again (tunnels, routes) is kept here, but for the register:
- * an agent may start while no node of the chain answers.
+ * `messages` holds the facts that the coordinator folds into its state, in order. Those from the chain carry their
+ * block and are deleted when a reorganisation removes that block. The cursor moves in the same transaction as the
+ * messages of its blocks. What can be read again (tunnels, routes) is not kept here, except the register: an agent may
+ * start while no node of the chain answers. schema.ts describes the file.
  */
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
@@ -13,6 +13,8 @@ import { EphemeshError } from "../model/errors.ts";
 import { fromJson, toJson } from "../model/json.ts";
 import type { Region } from "../model/region.ts";
 import type { Register } from "../model/register.ts";
+import { migrate } from "./migrations.ts";
+import { JOURNAL_VERSION, SCHEMA } from "./schema.ts";
 
 type KeptRegister = Omit<Register, "regions"> & { readonly regions: readonly Region[] };
 
@@ -33,40 +35,52 @@ export interface StoredTransaction {
   readonly hash: string;
   readonly raw: string;
   readonly status: "signed" | "mined" | "reverted" | "dropped";
-  /** That has it, where one has. */
+  /** Number of the block that includes it; null: none known. */
   readonly block: number | null;
+  /** The event for which it opens an auction; null: it opens none. */
+  readonly event: string | null;
 }
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS messages (sequence INTEGER PRIMARY KEY AUTOINCREMENT, block INTEGER, body TEXT NOT NULL) STRICT;
-  CREATE INDEX IF NOT EXISTS messages_by_block ON messages (block) WHERE block IS NOT NULL;
-  CREATE TABLE IF NOT EXISTS blocks (number INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS transactions (purpose TEXT PRIMARY KEY, nonce INTEGER NOT NULL, hash TEXT NOT NULL, raw TEXT NOT NULL, status TEXT NOT NULL, block INTEGER) STRICT;
-  CREATE TABLE IF NOT EXISTS clock (boot TEXT NOT NULL, second INTEGER NOT NULL, monotonic REAL NOT NULL, PRIMARY KEY (boot, second)) STRICT;
-  CREATE TABLE IF NOT EXISTS register (one INTEGER PRIMARY KEY CHECK (one = 1), body TEXT NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-`;
+/** The coordinator's state as of a message, in bytes that only its writer reads. */
+export interface Snapshot {
+  /** The last message that it contains. */
+  readonly sequence: number;
+  /** Names the program version that can read `body`. */
+  readonly writer: string;
+  readonly body: Uint8Array;
+}
+
 /** Hashes below the cursor that are kept to find where a reorganised chain forks off. */
 const REMEMBERED_BLOCKS = 1024;
+/** The newest for a start, the one before it for a reorganisation. */
+const MAX_SNAPSHOTS = 2;
 
 export class Journal {
   readonly #db: DatabaseSync;
+  readonly #file: string;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, file: string) {
     this.#db = db;
+    this.#file = file;
   }
 
-  /** @throws EphemeshError JOURNAL_UNUSABLE */
+  /**
+   * Opens the file, makes it where there is none, and migrates one of an earlier version. Before a migration the file is
+   * copied to `FILE.version-N`.
+   * @throws EphemeshError JOURNAL_UNUSABLE, JOURNAL_CORRUPT, JOURNAL_NEWER, JOURNAL_DISK_FULL
+   */
   static open(file: string): Journal {
+    let db: DatabaseSync | null = null;
     try {
       if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
       chmodSync(file, 0o600);
-      const db = new DatabaseSync(file);
+      db = new DatabaseSync(file);
       db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;");
-      db.exec(SCHEMA);
-      return new Journal(db);
+      bringToVersion(db, file);
+      return new Journal(db, file);
     } catch (cause) {
-      throw journalError(cause);
+      db?.close();
+      throw journalError(cause, file);
     }
   }
 
@@ -74,11 +88,38 @@ export class Journal {
     this.#db.close();
   }
 
-  messages(): StoredMessage[] {
+  /** The messages after a sequence number, in order; all of them from 0. @throws EphemeshError JOURNAL_CORRUPT */
+  messages(afterSequence = 0): StoredMessage[] {
     return this.#db
-      .prepare("SELECT sequence, body FROM messages ORDER BY sequence")
-      .all()
-      .map((row) => ({ sequence: Number(row.sequence), body: fromJson(String(row.body)) }));
+      .prepare("SELECT sequence, body FROM messages WHERE sequence > ? ORDER BY sequence")
+      .all(afterSequence)
+      .map((row) => ({ sequence: Number(row.sequence), body: this.#parsed(Number(row.sequence), String(row.body)) }));
+  }
+
+  /** The newest snapshot that `writer` made; null: all messages have to be folded. */
+  snapshot(writer: string): Snapshot | null {
+    const row = this.#db
+      .prepare("SELECT sequence, body FROM snapshots WHERE writer = ? ORDER BY sequence DESC LIMIT 1")
+      .get(writer);
+    return row ? { sequence: Number(row.sequence), writer, body: row.body as Uint8Array } : null;
+  }
+
+  /** Keeps the newest two. A reorganisation deletes those that contain messages of removed blocks. */
+  saveSnapshot({ sequence, writer, body }: Snapshot): void {
+    this.#write(() => {
+      this.#db
+        .prepare(
+          `INSERT OR REPLACE INTO snapshots (sequence, block, writer, body)
+           VALUES (?1, (SELECT coalesce(max(block), 0) FROM messages WHERE sequence <= ?1), ?2, ?3)`,
+        )
+        .run(sequence, writer, body);
+      this.#db
+        .prepare(
+          `DELETE FROM snapshots WHERE writer <> ? OR sequence NOT IN
+           (SELECT sequence FROM snapshots ORDER BY sequence DESC LIMIT ${MAX_SNAPSHOTS})`,
+        )
+        .run(writer);
+    });
   }
 
   /** Durable when it returns. */
@@ -116,6 +157,7 @@ export class Journal {
   rewindTo(blockNumber: number): void {
     this.#write(() => {
       this.#db.prepare("DELETE FROM messages WHERE block > ?").run(blockNumber);
+      this.#db.prepare("DELETE FROM snapshots WHERE block > ?").run(blockNumber);
       this.#db.prepare("DELETE FROM blocks WHERE number > ?").run(blockNumber);
       this.#db.prepare("UPDATE transactions SET status = 'signed', block = NULL WHERE block > ?").run(blockNumber);
     });
@@ -142,7 +184,7 @@ export class Journal {
     this.#write(() =>
       this.#db
         .prepare(
-          "INSERT OR REPLACE INTO transactions (purpose, nonce, hash, raw, status, block) VALUES (?, ?, ?, ?, ?, ?)",
+          "INSERT OR REPLACE INTO transactions (purpose, nonce, hash, raw, status, block, event) VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .run(
           transaction.purpose,
@@ -151,6 +193,7 @@ export class Journal {
           transaction.raw,
           transaction.status,
           transaction.block,
+          transaction.event,
         ),
     );
   }
@@ -213,8 +256,56 @@ export class Journal {
       } catch {
         // Nothing was begun.
       }
-      throw journalError(cause);
+      throw journalError(cause, this.#file);
     }
+  }
+
+  #parsed(sequence: number, body: string): unknown {
+    try {
+      return fromJson(body);
+    } catch (cause) {
+      throw journalCorrupt(`message ${sequence} of ${this.#file} is not JSON`, cause);
+    }
+  }
+}
+
+/** Makes the tables of a new file; checks an existing one and migrates it in one transaction. */
+function bringToVersion(db: DatabaseSync, file: string): void {
+  const isNew = db.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.tables === 0;
+  const version = isNew ? null : Number(db.prepare("PRAGMA user_version").get()?.user_version);
+  if (version !== null && version > JOURNAL_VERSION)
+    throw new EphemeshError(
+      "JOURNAL_NEWER",
+      `The journal ${file} has version ${version}; this program reads up to ${JOURNAL_VERSION}. Nothing was changed.`,
+      "Start the newer ephemesh that wrote it, or restore the copy that the upgrade left beside it (FILE.version-N).",
+    );
+  if (!isNew) requireIntact(db, file);
+  if (version === JOURNAL_VERSION) return;
+  if (version !== null) keepCopy(db, `${file}.version-${version}`);
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    if (version === null) db.exec(`${SCHEMA}; PRAGMA user_version = ${JOURNAL_VERSION}`);
+    else migrate(db, version);
+    db.exec("COMMIT");
+  } catch (cause) {
+    db.exec("ROLLBACK");
+    throw cause;
+  }
+}
+
+/** @throws EphemeshError JOURNAL_CORRUPT */
+function requireIntact(db: DatabaseSync, file: string): void {
+  const found = String(db.prepare("PRAGMA quick_check(1)").get()?.quick_check);
+  if (found !== "ok") throw journalCorrupt(`${file}: ${found}`);
+}
+
+function keepCopy(db: DatabaseSync, copy: string): void {
+  if (existsSync(copy)) return;
+  const previousMask = process.umask(0o077);
+  try {
+    db.prepare("VACUUM INTO ?").run(copy);
+  } finally {
+    process.umask(previousMask);
   }
 }
 
@@ -226,21 +317,39 @@ function toTransaction(row: Record<string, unknown>): StoredTransaction {
     raw: String(row.raw),
     status: row.status as StoredTransaction["status"],
     block: row.block === null ? null : Number(row.block),
+    event: row.event === null ? null : String(row.event),
   };
 }
 
-function journalError(cause: unknown): EphemeshError {
+/** What cannot be read; the agent signs nothing on a guess. */
+export function journalCorrupt(found: string, cause?: unknown): EphemeshError {
+  return new EphemeshError(
+    "JOURNAL_CORRUPT",
+    `The journal is damaged: ${found}. Nothing was changed or signed.`,
+    "Keep the file and its -wal and -shm beside it: it holds salts and receipts. Restore a backup of stateDir, or move the files away to start from the chain alone; docs/OPERATIONS.md says what is lost then.",
+    { cause },
+  );
+}
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html). */
+const SQLITE = { ioError: 10, corrupt: 11, full: 13, notADatabase: 26 } as const;
+
+function journalError(cause: unknown, file: string): EphemeshError {
   if (cause instanceof EphemeshError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
-  const full = /full|disk I\/O|ENOSPC/i.test(message);
+  const code = ((cause as { errcode?: number }).errcode ?? 0) & 0xff;
+  if (code === SQLITE.corrupt || code === SQLITE.notADatabase) return journalCorrupt(`${file}: ${message}`, cause);
+  if (code === SQLITE.full || code === SQLITE.ioError)
+    return new EphemeshError(
+      "JOURNAL_DISK_FULL",
+      `The journal ${file} cannot be written: ${message}. The step that needed it was not taken; what was written before is kept.`,
+      "Free space on the file system of stateDir; the agent continues by itself. Running leases are kept up.",
+      { retryable: true, cause },
+    );
   return new EphemeshError(
-    full ? "JOURNAL_DISK_FULL" : "JOURNAL_UNUSABLE",
-    full
-      ? `The journal cannot be written: ${message}. What was about to be done was not done; nothing already written is lost.`
-      : `The journal cannot be used: ${message}.`,
-    full
-      ? "Free space on the file system of stateDir; the agent goes on by itself. Running leases are kept up meanwhile."
-      : "Check that stateDir exists and belongs to the agent's user; `ephemesh doctor` looks at both.",
+    "JOURNAL_UNUSABLE",
+    `The journal ${file} cannot be used: ${message}.`,
+    "Check that stateDir exists and belongs to the agent's user; `ephemesh doctor` checks both.",
     { retryable: true, cause },
   );
 }

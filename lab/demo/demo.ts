@@ -189,8 +189,8 @@ async function formMesh(
   tell(`${event.demandMbps} Mbit/s: ${reasons}.`);
   const lease = await hub.until(async () => {
     const forming = (await meshesOf(hub)).find((m) => m.key === event.id);
-    if (forming?.failed)
-      throw new EphemeshError("DEMO_EVENT_FAILED", `The event failed: ${forming.failed}.`, "See the log of the hub.");
+    if (forming?.abandoned)
+      throw new EphemeshError("DEMO_EVENT_FAILED", `The event failed: ${forming.abandoned}.`, "See the log of the hub.");
     return (await hub.ask<ReturnType<typeof leaseView>>("/v1/leases")).find(
       (l) => l.meshId === forming?.meshId && l.seller === receiver && l.buyer === hubName,
     );

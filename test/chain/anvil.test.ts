@@ -124,6 +124,7 @@ describe("chain drivers against a real node", function () {
         hash: `0x${"77".repeat(32)}`,
         status: "signed",
         block: null,
+        event: null,
       });
       await assert.rejects(sender.send("lost", approve(9n), never), failsWith("TRANSACTION_DROPPED"));
       await sender.send("lost", approve(9n), never);

@@ -101,14 +101,14 @@ describe("what an event still has to buy", () => {
     assert.equal(lacking(replaced, START + 700), null, "replaced once");
   });
 
-  it("nothing for less than the shortest term, and nothing once the event is resolved or failed", () => {
+  it("nothing for less than the shortest term, and nothing once the event is resolved or abandoned", () => {
     const lost = { lost: new Set([leaseId(1, 1)]) };
     assert.equal(lacking(mesh([first], lost), START + HOUR - 200), null);
     assert.equal(
       lacking(mesh([first], { ...lost, resolved: { reason: "down", atSeconds: START } }), START + 600),
       null,
     );
-    assert.equal(lacking(mesh([first], { ...lost, failed: "no policy" }), START + 600), null);
+    assert.equal(lacking(mesh([first], { ...lost, abandoned: "no policy" }), START + 600), null);
   });
 
   it("all of it again where nothing could be bought, later each time, until the event no longer needs it", () => {

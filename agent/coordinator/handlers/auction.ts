@@ -44,7 +44,7 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
   const policy = site.config.buy[event.kind];
   if (!policy) {
     site.dispatch({
-      type: "EventFailed",
+      type: "EventAbandoned",
       mesh: mesh.key,
       reason: `the policy buys nothing for a ${event.kind} (buy.${event.kind})`,
     });
@@ -70,12 +70,12 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
     profile: 0,
   };
   try {
-    const purpose = openingPurpose(event.id, mesh.auctions.length);
-    await site.sender.send(purpose, auctionCall(site, "open", [site.self, opening]), site.signal);
+    const purpose = `open:${event.id}:${mesh.auctions.length}`;
+    await site.sender.send(purpose, auctionCall(site, "open", [site.self, opening]), site.signal, event.id);
   } catch (error) {
     // What was bought runs on, and a shortage may pass: a renewal or replacement is tried again.
     if (!(error instanceof ContractRefusal) || mesh.auctions.length > 0) throw error;
-    site.dispatch({ type: "EventFailed", mesh: mesh.key, reason: `${error.message} ${error.remedy}` });
+    site.dispatch({ type: "EventAbandoned", mesh: mesh.key, reason: `${error.message} ${error.remedy}` });
   }
 }
 
@@ -89,15 +89,6 @@ function fabricIndex(site: Site, name: string): number {
       { retryable: true },
     );
   return index;
-}
-
-/** One transaction for each auction of an event; `eventOfPurpose` reads it back. */
-function openingPurpose(eventId: string, auctions: number): string {
-  return `open:${eventId}:${auctions}`;
-}
-
-export function eventOfPurpose(purpose: string | undefined): string | null {
-  return purpose?.match(/^open:(.+):\d+$/)?.[1] ?? null;
 }
 
 export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: Of<"prepare-order">): Promise<void> {

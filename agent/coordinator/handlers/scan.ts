@@ -7,7 +7,7 @@ export async function scan(site: Site, mesh: Mesh): Promise<void> {
   site.dispatch({ type: "PeersScanned", mesh: mesh.key, peers });
   if (!peers.some((peer) => peer.included))
     site.dispatch({
-      type: "EventFailed",
+      type: "EventAbandoned",
       mesh: mesh.key,
       reason: `no region can be traded with: ${peers.map((p) => `${p.name} ${p.reason}`).join("; ") || "this region is alone"}`,
     });
