@@ -95,7 +95,7 @@ const constructors = {
     "constructor(address membership, address token, address auction, (uint64 priceUnit, uint64 creditFee, uint64 fullBond) constants)",
   ]),
   CapacityAuction: parseAbi([
-    "constructor(address membership, address escrow, (uint16 urgentBlocks, uint16 normalBlocks, uint32 clearBlocks, uint64 minBond, uint64 openDeposit, uint16 leastScore, int32 widestCosine) constants)",
+    "constructor(address membership, address escrow, (uint16 urgentBlocks, uint16 normalBlocks, uint32 clearBlocks, uint64 minBond, uint64 openDeposit, uint16 minScore, int32 maxCosine) constants)",
   ]),
 } satisfies Record<ContractName, Abi>;
 

@@ -1,4 +1,4 @@
-/** Files of the form `{constants, histories: [{steps}]}`. */
+/** Files of the form `{constants, histories: [{steps}]}`; the decay factors are called `fade` in them. */
 import {
   type Credit,
   DECAY_FACTOR,
@@ -25,7 +25,7 @@ interface Step {
 }
 
 export interface ReputationFile {
-  readonly constants: Record<string, unknown> & { readonly fullBond: string; readonly decayFactor?: readonly string[] };
+  readonly constants: Record<string, unknown> & { readonly fullBond: string; readonly fade?: readonly string[] };
   readonly histories: readonly { readonly seed: number; readonly steps: readonly Step[] }[];
 }
 
@@ -49,7 +49,7 @@ export function reputationInTypeScript(file: ReputationFile): number {
     failureWeight: FAILURE_WEIGHT,
     fullBond,
     scoreScale: SCORE_SCALE,
-    decayFactor: DECAY_FACTOR,
+    fade: DECAY_FACTOR,
   };
   let count = compareFigures(file.constants, ours, "TypeScript: constants");
   for (const { seed, steps } of file.histories) {
@@ -85,9 +85,7 @@ export async function reputationInSolidity(file: ReputationFile, call: Call): Pr
     "reputationConstants",
     [],
   );
-  const decayFactor = await Promise.all(
-    (file.constants.decayFactor ?? []).map((_, days) => call<bigint>("fade", [days])),
-  );
+  const fade = await Promise.all((file.constants.fade ?? []).map((_, days) => call<bigint>("decayFactor", [days])));
   const ours = {
     one,
     halfLifeDays,
@@ -96,7 +94,7 @@ export async function reputationInSolidity(file: ReputationFile, call: Call): Pr
     failureWeight,
     fullBond: file.constants.fullBond,
     scoreScale,
-    decayFactor,
+    fade,
   };
   let count = compareFigures(file.constants, ours, "Solidity: constants");
   for (const { seed, steps } of file.histories) {
