@@ -289,7 +289,8 @@ function bringToVersion(db: DatabaseSync, file: string): void {
     db.exec("COMMIT");
   } catch (cause) {
     db.exec("ROLLBACK");
-    throw cause;
+    if ((cause as { errcode?: number }).errcode !== undefined) throw cause;
+    throw journalCorrupt(`${file} cannot be migrated from version ${version}: ${(cause as Error).message}`, cause);
   }
 }
 

@@ -33,7 +33,7 @@ function toVersion1(db: DatabaseSync): void {
     ...message,
     order: renamed(order as Body, "because", "reasons"),
   }));
-  changeMessages(db, "EventAbandoned", (message) => ({ ...message, type: "EventAbandoned" }));
+  changeMessages(db, "EventFailed", (message) => ({ ...message, type: "EventAbandoned" }));
 }
 
 type Body = { readonly [key: string]: unknown };

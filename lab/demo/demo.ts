@@ -190,7 +190,11 @@ async function formMesh(
   const lease = await hub.until(async () => {
     const forming = (await meshesOf(hub)).find((m) => m.key === event.id);
     if (forming?.abandoned)
-      throw new EphemeshError("DEMO_EVENT_FAILED", `The event failed: ${forming.abandoned}.`, "See the log of the hub.");
+      throw new EphemeshError(
+        "DEMO_EVENT_FAILED",
+        `The event failed: ${forming.abandoned}.`,
+        "See the log of the hub.",
+      );
     return (await hub.ask<ReturnType<typeof leaseView>>("/v1/leases")).find(
       (l) => l.meshId === forming?.meshId && l.seller === receiver && l.buyer === hubName,
     );

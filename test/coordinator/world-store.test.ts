@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Message } from "../../agent/coordinator/messages.ts";
+import { emptyWorld, fold } from "../../agent/coordinator/reduce.ts";
+import { loadWorld, SNAPSHOT_MESSAGES } from "../../agent/coordinator/world-store.ts";
+import { Journal } from "../../agent/journal/journal.ts";
+import { auctionId, meshId, regionId } from "../../agent/model/ids.ts";
+
+const fresh = () => Journal.open(join(mkdtempSync(join(tmpdir(), "ephemesh-")), "journal.sqlite"));
+
+const opened = (id: number): Message => ({
+  type: "AuctionOpened",
+  eventId: null,
+  terms: {
+    id: auctionId.parse(id),
+    mesh: meshId.parse(id),
+    opener: regionId.parse(2),
+    kind: "surge",
+    fabric: "ix",
+    place: { x: 1e9, y: 0, z: 0 },
+    cosine: 0,
+    attributes: 0,
+    latencyBoundMicros: 1,
+    lotMbps: 10,
+    slots: 5,
+    earliestStartSeconds: 0,
+    priceCap: 10,
+    openBlock: id,
+    openedAtSeconds: id,
+    phaseBlocks: 5,
+  },
+});
+const declined = (id: number): Message => ({ type: "OrderDeclined", auctionId: auctionId.parse(id), reason: "no" });
+
+/** Auctions in blocks first, first + 1 …, and our own word on each. */
+function fill(journal: Journal, first: number, auctions: number): void {
+  for (let id = first; id < first + auctions; id++) {
+    journal.appendBlocks([{ block: id, body: opened(id) }], [{ blockNumber: id, blockHash: `0x${id}` }]);
+    journal.append(declined(id));
+  }
+}
+
+const folded = (journal: Journal) =>
+  fold(
+    emptyWorld,
+    journal.messages().map(({ body }) => body as Message),
+  );
+
+describe("the coordinator's state on disk", function () {
+  this.timeout(60_000);
+
+  it("after a snapshot only the messages behind it are folded, to the same state", () => {
+    const journal = fresh();
+    fill(journal, 1, SNAPSHOT_MESSAGES / 2);
+    loadWorld(journal);
+    fill(journal, SNAPSHOT_MESSAGES / 2 + 1, 10);
+    const asked: number[] = [];
+    const world = loadWorld({
+      messages: (after) => {
+        asked.push(after ?? 0);
+        return journal.messages(after);
+      },
+      snapshot: (writer) => journal.snapshot(writer),
+      saveSnapshot: () => assert.fail("so soon after the last snapshot none is saved"),
+    });
+    assert.deepEqual(asked, [SNAPSHOT_MESSAGES]);
+    assert.deepEqual(world, folded(journal));
+  });
+
+  it("a reorganisation below a snapshot does without it, one above it keeps it", () => {
+    const journal = fresh();
+    fill(journal, 1, SNAPSHOT_MESSAGES / 2);
+    loadWorld(journal);
+    const writer = "world";
+    journal.saveSnapshot({ sequence: 3, writer, body: Buffer.from("early") });
+    fill(journal, SNAPSHOT_MESSAGES / 2 + 1, 5);
+    journal.saveSnapshot({ sequence: SNAPSHOT_MESSAGES + 4, writer, body: Buffer.from("late") });
+    journal.rewindTo(SNAPSHOT_MESSAGES / 2 + 1);
+    assert.deepEqual(journal.snapshot(writer)?.sequence, 3);
+    journal.rewindTo(1);
+    assert.equal(journal.snapshot(writer), null);
+    assert.deepEqual(loadWorld(journal), folded(journal));
+  });
+
+  it("a snapshot that cannot be read, or that another program version made, costs a fold of all and nothing else", () => {
+    const journal = fresh();
+    fill(journal, 1, 3);
+    const saved: string[] = [];
+    const world = loadWorld({
+      messages: (after) => journal.messages(after),
+      snapshot: (writer) => {
+        saved.push(writer);
+        return { sequence: 4, writer, body: Buffer.from("garbage") };
+      },
+      saveSnapshot: () => undefined,
+    });
+    assert.deepEqual(world, folded(journal));
+    journal.saveSnapshot({ sequence: 4, writer: "another", body: Buffer.from("garbage") });
+    assert.equal(journal.snapshot(saved[0]!), null);
+    assert.deepEqual(loadWorld(journal), folded(journal));
+  });
+});
