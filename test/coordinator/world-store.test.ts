@@ -34,12 +34,14 @@ const opened = (id: number): Message => ({
 });
 const declined = (id: number): Message => ({ type: "OrderDeclined", auctionId: auctionId.parse(id), reason: "no" });
 
-/** Auctions in blocks first, first + 1 …, and our own word on each. */
+/** Auctions in blocks first, first + 1 …, and one answer of our own. */
 function fill(journal: Journal, first: number, auctions: number): void {
-  for (let id = first; id < first + auctions; id++) {
-    journal.appendBlocks([{ block: id, body: opened(id) }], [{ blockNumber: id, blockHash: `0x${id}` }]);
-    journal.append(declined(id));
-  }
+  const ids = Array.from({ length: auctions }, (_, i) => first + i);
+  journal.appendBlocks(
+    ids.map((id) => ({ block: id, body: opened(id) })),
+    ids.map((id) => ({ blockNumber: id, blockHash: `0x${id}` })),
+  );
+  journal.append(declined(first));
 }
 
 const folded = (journal: Journal) =>
@@ -53,9 +55,9 @@ describe("the coordinator's state on disk", function () {
 
   it("after a snapshot only the messages behind it are folded, to the same state", () => {
     const journal = fresh();
-    fill(journal, 1, SNAPSHOT_MESSAGES / 2);
+    fill(journal, 1, SNAPSHOT_MESSAGES);
     loadWorld(journal);
-    fill(journal, SNAPSHOT_MESSAGES / 2 + 1, 10);
+    fill(journal, SNAPSHOT_MESSAGES + 1, 10);
     const asked: number[] = [];
     const world = loadWorld({
       messages: (after) => {
@@ -65,19 +67,19 @@ describe("the coordinator's state on disk", function () {
       snapshot: (writer) => journal.snapshot(writer),
       saveSnapshot: () => assert.fail("so soon after the last snapshot none is saved"),
     });
-    assert.deepEqual(asked, [SNAPSHOT_MESSAGES]);
+    assert.deepEqual(asked, [SNAPSHOT_MESSAGES + 1]);
     assert.deepEqual(world, folded(journal));
   });
 
   it("a reorganisation below a snapshot does without it, one above it keeps it", () => {
     const journal = fresh();
-    fill(journal, 1, SNAPSHOT_MESSAGES / 2);
+    fill(journal, 1, SNAPSHOT_MESSAGES);
     loadWorld(journal);
     const writer = "world";
     journal.saveSnapshot({ sequence: 3, writer, body: Buffer.from("early") });
-    fill(journal, SNAPSHOT_MESSAGES / 2 + 1, 5);
-    journal.saveSnapshot({ sequence: SNAPSHOT_MESSAGES + 4, writer, body: Buffer.from("late") });
-    journal.rewindTo(SNAPSHOT_MESSAGES / 2 + 1);
+    fill(journal, SNAPSHOT_MESSAGES + 1, 5);
+    journal.saveSnapshot({ sequence: SNAPSHOT_MESSAGES + 5, writer, body: Buffer.from("late") });
+    journal.rewindTo(SNAPSHOT_MESSAGES + 1);
     assert.deepEqual(journal.snapshot(writer)?.sequence, 3);
     journal.rewindTo(1);
     assert.equal(journal.snapshot(writer), null);
