@@ -14,13 +14,9 @@ const LAYERS: Readonly<Record<string, number>> = {
   ...layer(0, ["model"]),
 };
 
-/** Types alone, erased before anything runs: the follower and its decoder speak the reducer's messages. */
-const MESSAGE_TYPES = ["coordinator/messages.ts", "coordinator/mesh.ts"];
-
 interface Import {
   readonly from: string;
   readonly to: string;
-  readonly typeOnly: boolean;
 }
 
 describe("architecture", () => {
@@ -35,10 +31,7 @@ describe("architecture", () => {
   });
 
   it("imports point one way: main → coordinator → drivers → pure → model", () => {
-    const upward = imports.filter(
-      ({ from, to, typeOnly }) =>
-        LAYERS[partOf(from)]! < LAYERS[partOf(to)]! && !(typeOnly && MESSAGE_TYPES.includes(to)),
-    );
+    const upward = imports.filter(({ from, to }) => LAYERS[partOf(from)]! < LAYERS[partOf(to)]!);
     assert.deepEqual(upward, []);
   });
 
@@ -101,11 +94,12 @@ function sourcesUnder(folder: string): string[] {
 function importsUnder(folder: string): Import[] {
   return sourcesUnder(folder).flatMap((file) => {
     const source = readFileSync(file, "utf8");
-    const statements = [...source.matchAll(/(import|export)( type)?\s[^;]*?from "(\.[^"]+)"|import\("(\.[^"]+)"\)/g)];
-    return statements.map(([, , typeOnly, fixed, dynamic]) => ({
+    const statements = [
+      ...source.matchAll(/(?:import|export)(?: type)?\s[^;]*?from "(\.[^"]+)"|import\("(\.[^"]+)"\)/g),
+    ];
+    return statements.map(([, fixed, dynamic]) => ({
       from: relative(folder, file),
       to: relative(folder, resolve(dirname(file), fixed ?? dynamic ?? "")),
-      typeOnly: typeOnly !== undefined,
     }));
   });
 }

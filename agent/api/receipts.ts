@@ -1,5 +1,5 @@
 /** Every receipt that both sides signed, as it is kept, with the keys by which it can be checked. */
-import type { GrantedLease } from "../coordinator/mesh.ts";
+import type { GrantedLease } from "../auction/facts.ts";
 import { leasesOf } from "../coordinator/mesh.ts";
 import type { Message } from "../coordinator/messages.ts";
 import { regionOf, type Site } from "../coordinator/site.ts";

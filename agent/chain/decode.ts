@@ -1,9 +1,9 @@
 /** From a contract's event to a message of the coordinator; null for events that no mesh's life depends on. */
+
 import { decodeEventLog, type Hex, type Log } from "viem";
 import { SIDES } from "../auction/commitment.ts";
+import type { ChainMessage, GrantedLease } from "../auction/facts.ts";
 import { leaseIdOf, unpackLease } from "../auction/leases.ts";
-import type { GrantedLease } from "../coordinator/mesh.ts";
-import type { ChainMessage } from "../coordinator/messages.ts";
 import { EVENT_KINDS } from "../model/event.ts";
 import { auctionId, leaseId, meshId, regionId } from "../model/ids.ts";
 import { capacityAuctionAbi } from "./abi/capacity-auction.ts";

@@ -1,10 +1,11 @@
 /** The links that a mesh wants at one region, and what meshd is told of them. Pure. */
+import type { GrantedLease } from "../auction/facts.ts";
 import type { Config } from "../config.ts";
 import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { MeshPair, MeshSpec } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
 import { addedLinkId } from "../topology/topology.ts";
-import { type Auction, type GrantedLease, isOver, leasesOf, linkOfLease, type Mesh } from "./mesh.ts";
+import { type Auction, isOver, leasesOf, linkOfLease, type Mesh } from "./mesh.ts";
 import { validTopology } from "./publication.ts";
 
 export interface WantedLink {

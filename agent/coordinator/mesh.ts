@@ -15,13 +15,14 @@
  *
  * Forbidden: running before a lease was granted on chain; settling before dissolving; anything after over.
  */
+
 import type { Hex } from "viem";
 import type { Side } from "../auction/commitment.ts";
+import type { AuctionTerms, BookOrder, GrantedLease } from "../auction/facts.ts";
 import type { GrantTerms } from "../auction/leases.ts";
 import { type CosignedReceipt, EPOCH_SECONDS, type Receipt } from "../lease/receipt.ts";
 import type { EventKind } from "../model/event.ts";
-import type { AuctionId, LeaseId, LinkId, MeshId, RegionId } from "../model/ids.ts";
-import type { Place } from "../model/region.ts";
+import type { LeaseId, LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { ScannedPeer } from "../scan/rank.ts";
 import type { AddedLink, MeasuredPair, TopologyMode } from "../topology/topology.ts";
 
@@ -38,26 +39,6 @@ export interface TriggeredEvent {
   readonly atSeconds: number;
 }
 
-export interface AuctionTerms {
-  readonly id: AuctionId;
-  readonly mesh: MeshId;
-  readonly opener: RegionId;
-  readonly kind: EventKind;
-  readonly fabric: string;
-  readonly place: Place;
-  /** Of the cell's radius at the earth's centre, scaled by 10^9. */
-  readonly cosine: number;
-  readonly attributes: number;
-  readonly latencyBoundMicros: number;
-  readonly lotMbps: number;
-  readonly slots: number;
-  readonly earliestStartSeconds: number;
-  readonly priceCap: number;
-  readonly openBlock: number;
-  readonly openedAtSeconds: number;
-  readonly phaseBlocks: number;
-}
-
 /** Our sealed order: journaled with its salt before the commitment is sent. */
 export interface PreparedOrder {
   readonly side: Side;
@@ -69,27 +50,6 @@ export interface PreparedOrder {
   readonly commitment: Hex;
   /** Why this price and not more: shown by the API. */
   readonly reasons: readonly string[];
-}
-
-export interface BookOrder {
-  readonly index: number;
-  readonly regionId: RegionId;
-  readonly side: Side;
-  readonly bond: bigint;
-  readonly score: number;
-  readonly revealed: { readonly price: number; readonly lots: number; readonly bps: number } | null;
-  readonly collected: { readonly lots: number } | null;
-}
-
-export interface GrantedLease {
-  readonly id: LeaseId;
-  readonly index: number;
-  readonly seller: RegionId;
-  readonly buyer: RegionId;
-  readonly lots: number;
-  readonly mbps: number;
-  readonly startSeconds: number;
-  readonly endSeconds: number;
 }
 
 export interface Auction {

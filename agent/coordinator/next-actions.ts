@@ -1,19 +1,11 @@
 /** What must happen now, as data: state + facts + time → actions. No clock, no I/O: block, second and measurements are facts. */
+
 import type { Side } from "../auction/commitment.ts";
+import type { GrantedLease } from "../auction/facts.ts";
 import { EPOCH_SECONDS } from "../lease/receipt.ts";
 import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
 import { type WantedLink, wantedLinks } from "./links.ts";
-import {
-  type Auction,
-  endOf,
-  type GrantedLease,
-  isOver,
-  leasesOf,
-  linkOfLease,
-  type Mesh,
-  ownLeases,
-  phaseOf,
-} from "./mesh.ts";
+import { type Auction, endOf, isOver, leasesOf, linkOfLease, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
 import {
   grantedAuctions,
   openerHasUntilSeconds,

@@ -6,9 +6,11 @@
  * whoever has it, and any two are ordered by `prevails`: whatever is published during a partition, all who hear of one
  * another end with the same one.
  */
+
 import { type Hex, keccak256, stringToHex } from "viem";
+import type { GrantedLease } from "../auction/facts.ts";
 import type { RegionId } from "../model/ids.ts";
-import { type Auction, type GrantedLease, leasesOf, type Mesh, type PublishedTopology } from "./mesh.ts";
+import { type Auction, leasesOf, type Mesh, type PublishedTopology } from "./mesh.ts";
 
 /** What is signed and passed on; the links are computed from it by everybody. */
 export type Publication = Omit<PublishedTopology, "mode" | "reason" | "added">;

@@ -1,6 +1,7 @@
 /** State + message → state. Pure; a message that fits nothing changes nothing. The world is all meshes that this agent saw. */
+import type { BookOrder, GrantedLease } from "../auction/facts.ts";
 import type { AuctionId, LeaseId, MeshId } from "../model/ids.ts";
-import { type Auction, type BookOrder, emptyMesh, type GrantedLease, linkOfLease, type Mesh } from "./mesh.ts";
+import { type Auction, emptyMesh, linkOfLease, type Mesh } from "./mesh.ts";
 import type { LocalMessage, Message } from "./messages.ts";
 
 export interface World {

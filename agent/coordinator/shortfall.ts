@@ -2,16 +2,9 @@
  * What a mesh still has to buy: everything at first, what a lost peer carried, the same again before the term ends
  * (top-up and renewal are auctions like any other; MARKET.md, section 5). Pure.
  */
+import type { GrantedLease } from "../auction/facts.ts";
 import type { RegionId } from "../model/ids.ts";
-import {
-  type GrantedLease,
-  isOver,
-  isTrading,
-  type Mesh,
-  MIN_TERM_SECONDS,
-  neededUntilSeconds,
-  ownLeases,
-} from "./mesh.ts";
+import { isOver, isTrading, type Mesh, MIN_TERM_SECONDS, neededUntilSeconds, ownLeases } from "./mesh.ts";
 
 export interface Shortfall {
   readonly mbps: number;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { Hex } from "viem";
+import type { AuctionTerms } from "../../agent/auction/facts.ts";
 import { leaseIdOf } from "../../agent/auction/leases.ts";
 import { meshSpec, wantedLinks } from "../../agent/coordinator/links.ts";
-import { type AuctionTerms, type Mesh, type MeshPhase, phaseOf } from "../../agent/coordinator/mesh.ts";
+import { type Mesh, type MeshPhase, phaseOf } from "../../agent/coordinator/mesh.ts";
 import type { Message } from "../../agent/coordinator/messages.ts";
 import { type Action, keyOfAction, type MeshFacts, nextActions } from "../../agent/coordinator/next-actions.ts";
 import { digestOfLeases } from "../../agent/coordinator/publication.ts";

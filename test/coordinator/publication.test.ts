@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { GrantedLease } from "../../agent/auction/facts.ts";
 import { leaseIdOf } from "../../agent/auction/leases.ts";
-import { type Auction, emptyMesh, type GrantedLease, type Mesh } from "../../agent/coordinator/mesh.ts";
+import { type Auction, emptyMesh, type Mesh } from "../../agent/coordinator/mesh.ts";
 import {
   digestOfLeases,
   isSound,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { GrantedLease } from "../../agent/auction/facts.ts";
 import { leaseIdOf } from "../../agent/auction/leases.ts";
-import { type Auction, emptyMesh, type GrantedLease, type Mesh, phaseOf } from "../../agent/coordinator/mesh.ts";
+import { type Auction, emptyMesh, type Mesh, phaseOf } from "../../agent/coordinator/mesh.ts";
 import { type MeshFacts, nextActions } from "../../agent/coordinator/next-actions.ts";
 import { mayOpen, shortfallOf } from "../../agent/coordinator/shortfall.ts";
 import { auctionId, type LeaseId, type LinkId, meshId, type RegionId, regionId } from "../../agent/model/ids.ts";

@@ -3,6 +3,7 @@ import type { Hex } from "viem";
 import { dayOf, weekOf } from "../../auction/calendar.ts";
 import { findCertificate } from "../../auction/clearing.ts";
 import { commitmentOf, SIDES, type Side } from "../../auction/commitment.ts";
+import type { AuctionTerms } from "../../auction/facts.ts";
 import {
   type Declined,
   type Funds,
@@ -23,7 +24,7 @@ import { EphemeshError } from "../../model/errors.ts";
 import { EVENT_KINDS } from "../../model/event.ts";
 import type { AuctionId } from "../../model/ids.ts";
 import { ATTRIBUTES, distanceKm } from "../../model/region.ts";
-import { type Auction, type AuctionTerms, isOver, type Mesh, type PreparedOrder } from "../mesh.ts";
+import { type Auction, isOver, type Mesh, type PreparedOrder } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { shortfallOf } from "../shortfall.ts";
 import { chainNow, leadSeconds, regionOf, type Site } from "../site.ts";

@@ -3,8 +3,10 @@
  * and its signature, the buyer's checks it, signs, and hands its signature back. What is lost on the way is healed by
  * the next one, which is cumulative. A side that signed a receipt for some epochs never signs another one for them.
  */
+
 import { type Hex, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
+import type { GrantedLease } from "../../auction/facts.ts";
 import { availableSeconds, type Counts, combine, countsOf, disagreement } from "../../lease/metering.ts";
 import {
   type CosignedReceipt,
@@ -24,7 +26,7 @@ import {
 } from "../../lease/receipt-wire.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
-import { type GrantedLease, leasesOf, linkOfLease, type Mesh } from "../mesh.ts";
+import { leasesOf, linkOfLease, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
 
