@@ -10,6 +10,7 @@ import { ipAddress as address } from "./model/address.ts";
 import { EphemeshError } from "./model/errors.ts";
 import { EVENT_KINDS } from "./model/event.ts";
 import type { MeshdConfig } from "./model/meshd-messages.ts";
+import { REQUESTED_TOPOLOGIES } from "./model/topology-mode.ts";
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, "lower-case letters, digits, dots and dashes");
 /** What Linux takes as an interface name, less what could be read as an option or a path. */
@@ -86,7 +87,7 @@ const schema = z.strictObject({
       require: z.array(z.enum(["postQuantum"])).default([]),
     })
     .default({ radius: { rttMillis: 40 }, require: [] }),
-  topology: z.enum(["auto", "star", "ring", "full"]).default("auto"),
+  topology: z.enum(REQUESTED_TOPOLOGIES).default("auto"),
   triggers: z.array(trigger).default([]),
   routing: z
     .strictObject({

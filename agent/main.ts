@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { AuditOptions } from "./cli/audit.ts";
 import { describeError, EphemeshError } from "./model/errors.ts";
 import { EVENT_KINDS, type EventKind } from "./model/event.ts";
+import { REQUESTED_TOPOLOGIES } from "./model/topology-mode.ts";
 
 /** Documented in docs/OPERATIONS.md. */
 const EXIT = { failed: 1, usage: 2, unreachable: 3, notReady: 4, mismatch: 5, refused: 6 } as const;
@@ -80,7 +81,7 @@ read("trigger", "start an event (disaster, rollout, surge, custom)")
   .option("--deadline <seconds>", "by when", whole)
   .option("--renew", "it lasts until `down`: before the term ends, the same is bought again")
   .option("--copies <n>", "to how many regions the same data goes", whole)
-  .addOption(new Option("--topology <mode>", "which links are added").choices(["auto", "star", "ring", "full"]))
+  .addOption(new Option("--topology <mode>", "which links are added").choices(REQUESTED_TOPOLOGIES))
   .option("--dry-run", "show who is in reach, what it may cost and what would be made; start nothing")
   .action(async (kind: EventKind, options: Common & Record<string, never>) => {
     const { trigger } = await import("./cli/writes.ts");

@@ -25,8 +25,10 @@ import { relayTransaction } from "./coordinator/handlers/relay.ts";
 import type { Site } from "./coordinator/site.ts";
 import { Journal } from "./journal/journal.ts";
 import { MeshdClient } from "./meshd-client.ts";
+import { backoff, withJitter } from "./model/backoff.ts";
 import { describeError, EphemeshError } from "./model/errors.ts";
 import type { RegionId } from "./model/ids.ts";
+import { hostAndPort } from "./model/listen-address.ts";
 import type { Register } from "./model/register.ts";
 
 /** Runs until the signal. SIGHUP reads the policy again. */
@@ -209,21 +211,16 @@ async function registerAtStart(
   log: pino.Logger,
   signal: AbortSignal,
 ): Promise<Register> {
-  for (let wait = 200; ; wait = Math.min(10_000, wait * 2)) {
+  for (let failures = 1; ; failures++) {
     try {
       return await read();
     } catch (error) {
       if (!(error instanceof EphemeshError && error.retryable)) throw error;
       log.warn({ code: error.code }, `${error.message}${kept ? " Leases that run are kept up." : ""}`);
       if (kept) return kept;
-      await delay(wait * (0.75 + Math.random() / 2), undefined, { signal });
+      await delay(withJitter(backoff(failures, 200, 10_000)), undefined, { signal });
     }
   }
-}
-
-export function hostAndPort(listen: string): { host: string; port: number } {
-  const at = listen.lastIndexOf(":");
-  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(listen.slice(at + 1)) };
 }
 
 function close(server: Server): Promise<void> {

@@ -11,6 +11,7 @@ import pino, { type Logger } from "pino";
 import { type Config, loadConfig, readSecret } from "./config.ts";
 import { removeEverythingOfOurs, removeSteering } from "./meshd/kernel/cleanup.ts";
 import { requireMachine } from "./meshd/kernel/requirements.ts";
+import { backoff } from "./model/backoff.ts";
 import { describeError, EphemeshError } from "./model/errors.ts";
 
 /** A child that ends with this has said what is wrong; starting it again would say the same. */
@@ -80,7 +81,8 @@ class Supervised {
   #child: ChildProcess | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
-  #pauseMillis = FIRST_PAUSE_MILLIS;
+  /** Deaths in a row of a child that had not run long. */
+  #earlyDeaths = 0;
 
   constructor(
     name: string,
@@ -131,10 +133,10 @@ class Supervised {
           "Fix what it names; `ephemesh doctor` checks the rest as well.",
         ),
       );
-    this.#pauseMillis =
-      livedMillis > STEADY_MILLIS ? FIRST_PAUSE_MILLIS : Math.min(MAX_PAUSE_MILLIS, this.#pauseMillis * 2);
-    this.#log.warn({ code, killedBy, againInMillis: this.#pauseMillis }, `${this.#name} died; it is started again`);
-    this.#timer = setTimeout(() => this.start(), this.#pauseMillis);
+    this.#earlyDeaths = livedMillis > STEADY_MILLIS ? 0 : this.#earlyDeaths + 1;
+    const againInMillis = backoff(this.#earlyDeaths + 1, FIRST_PAUSE_MILLIS, MAX_PAUSE_MILLIS);
+    this.#log.warn({ code, killedBy, againInMillis }, `${this.#name} died; it is started again`);
+    this.#timer = setTimeout(() => this.start(), againInMillis);
   }
 }
 

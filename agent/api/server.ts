@@ -10,6 +10,7 @@ import { scanPeers } from "../coordinator/handlers/scan.ts";
 import { isRecent, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
+import { hostAndPort } from "../model/listen-address.ts";
 import { triggerRequest } from "../trigger/demand.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";
@@ -204,9 +205,4 @@ function asAnswer(error: unknown): { status: number; code: string; message: stri
     message: error instanceof Error ? error.message : String(error),
     remedy: "Nothing was started.",
   };
-}
-
-function hostAndPort(listen: string): { host: string; port: number } {
-  const at = listen.lastIndexOf(":");
-  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(listen.slice(at + 1)) };
 }

@@ -1,5 +1,5 @@
 /** Days and weeks as the contracts count them: UTC, weeks from Monday (MARKET.md, section 3). Pure. */
-const DAY_SECONDS = 86_400;
+import { DAY_SECONDS } from "../model/market.ts";
 
 export function dayOf(seconds: number): number {
   return Math.floor(seconds / DAY_SECONDS);

@@ -2,6 +2,7 @@
  * The reference clearing: a sealed-bid, two-sided, divisible, uniform-price auction in exact integers. It sorts, where
  * the contract checks a certificate; `findCertificate` is what to hand to `clear`. Prices named scaled are times 10^4.
  */
+import { BPS, MAX_BOOST_BPS, MAX_SCORE } from "../model/market.ts";
 import type { Side } from "./commitment.ts";
 
 export interface RevealedOrder {
@@ -32,7 +33,7 @@ export interface Clearing {
   readonly fills: ReadonlyMap<number, number>;
 }
 
-const SCALE = 10_000n;
+const SCALE = BigInt(BPS);
 /** Above every order's E: "no ask". */
 const NO_ASK = 2n ** 48n - 1n;
 
@@ -81,9 +82,14 @@ export function clearBook(orders: readonly RevealedOrder[], cap: number): Cleari
     scaledLow,
     scaledHigh,
     scaledPrice,
-    price: ceilDiv(scaledPrice, SCALE),
+    price: BigInt(priceOf(scaledPrice)),
     fills,
   };
+}
+
+/** P: price units per lot and slot, rounded up. */
+export function priceOf(scaledPrice: bigint): number {
+  return Number(ceilDiv(scaledPrice, SCALE));
 }
 
 /** u: what a bid pays per lot and slot; its budget pays the rest of P. */
@@ -104,11 +110,11 @@ export function budgetNeed(order: RevealedOrder, cap: number): bigint {
 }
 
 export function handicapOf(score: number): number {
-  return 1000 - score;
+  return MAX_SCORE - score;
 }
 
 export function maxBoost(score: number): number {
-  return Math.floor((2500 * score) / 1000);
+  return Math.floor((MAX_BOOST_BPS * score) / MAX_SCORE);
 }
 
 export function ceilDiv(a: bigint, b: bigint): bigint {

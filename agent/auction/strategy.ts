@@ -3,7 +3,8 @@
  * slot: asks are rounded up and bids down, so that no rounding works against the region that ordered.
  */
 import type { BuyPolicy, Config } from "../config.ts";
-import { smaller } from "./clearing.ts";
+import { BPS, PRICED_MBPS } from "../model/market.ts";
+import { maxBoost, smaller } from "./clearing.ts";
 
 export interface OrderTerms {
   readonly lotMbps: number;
@@ -35,8 +36,6 @@ export interface Priority {
   readonly budgetLeft: bigint;
 }
 
-const MAX_BOOST_BPS = 2_500;
-
 export type Declined = { readonly declined: string };
 
 /** Lots of 10 Mbit/s keep small demands divisible; large ones take 100 so that books stay short. */
@@ -46,7 +45,7 @@ export function lotFor(demandMbps: number): number {
 
 /** A cap that tells nothing exact about the opener's own limit: the next power of two above twice it. */
 export function priceCapFor(policy: BuyPolicy, lotMbps: number): number {
-  const limit = Math.max(1, Math.floor((policy.maxPrice * lotMbps) / 100));
+  const limit = Math.max(1, Math.floor((policy.maxPrice * lotMbps) / PRICED_MBPS));
   return Math.min(2 ** 32 - 1, 2 ** Math.ceil(Math.log2(limit * 2)));
 }
 
@@ -58,7 +57,7 @@ export function planBid(
   priority: Priority,
   spentToday: bigint,
 ): OrderPlan | Declined {
-  const price = Math.min(terms.priceCap, Math.floor((policy.maxPrice * terms.lotMbps) / 100));
+  const price = Math.min(terms.priceCap, Math.floor((policy.maxPrice * terms.lotMbps) / PRICED_MBPS));
   if (price < 1)
     return { declined: `maxPrice ${policy.maxPrice} is below one price unit for a lot of ${terms.lotMbps} Mbit/s` };
   const perLot = BigInt(price) * BigInt(terms.slots);
@@ -97,8 +96,8 @@ function boostFor(
   if (score === null)
     return { bps: 0, reason: "no boost: the day ends, and the score may change, before the commitment" };
   if (budgetLeft === 0n) return { bps: 0, reason: "no boost: nothing is left of this week's priority budget" };
-  const allowed = Math.floor((MAX_BOOST_BPS * score) / 1000);
-  const bps = Math.min(allowed, Math.round(policy.boost * 10_000));
+  const allowed = maxBoost(score);
+  const bps = Math.min(allowed, Math.round(policy.boost * BPS));
   return {
     bps,
     reason: `boost ${bps / 100} %: the policy's ${policy.boost * 100} %, at most ${allowed / 100} % with a score of ${score}; it is ordered by that much more, and this week's budget (${budgetLeft} left) pays the difference`,
@@ -111,7 +110,7 @@ export function planAsk(
   terms: OrderTerms,
   funds: Funds,
 ): OrderPlan | Declined {
-  const price = Math.max(1, Math.ceil((sell.floorPrice * terms.lotMbps) / 100));
+  const price = Math.max(1, Math.ceil((sell.floorPrice * terms.lotMbps) / PRICED_MBPS));
   if (price > terms.priceCap)
     return { declined: `the floor of ${price} a lot is above the auction's cap of ${terms.priceCap}` };
   const limits = [

@@ -1,11 +1,11 @@
 /** From a contract's event to a message of the coordinator; null for events that no mesh's life depends on. */
-
 import { decodeEventLog, type Hex, type Log } from "viem";
 import { SIDES } from "../auction/commitment.ts";
 import type { ChainMessage, GrantedLease } from "../auction/facts.ts";
 import { leaseIdOf, unpackLease } from "../auction/leases.ts";
 import { EVENT_KINDS } from "../model/event.ts";
 import { auctionId, leaseId, meshId, regionId } from "../model/ids.ts";
+import { SLOT_SECONDS } from "../model/market.ts";
 import { capacityAuctionAbi } from "./abi/capacity-auction.ts";
 import { leaseEscrowAbi } from "./abi/lease-escrow.ts";
 
@@ -101,7 +101,7 @@ export async function decodeEvent(log: Log, context: DecodeContext): Promise<Cha
           lots: lease.lots,
           mbps: lease.lots * lotMbps,
           startSeconds: start,
-          endSeconds: start + slots * 60,
+          endSeconds: start + slots * SLOT_SECONDS,
         };
       });
       return { type: "LeasesGranted", auctionId: id, terms, words: [...words], leases };

@@ -3,7 +3,6 @@
  * the same transaction that moves the cursor, so that a crash neither loses nor repeats an event. A changed block hash
  * below the cursor is a reorganisation: the journal goes back to the fork and the chain is read again from there.
  */
-
 import type { Log, PublicClient } from "viem";
 import type { ChainMessage } from "../auction/facts.ts";
 import type { ChainCursor, Journal } from "../journal/journal.ts";

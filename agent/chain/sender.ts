@@ -7,6 +7,7 @@ import { type Abi, encodeFunctionData, type Hex, keccak256, type PublicClient } 
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { Journal, StoredTransaction } from "../journal/journal.ts";
 import { EphemeshError } from "../model/errors.ts";
+import { SerialQueue } from "../model/serial-queue.ts";
 import { isSentAlready, rpcError } from "./client.ts";
 import { explainFailure } from "./refusals.ts";
 
@@ -29,8 +30,8 @@ export class Sender {
   readonly #journal: Journal;
   /** Hands signed bytes to somebody who reaches the chain. */
   readonly #relay: (raw: Hex) => Promise<void>;
-  /** One signer at a time, so that no two transactions take one nonce. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** One transaction is prepared at a time, so that no two take one nonce. */
+  readonly #preparing = new SerialQueue();
 
   constructor(client: PublicClient, key: PrivateKeyAccount, journal: Journal, relay: (raw: Hex) => Promise<void>) {
     this.#client = client;
@@ -51,7 +52,7 @@ export class Sender {
       await this.#broadcast(known);
     }
     const isSigned = known?.status === "signed" || known?.status === "mined";
-    const transaction = isSigned ? known : await this.#inTurn(() => this.#prepare(purpose, call, event));
+    const transaction = isSigned ? known : await this.#preparing.run(() => this.#prepare(purpose, call, event));
     await this.#untilMined(transaction, purpose, signal);
   }
 
@@ -66,12 +67,6 @@ export class Sender {
   /** While no node answers: what is signed goes by way of a peer. It stays pending until a block is seen to have it. */
   async handOver(): Promise<void> {
     for (const { raw } of this.#journal.pendingTransactions()) await this.#relay(raw as Hex);
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
   }
 
   async #prepare(purpose: string, call: Call, event: string | null): Promise<StoredTransaction> {

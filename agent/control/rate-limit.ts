@@ -1,21 +1,20 @@
-/** Token buckets by sender: `perSecond` on average, `burst` at once. Bounded memory: the longest idle bucket goes first. */
+import { type Rate, TokenBucket } from "../model/token-bucket.ts";
+
+/** A token bucket for each sender. Bounded memory: the longest idle bucket goes first. */
 export class RateLimit {
-  readonly #perSecond: number;
-  readonly #burst: number;
-  readonly #buckets = new Map<string, { tokens: number; atMillis: number }>();
+  readonly #rate: Rate;
+  readonly #buckets = new Map<string, TokenBucket>();
 
   constructor(perSecond: number, burst: number) {
-    this.#perSecond = perSecond;
-    this.#burst = burst;
+    this.#rate = { perSecond, burst };
   }
 
   allows(sender: string, nowMillis: number): boolean {
-    const bucket = this.#buckets.get(sender) ?? { tokens: this.#burst, atMillis: nowMillis };
-    const tokens = Math.min(this.#burst, bucket.tokens + ((nowMillis - bucket.atMillis) / 1000) * this.#perSecond);
+    const bucket = this.#buckets.get(sender) ?? new TokenBucket(this.#rate, nowMillis);
     this.#buckets.delete(sender);
-    this.#buckets.set(sender, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMillis: nowMillis });
+    this.#buckets.set(sender, bucket);
     if (this.#buckets.size > 4096) this.#buckets.delete(this.#buckets.keys().next().value ?? sender);
-    return tokens >= 1;
+    return bucket.take(nowMillis);
   }
 }
 

@@ -15,23 +15,24 @@
  *
  * Forbidden: running before a lease was granted on chain; settling before dissolving; anything after over.
  */
-
 import type { Hex } from "viem";
 import type { Side } from "../auction/commitment.ts";
 import type { AuctionTerms, BookOrder, GrantedLease } from "../auction/facts.ts";
 import type { GrantTerms } from "../auction/leases.ts";
-import { type CosignedReceipt, EPOCH_SECONDS, type Receipt } from "../lease/receipt.ts";
+import type { CosignedReceipt, Receipt } from "../lease/receipt.ts";
 import type { EventKind } from "../model/event.ts";
 import type { LeaseId, LinkId, MeshId, RegionId } from "../model/ids.ts";
+import { DAY_SECONDS, EPOCH_SECONDS, MIN_TERM_SECONDS } from "../model/market.ts";
+import type { RequestedTopology, TopologyMode } from "../model/topology-mode.ts";
 import type { ScannedPeer } from "../scan/rank.ts";
-import type { AddedLink, MeasuredPair, TopologyMode } from "../topology/topology.ts";
+import type { AddedLink, MeasuredPair } from "../topology/topology.ts";
 
 export interface TriggeredEvent {
   readonly id: string;
   readonly kind: EventKind;
   readonly demandMbps: number;
   readonly durationSeconds: number;
-  readonly topology: TopologyMode | "auto";
+  readonly topology: RequestedTopology;
   /** It lasts until it is resolved: before the term ends, the same capacity is bought again. */
   readonly renews: boolean;
   readonly reason: string;
@@ -78,7 +79,7 @@ export interface AgreedLink {
 export interface PublishedTopology {
   readonly mode: TopologyMode;
   readonly reason: string;
-  readonly requested: TopologyMode | "auto";
+  readonly requested: RequestedTopology;
   readonly pairs: readonly MeasuredPair[];
   readonly added: readonly AddedLink[];
   /** Auctions with leases that it counts: each further one makes it out of date. */
@@ -126,9 +127,6 @@ export interface Mesh {
   readonly resolved: { readonly reason: string; readonly atSeconds: number } | null;
   readonly dissolved: TeardownRecord | null;
 }
-
-/** The shortest term of a lease (MARKET.md, section 1): for less time than that nothing is bought. */
-export const MIN_TERM_SECONDS = 300;
 
 export type MeshPhase = "scanning" | "opening" | "trading" | "forming" | "running" | "dissolving" | "settling" | "over";
 
@@ -189,7 +187,7 @@ export function isRecent(mesh: Mesh, nowSeconds: number): boolean {
     ...mesh.auctions.map((auction) => auction.terms.openedAtSeconds),
     ...leasesOf(mesh).map((lease) => lease.endSeconds),
   );
-  return nowSeconds - last < 86_400;
+  return nowSeconds - last < DAY_SECONDS;
 }
 
 export const isTrading = (mesh: Mesh): boolean => mesh.auctions.some((auction) => auction.outcome === null);

@@ -1,5 +1,4 @@
 /** What can happen to a mesh, and that the region drains. Those marked (chain) come from events, with their block; the others are written before they are acted on. */
-
 import type { Hex } from "viem";
 import type { ChainMessage } from "../auction/facts.ts";
 import type { CosignedReceipt, Receipt } from "../lease/receipt.ts";

@@ -1,9 +1,9 @@
 /** What must happen now, as data: state + facts + time → actions. No clock, no I/O: block, second and measurements are facts. */
-
 import type { Side } from "../auction/commitment.ts";
 import type { GrantedLease } from "../auction/facts.ts";
-import { EPOCH_SECONDS } from "../lease/receipt.ts";
+import { backoff } from "../model/backoff.ts";
 import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
+import { EPOCH_SECONDS, GRACE_SECONDS } from "../model/market.ts";
 import { type WantedLink, wantedLinks } from "./links.ts";
 import { type Auction, endOf, isOver, leasesOf, linkOfLease, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
 import {
@@ -65,8 +65,6 @@ const RETRY_LOST_MILLIS = 30_000;
 const RECEIPT_DELAY_SECONDS = 2.1;
 /** Whoever settles second waits for the first. */
 const SETTLE_STAGGER_SECONDS = 15;
-/** What cannot be agreed within the grace after the end is settled with what there is. */
-const GRACE_SECONDS = 30;
 const TEARDOWN_TRIES_SECONDS = 30;
 
 export function nextActions(mesh: Mesh, facts: MeshFacts): readonly Action[] {
@@ -184,9 +182,7 @@ function wantedAttempt(agreed: number | undefined, state: LinkState | undefined)
   if (agreed === undefined) return 0;
   if (!state || state.attempt !== agreed || state.state === "up") return null;
   const patience =
-    state.state === "down"
-      ? RETRY_LOST_MILLIS
-      : Math.min(RETRY_LOST_MILLIS, RETRY_LINK_MILLIS * 2 ** Math.min(agreed, 4));
+    state.state === "down" ? RETRY_LOST_MILLIS : backoff(agreed + 1, RETRY_LINK_MILLIS, RETRY_LOST_MILLIS);
   return state.forMillis > patience ? agreed + 1 : null;
 }
 

@@ -6,7 +6,6 @@
  * whoever has it, and any two are ordered by `prevails`: whatever is published during a partition, all who hear of one
  * another end with the same one.
  */
-
 import { type Hex, keccak256, stringToHex } from "viem";
 import type { GrantedLease } from "../auction/facts.ts";
 import type { RegionId } from "../model/ids.ts";

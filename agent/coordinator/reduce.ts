@@ -1,4 +1,5 @@
 /** State + message → state. Pure; a message that fits nothing changes nothing. The world is all meshes that this agent saw. */
+import { priceOf } from "../auction/clearing.ts";
 import type { BookOrder, GrantedLease } from "../auction/facts.ts";
 import type { AuctionId, LeaseId, MeshId } from "../model/ids.ts";
 import { type Auction, emptyMesh, linkOfLease, type Mesh } from "./mesh.ts";
@@ -240,7 +241,7 @@ function reduceAuction(auction: Auction, message: AuctionMessage): Auction {
         outcome: {
           cancelled: false,
           lotsTraded: message.lotsTraded,
-          price: Number((message.scaledPrice + 9999n) / 10_000n),
+          price: priceOf(message.scaledPrice),
           atSeconds: message.atSeconds,
         },
       };

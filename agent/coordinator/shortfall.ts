@@ -3,8 +3,10 @@
  * (top-up and renewal are auctions like any other; MARKET.md, section 5). Pure.
  */
 import type { GrantedLease } from "../auction/facts.ts";
+import { backoff } from "../model/backoff.ts";
 import type { RegionId } from "../model/ids.ts";
-import { isOver, isTrading, type Mesh, MIN_TERM_SECONDS, neededUntilSeconds, ownLeases } from "./mesh.ts";
+import { MAX_TERM_SECONDS, MIN_TERM_SECONDS } from "../model/market.ts";
+import { isOver, isTrading, type Mesh, neededUntilSeconds, ownLeases } from "./mesh.ts";
 
 export interface Shortfall {
   readonly mbps: number;
@@ -61,7 +63,7 @@ export function mayOpen(mesh: Mesh, nowSeconds: number): boolean {
   const last = mesh.auctions.at(-1);
   if (!last) return true;
   const fruitless = mesh.auctions.length - 1 - mesh.auctions.findLastIndex((auction) => auction.leases.length > 0);
-  const pause = Math.min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** Math.max(0, fruitless - 1));
+  const pause = backoff(fruitless, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS);
   return nowSeconds >= last.terms.openedAtSeconds + pause;
 }
 
@@ -70,7 +72,7 @@ function firstStart(leases: readonly GrantedLease[]): number {
 }
 
 function clampTermSeconds(seconds: number): number {
-  return Math.max(MIN_TERM_SECONDS, Math.min(seconds, 7 * 86_400));
+  return Math.max(MIN_TERM_SECONDS, Math.min(seconds, MAX_TERM_SECONDS));
 }
 
 function sum(leases: readonly GrantedLease[]): number {

@@ -11,6 +11,7 @@ import type { LatencyTable } from "../control/latency.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { MeshdClient } from "../meshd-client.ts";
 import type { RegionId } from "../model/ids.ts";
+import { LEASE_LEAD_SECONDS } from "../model/market.ts";
 import type { Counters } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
 import type { ChainConstants } from "../model/register.ts";
@@ -42,9 +43,6 @@ export interface Site {
   /** Journals, then changes the state. */
   dispatch(message: LocalMessage): void;
 }
-
-/** A lease starts so long after its auction was cleared (MARKET.md, section 4). */
-const LEASE_LEAD_SECONDS = 10;
 
 /** From the opening of an auction to the start of its leases, with blocks of a second. */
 export function leadSeconds({ urgentBlocks }: Pick<ChainConstants, "urgentBlocks">): number {

@@ -1,5 +1,6 @@
 /** From two honest counts to one receipt. Pure: what is counted where, and whether two counts agree (REPUTATION.md, section 3). */
-import { EPOCH_SECONDS, type Receipt } from "./receipt.ts";
+import { EPOCH_SECONDS } from "../model/market.ts";
+import type { Receipt } from "./receipt.ts";
 import { type LinkCounts, NOTHING_COUNTED } from "./running-counts.ts";
 
 export interface Counts {

@@ -1,8 +1,9 @@
 /** What no receipt may say, whoever signed it: of another lease, from the future, backwards, or more than the term could carry. Pure. */
 import type { Hex } from "viem";
 import { EphemeshError } from "../model/errors.ts";
+import { EPOCH_SECONDS } from "../model/market.ts";
 import { BYTES_SLACK, BYTES_TOLERANCE } from "./metering.ts";
-import { EPOCH_SECONDS, NO_RECEIPT, type Receipt } from "./receipt.ts";
+import { NO_RECEIPT, type Receipt } from "./receipt.ts";
 
 export interface MeteredLease {
   readonly id: Hex;

@@ -1,7 +1,6 @@
 /** The cumulative receipt that both agents sign (EIP-712); with `release`, the agreement that the lease ends there. */
 import { type Hex, hashTypedData, pad } from "viem";
-
-export const EPOCH_SECONDS = 10;
+import { EPOCH_SECONDS, SLOT_SECONDS } from "../model/market.ts";
 
 export interface Receipt {
   readonly leaseId: Hex;
@@ -60,5 +59,5 @@ export function receiptHash(chainId: number, escrow: Hex, receipt: Receipt): Hex
 
 /** Settles at once: the last epoch is covered, or both agreed to end. */
 export function isFinal(receipt: Pick<Receipt, "epochs" | "release">, slots: number): boolean {
-  return receipt.release || receipt.epochs * EPOCH_SECONDS === slots * 60;
+  return receipt.release || receipt.epochs * EPOCH_SECONDS === slots * SLOT_SECONDS;
 }

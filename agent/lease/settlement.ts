@@ -1,5 +1,6 @@
 /** Who pays what for a lease, exactly as the escrow computes it: no claim in dispute earns its author money at any size. */
 import { ceilDiv, larger, smaller } from "../auction/clearing.ts";
+import { GRACE_SECONDS } from "../model/market.ts";
 
 export interface SettlementTerms {
   readonly lots: bigint;
@@ -44,7 +45,6 @@ export interface Settlement {
   readonly notDelivered: bigint;
 }
 
-const GRACE_SECONDS = 30n;
 const SLOT_SECONDS = 60n;
 const ONE = 1_000_000_000n;
 /** A reference lease: 100 Mbit/s for one hour. */
@@ -56,7 +56,7 @@ export function settleLease(terms: SettlementTerms, facts: SettlementFacts): Set
   const budgetTotal = terms.lots * (terms.price - terms.buyerPrice) * terms.slots;
   const sellerTotal = terms.lots * terms.sellerPrice * terms.slots;
 
-  const grace = facts.claims.length === 0 ? 0n : smaller(GRACE_SECONDS, facts.end - facts.covered);
+  const grace = facts.claims.length === 0 ? 0n : smaller(BigInt(GRACE_SECONDS), facts.end - facts.covered);
   const counted = (facts.claims.length === 0 ? [facts.available] : facts.claims).map((claim) =>
     claim < facts.available ? facts.available : smaller(claim, facts.available + grace),
   );

@@ -1,5 +1,6 @@
 /** Again after a failure, but not at once, each time later, and said once: no log that is full in a minute. */
 import type { Logger } from "pino";
+import { backoff, withJitter } from "../model/backoff.ts";
 import { describeError } from "../model/errors.ts";
 
 const FIRST_MILLIS = 1_000;
@@ -9,7 +10,7 @@ export class Retry {
   readonly #again: () => void;
   readonly #log: Logger;
   #timer: NodeJS.Timeout | null = null;
-  #pauseMillis = FIRST_MILLIS;
+  #failures = 0;
   readonly #said = new Set<string>();
   #stopped = false;
 
@@ -20,12 +21,13 @@ export class Retry {
 
   failed(error: unknown): void {
     const message = describeError(error);
-    if (!this.#said.has(message)) this.#log.warn({ againInMillis: this.#pauseMillis }, message);
+    const pauseMillis = backoff(this.#failures + 1, FIRST_MILLIS, MAX_MILLIS);
+    if (!this.#said.has(message)) this.#log.warn({ againInMillis: pauseMillis }, message);
     this.#said.add(message);
     // What else fails meanwhile is tried again by the same look.
     if (this.#timer) return;
-    this.#schedule(this.#pauseMillis * (0.9 + Math.random() * 0.2));
-    this.#pauseMillis = Math.min(MAX_MILLIS, this.#pauseMillis * 2);
+    this.#failures += 1;
+    this.#schedule(withJitter(pauseMillis, 0.1));
   }
 
   /** Nothing failed here, but a look is due. */
@@ -34,7 +36,7 @@ export class Retry {
   }
 
   succeeded(): void {
-    this.#pauseMillis = FIRST_MILLIS;
+    this.#failures = 0;
     this.#said.clear();
   }
 

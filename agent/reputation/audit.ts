@@ -5,6 +5,7 @@
  * Pure: who brings the statements, a node or a file, makes no difference.
  */
 import type { Hex } from "viem";
+import { DAY_SECONDS } from "../model/market.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Deviation } from "./deviation.ts";
 import { auditEventOf } from "./proof/events.ts";
@@ -34,8 +35,6 @@ interface Link {
   readonly number: number;
   readonly hash: Hex;
 }
-
-const DAY_SECONDS = 86_400;
 
 export class Audit {
   readonly terms: AuditTerms;

@@ -6,9 +6,8 @@
 import { encodeAbiParameters, keccak256 } from "viem";
 import type { EventKind } from "../model/event.ts";
 import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
+import type { RequestedTopology, TopologyMode } from "../model/topology-mode.ts";
 import { shortestCycle } from "./cycle.ts";
-
-export type TopologyMode = "star" | "ring" | "full";
 
 export interface LeaseEdge {
   readonly buyer: RegionId;
@@ -37,7 +36,7 @@ export interface Topology {
 }
 
 export interface TopologyRequest {
-  readonly mode: TopologyMode | "auto";
+  readonly mode: RequestedTopology;
   readonly kind: EventKind;
   readonly leases: readonly LeaseEdge[];
   readonly pairs: readonly MeasuredPair[];
@@ -93,7 +92,7 @@ export function addedLinkId(mesh: MeshId, a: RegionId, b: RegionId): LinkId {
 }
 
 function chooseMode(
-  mode: TopologyMode | "auto",
+  mode: RequestedTopology,
   kind: EventKind,
   participants: number,
 ): { mode: TopologyMode; relaysOnly: boolean; reason: string } {

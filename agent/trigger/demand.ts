@@ -1,18 +1,15 @@
 /** From what somebody asks for to how much capacity for how long. Pure. */
 import { z } from "zod";
 import { EVENT_KINDS } from "../model/event.ts";
+import { MAX_TERM_SECONDS, SLOT_SECONDS } from "../model/market.ts";
+import { REQUESTED_TOPOLOGIES } from "../model/topology-mode.ts";
 
 export const triggerRequest = z
   .strictObject({
     kind: z.enum(EVENT_KINDS),
     /** Either this … */
     mbps: z.number().int().min(1).max(1_000_000).optional(),
-    durationSeconds: z
-      .number()
-      .int()
-      .min(60)
-      .max(7 * 86_400)
-      .optional(),
+    durationSeconds: z.number().int().min(SLOT_SECONDS).max(MAX_TERM_SECONDS).optional(),
     /** … or how much has to be where by when. */
     sizeBytes: z
       .number()
@@ -20,17 +17,12 @@ export const triggerRequest = z
       .min(1)
       .max(2 ** 53)
       .optional(),
-    deadlineSeconds: z
-      .number()
-      .int()
-      .min(30)
-      .max(7 * 86_400)
-      .optional(),
+    deadlineSeconds: z.number().int().min(30).max(MAX_TERM_SECONDS).optional(),
     /** To how many regions the same data goes. */
     copies: z.number().int().min(1).max(1000).default(1),
     /** The event lasts until it is resolved (`down`): before the term ends, the same is bought again. */
     renew: z.boolean().default(false),
-    topology: z.enum(["auto", "star", "ring", "full"]).optional(),
+    topology: z.enum(REQUESTED_TOPOLOGIES).optional(),
     reason: z.string().max(200).optional(),
     /** Of the asker's choosing: the same request again, after a time-out for one, starts no second event. */
     requestId: z.string().min(1).max(80).optional(),

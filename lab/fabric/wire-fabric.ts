@@ -6,6 +6,7 @@ import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { EphemeshError } from "../../agent/model/errors.ts";
+import { SerialQueue } from "../../agent/model/serial-queue.ts";
 import { attachments, coreNamespace, routerNamespace } from "../layout/plan.ts";
 import { fabricIndex, regionIndex, type Topology } from "../layout/topology.ts";
 import { run } from "../run.ts";
@@ -74,7 +75,7 @@ export class WireFabric implements FabricDriver {
   readonly #socket: Socket;
   readonly #answers: AsyncIterator<string>;
   /** One question at a time: the answers carry no number. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
 
   private constructor(topology: Topology, socket: Socket) {
     this.#topology = topology;
@@ -143,7 +144,7 @@ export class WireFabric implements FabricDriver {
   }
 
   #ask(line: string): Promise<string> {
-    const answer = this.#last.then(async () => {
+    return this.#queue.run(async () => {
       // Only a question that waits for its answer keeps this process alive.
       this.#socket.ref();
       this.#socket.write(`${line}\n`);
@@ -156,8 +157,6 @@ export class WireFabric implements FabricDriver {
         "Check the fault's figures; if the wire has ended, take the lab down and bring it up again.",
       );
     });
-    this.#last = answer.catch(() => undefined);
-    return answer;
   }
 }
 

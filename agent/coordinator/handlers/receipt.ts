@@ -3,19 +3,11 @@
  * and its signature, the buyer's checks it, signs, and hands its signature back. What is lost on the way is healed by
  * the next one, which is cumulative. A side that signed a receipt for some epochs never signs another one for them.
  */
-
 import { type Hex, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
 import type { GrantedLease } from "../../auction/facts.ts";
 import { availableSeconds, type Counts, combine, countsOf, disagreement } from "../../lease/metering.ts";
-import {
-  type CosignedReceipt,
-  EPOCH_SECONDS,
-  NO_RECEIPT,
-  type Receipt,
-  receiptHash,
-  receiptTypedData,
-} from "../../lease/receipt.ts";
+import { type CosignedReceipt, NO_RECEIPT, type Receipt, receiptHash, receiptTypedData } from "../../lease/receipt.ts";
 import { requireLater, requireNext, requirePast, requireSound, type SignedBefore } from "../../lease/receipt-check.ts";
 import {
   cosignedOnWire,
@@ -26,6 +18,7 @@ import {
 } from "../../lease/receipt-wire.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
+import { EPOCH_SECONDS } from "../../model/market.ts";
 import { leasesOf, linkOfLease, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";

@@ -2,6 +2,7 @@ import { type Hex, recoverMessageAddress } from "viem";
 import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import { hex32, meshId, type RegionId, regionId } from "../../model/ids.ts";
+import { REQUESTED_TOPOLOGIES } from "../../model/topology-mode.ts";
 import { type MeasuredPair, pairsThatCount, planTopology, type TopologyRequest } from "../../topology/topology.ts";
 import { leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
@@ -23,7 +24,7 @@ import { chainNow, regionOf, type Site } from "../site.ts";
 const FRESH_MILLIS = 60_000;
 
 const publication = z.strictObject({
-  requested: z.enum(["auto", "star", "ring", "full"]),
+  requested: z.enum(REQUESTED_TOPOLOGIES),
   /** Auctions with leases that it counts, and the digest of these. */
   auctions: z.number().int().min(1).max(10_000),
   leases: hex32,

@@ -4,7 +4,9 @@
  * evidence of a link that loses more than the bound (two standard deviations: of 100 probes at a bound of 1 %, three
  * may go by chance). What was sent before the link ever worked is not met, but says nothing about loss. Pure.
  */
-const EPOCH_MILLIS = 10_000;
+import { EPOCH_SECONDS } from "../../model/market.ts";
+
+const EPOCH_MILLIS = EPOCH_SECONDS * 1000;
 /** A probe that nobody acknowledged within this time was lost. */
 const JUDGED_AFTER_MILLIS = 2_000;
 const KEPT = 400;

@@ -1,5 +1,6 @@
 /** Kernel settings that an ENI needs, by device; and the one of others' that kernel WireGuard spoils. */
 import { readFile, writeFile } from "node:fs/promises";
+import { SerialQueue } from "../../model/serial-queue.ts";
 
 const SEND_REDIRECTS = "/proc/sys/net/ipv4/conf/all/send_redirects";
 
@@ -8,10 +9,10 @@ const SEND_REDIRECTS = "/proc/sys/net/ipv4/conf/all/send_redirects";
  * restores it. One interface at a time: the second must not take the first one's damage for the operator's wish.
  */
 export class SendRedirects {
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
 
   kept(bringUp: () => Promise<void>): Promise<void> {
-    const turn = this.#last.then(async () => {
+    return this.#queue.run(async () => {
       const before = await readFile(SEND_REDIRECTS, "utf8");
       try {
         await bringUp();
@@ -19,8 +20,6 @@ export class SendRedirects {
         if ((await readFile(SEND_REDIRECTS, "utf8")) !== before) await writeFile(SEND_REDIRECTS, before);
       }
     });
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 }
 

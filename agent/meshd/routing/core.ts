@@ -8,6 +8,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import type { MeshId, RegionId } from "../../model/ids.ts";
+import { type Rate, TokenBucket } from "../../model/token-bucket.ts";
 import { Database, type Entry, MAX_AGE_MILLIS } from "./database.ts";
 import { type Acknowledgement, Flooding } from "./flooding.ts";
 import { decodeLsa, isNewer, type LsaLink, type SignedLsa, verifyLsa } from "./lsa.ts";
@@ -52,7 +53,7 @@ export class RoutingCore {
   readonly #origin: Origin;
   readonly #table: RouteTable;
   readonly #links = new Map<string, LsaLink>();
-  readonly #rates = new Map<string, { tokens: number; atMillis: number }>();
+  readonly #rates = new Map<string, TokenBucket>();
   readonly #refused = new Map<Refusal, number>();
   #participants: ReadonlyMap<RegionId, KeyObject> = new Map();
   readonly #startedAt: number;
@@ -219,11 +220,10 @@ export class RoutingCore {
     }));
   }
 
-  #mayStillCome(what: string, limit: { perSecond: number; burst: number }, nowMillis: number): boolean {
-    const rate = this.#rates.get(what) ?? { tokens: limit.burst, atMillis: nowMillis };
-    const tokens = Math.min(limit.burst, rate.tokens + ((nowMillis - rate.atMillis) * limit.perSecond) / 1000);
-    this.#rates.set(what, { tokens: Math.max(0, tokens - 1), atMillis: nowMillis });
-    return tokens >= 1;
+  #mayStillCome(what: string, rate: Rate, nowMillis: number): boolean {
+    const bucket = this.#rates.get(what) ?? new TokenBucket(rate, nowMillis);
+    this.#rates.set(what, bucket);
+    return bucket.take(nowMillis);
   }
 
   #refuse(reason: Refusal): readonly Effect[] {

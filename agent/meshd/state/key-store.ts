@@ -1,6 +1,7 @@
 /** Keys of links that are being agreed on, and of those that run; in memory and nowhere else. */
 import { EphemeshError } from "../../model/errors.ts";
 import type { LinkId } from "../../model/ids.ts";
+import { SerialQueue } from "../../model/serial-queue.ts";
 import type { KemMessage } from "../eni/keys.ts";
 import { LinkKeys } from "../eni/keys.ts";
 import { freePort } from "../eni/ports.ts";
@@ -22,16 +23,14 @@ const keyOf = (link: LinkId, attempt: number): string => `${link}/${attempt}`;
 export class KeyStore {
   readonly #prepared = new Map<string, Prepared>();
   /** One port after the other is promised, so that no two get the same. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
 
   get(link: LinkId, attempt: number): Prepared | undefined {
     return this.#prepared.get(keyOf(link, attempt));
   }
 
   prepare(link: LinkId, attempt: number, underlay: Underlay, nowMillis: number): Promise<Prepared> {
-    const turn = this.#last.then(() => this.#prepare(link, attempt, underlay, nowMillis));
-    this.#last = turn.catch(() => {});
-    return turn;
+    return this.#queue.run(() => this.#prepare(link, attempt, underlay, nowMillis));
   }
 
   complete(link: LinkId, attempt: number, peerPublicKey: string, kem: KemMessage): { readonly ciphertext?: string } {

@@ -3,6 +3,7 @@
  * is read once and then known, as nobody else may change our objects; after any refusal it is read afresh.
  */
 import { EphemeshError } from "../../model/errors.ts";
+import { SerialQueue } from "../../model/serial-queue.ts";
 import type { Batch } from "../kernel/batch.ts";
 import { command } from "../kernel/commands.ts";
 import { NFT_TABLE } from "../kernel/marks.ts";
@@ -25,7 +26,7 @@ export class SteeringKernel {
   /** As it was set last; undefined before anything was. */
   #steering: Steering | null | undefined;
   #tableStands = true;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
 
   constructor(batch: Batch) {
     this.#batch = batch;
@@ -33,9 +34,7 @@ export class SteeringKernel {
 
   /** One change after the other; what is wanted is asked for when its turn comes, so that the newest wish wins. */
   apply(wanted: () => KernelObjects): Promise<void> {
-    const turn = this.#last.then(() => this.#apply(wanted));
-    this.#last = turn.catch(() => {});
-    return turn;
+    return this.#queue.run(() => this.#apply(wanted));
   }
 
   /** In one transaction of nftables, of no more than what is to change; null takes the table away. */
@@ -71,15 +70,14 @@ export class SteeringKernel {
 
   /** The kernel took it down, or somebody did: traffic turns without a look at what else there is. */
   interfaceGone(device: string): void {
-    this.#last = this.#last.then(() => {
+    void this.#queue.run(async () => {
       this.#known = withoutDevice(this.#known, device);
     });
   }
 
   /** Whether the next hop should be there, once what is under way is done: if not, it was us who took it away. */
   async holds(nextHop: number): Promise<boolean> {
-    await this.#last;
-    return this.#known.nextHops.has(nextHop);
+    return this.#queue.run(async () => this.#known.nextHops.has(nextHop));
   }
 
   async #apply(wanted: () => KernelObjects): Promise<void> {
