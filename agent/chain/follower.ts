@@ -3,7 +3,7 @@
  * the same transaction that moves the cursor, so that a crash neither loses nor repeats an event. A changed block hash
  * below the cursor is a reorganisation: the journal goes back to the fork and the chain is read again from there.
  */
-import type { Log, PublicClient } from "viem";
+import { BlockNotFoundError, type Log, type PublicClient } from "viem";
 import type { ChainMessage } from "../auction/facts.ts";
 import type { ChainCursor, Journal } from "../journal/journal.ts";
 import { monotonicMillis } from "../model/time.ts";
@@ -158,7 +158,7 @@ export class ChainFollower {
     try {
       return (await this.#client.getBlock({ blockNumber: BigInt(blockNumber) })).hash;
     } catch (cause) {
-      if ((cause as Error).name === "BlockNotFoundError") return null;
+      if (cause instanceof BlockNotFoundError) return null;
       throw rpcError(cause);
     }
   }

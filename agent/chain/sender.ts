@@ -3,7 +3,14 @@
  * before it is on the wire, so that a kill at any instant neither loses nor repeats it (INV-12). The same signed bytes
  * are sent again until a block has them.
  */
-import { type Abi, encodeFunctionData, type Hex, keccak256, type PublicClient } from "viem";
+import {
+  type Abi,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  type PublicClient,
+  TransactionReceiptNotFoundError,
+} from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { Journal, StoredTransaction } from "../journal/journal.ts";
 import { EphemeshError } from "../model/errors.ts";
@@ -136,7 +143,7 @@ export class Sender {
 
   async #receiptOf({ hash }: StoredTransaction) {
     return this.#client.getTransactionReceipt({ hash: hash as Hex }).catch((error: unknown) => {
-      if ((error as Error).name === "TransactionReceiptNotFoundError") return null;
+      if (error instanceof TransactionReceiptNotFoundError) return null;
       throw rpcError(error);
     });
   }

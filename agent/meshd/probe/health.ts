@@ -157,7 +157,7 @@ export class LinkHealth {
     const problem = this.#problem(nowMillis);
     if (problem !== null) {
       this.#bothWaysSince = null;
-      return this.#state === "up" ? this.#fall(problem, nowMillis) : null;
+      return this.#state === "up" ? this.#fall(problem, { bySilence: true }, nowMillis) : null;
     }
     this.#bothWaysSince ??= nowMillis;
     if (this.#state === "up") {
@@ -178,7 +178,7 @@ export class LinkHealth {
   broken(reason: string, nowMillis: number): StateChange | null {
     this.#bothWaysSince = null;
     this.#heardAt = null;
-    return this.#state === "up" ? this.#fall(reason, nowMillis) : null;
+    return this.#state === "up" ? this.#fall(reason, { bySilence: false }, nowMillis) : null;
   }
 
   /** Our own event loop stood still for so long: in that time we were not listening, and it does not count as silence. */
@@ -227,9 +227,9 @@ export class LinkHealth {
     return this.#arrivals.lossPpm(Math.round(windowMillis / this.#intervalMillis));
   }
 
-  #fall(reason: string, nowMillis: number): StateChange {
+  #fall(reason: string, { bySilence }: { readonly bySilence: boolean }, nowMillis: number): StateChange {
     this.#wasSilent = !this.#hears(nowMillis);
-    this.#fellBySilence = reason.startsWith("no probe") || reason.startsWith("the peer");
+    this.#fellBySilence = bySilence;
     this.#holdMillis = this.#holdMillis === 0 ? 1_000 : Math.min(MAX_HOLD_MILLIS, this.#holdMillis * 2);
     return this.#enter("down", reason, nowMillis);
   }
