@@ -1,7 +1,8 @@
 /** `ephemesh mesh trace DEST`: where this region's traffic to one destination goes, class by class, and why. */
-import ipaddr from "ipaddr.js";
 import type { meshView } from "../api/views.ts";
+import { unmappedAddress } from "../model/address.ts";
 import { EphemeshError } from "../model/errors.ts";
+import { contains, toPrefix } from "../model/prefix.ts";
 import { askAgent } from "./api-client.ts";
 import { printJson, printLine } from "./table.ts";
 
@@ -39,13 +40,8 @@ export async function showTrace(
 /** A region's name, or an address that one of its prefixes holds. Pure. */
 export function regionOfDestination(destination: string, regions: readonly KnownRegion[]): string {
   const named = regions.find((region) => region.name === destination);
-  const address = ipaddr.isValid(destination) ? ipaddr.process(destination) : null;
-  const holder = regions.find(({ prefixes }) =>
-    prefixes.some((prefix) => {
-      const [network, bits] = ipaddr.parseCIDR(prefix);
-      return address !== null && network.kind() === address.kind() && address.match(network, bits);
-    }),
-  );
+  const address = toPrefix(unmappedAddress(destination) ?? "");
+  const holder = address && regions.find(({ prefixes }) => prefixes.some((prefix) => contains(prefix, address)));
   const found = named ?? holder;
   if (found) return found.name;
   throw new EphemeshError(

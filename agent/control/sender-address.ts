@@ -1,8 +1,9 @@
 /** Where a message comes from as far as the network itself says, before anything signed is looked at. */
 import type { Socket } from "node:net";
-import ipaddr from "ipaddr.js";
+import { unmappedAddress } from "../model/address.ts";
 import type { EniEnd } from "../model/eni.ts";
 import type { RegionId } from "../model/ids.ts";
+import { formatPrefix, parsePrefix } from "../model/prefix.ts";
 
 export interface Origin {
   /** What messages are counted by: whoever has one of its addresses has them all. */
@@ -26,9 +27,9 @@ export function originOf(
 
 /** An IPv4 address, also where it comes mapped; of IPv6 the /64, all of which a single host has. */
 function sourceOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(":") : parsed.toString();
+  const plain = unmappedAddress(address);
+  if (plain === null) return address;
+  return plain.includes(":") ? formatPrefix(parsePrefix(`${plain}/64`).network, 64) : plain;
 }
 
 function isLinkLocal(address: string): boolean {

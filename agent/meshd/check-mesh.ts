@@ -2,7 +2,7 @@
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
-import { enclosing, isCanonical, PrefixSet } from "./steering/prefix.ts";
+import { enclosing, isCanonical, PrefixSet } from "../model/prefix.ts";
 
 export function checkMesh(spec: MeshSpec, config: MeshdConfig, ownRoutingKey: string): void {
   const participants = new Map(spec.participants.map((participant) => [participant.regionId, participant]));

@@ -2,10 +2,18 @@
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 
-/** IPv4 or IPv6 in the one form that the kernel's tools print: two forms of one address would be two wanted routes. */
-export const ipAddress = z.union([z.ipv4(), z.ipv6()]).overwrite((text) => {
+/** IPv4 or IPv6, normalised: two forms of one address would be two routes. */
+export const ipAddress = z.union([z.ipv4(), z.ipv6()]).overwrite(canonicalAddress);
+
+/** The form that iproute2 prints. @throws Error if the text is not an address. */
+export function canonicalAddress(text: string): string {
   const address = ipaddr.parse(text);
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()
     ? `::ffff:${address.toIPv4Address()}`
     : address.toString();
-});
+}
+
+/** The canonical form; a mapped IPv4 address (::ffff:a.b.c.d) becomes IPv4. Null if the text is not an address. */
+export function unmappedAddress(text: string): string | null {
+  return ipaddr.isValid(text) ? ipaddr.process(text).toString() : null;
+}

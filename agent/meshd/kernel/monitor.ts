@@ -6,8 +6,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Logger } from "pino";
 import { EphemeshError } from "../../model/errors.ts";
+import { toPrefix } from "../../model/prefix.ts";
 import { Retry } from "../retry.ts";
-import { prefixOf } from "../steering/own-routes.ts";
 import { DEVICE, PROTOCOL } from "./marks.ts";
 
 export type KernelEvent =
@@ -88,6 +88,6 @@ export function parseEvent(line: string): KernelEvent | null {
     return { kind: "objectGone", nextHop: nextHop === null ? null : Number(nextHop) };
   }
   const route = /^(?:Deleted )?(?:(?:unicast|blackhole|unreachable|prohibit|\d+) )?([0-9a-f.:]+(?:\/\d+)?) /.exec(line);
-  const prefix = prefixOf(route?.[1] ?? "");
+  const prefix = toPrefix(route?.[1] ?? "");
   return prefix === null || / table | proto 69\b|^\d+: /.test(line) ? null : { kind: "routeChanged", prefix };
 }

@@ -5,8 +5,8 @@
  * outer packets, by a rule instead of a default route, so that the same table can serve both selectors.
  */
 import { isIPv6 } from "node:net";
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { canonicalAddress } from "../../model/address.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import type { MeshdConfig } from "../../model/meshd-messages.ts";
 import { commandJson } from "../kernel/commands.ts";
@@ -95,8 +95,8 @@ export async function underlayMtu(underlay: Underlay): Promise<number> {
       { cause, retryable: true },
     );
   });
-  const wanted = ipaddr.parse(underlay.address).toNormalizedString();
-  const has = first?.addr_info.some((info) => info.local && ipaddr.parse(info.local).toNormalizedString() === wanted);
+  const wanted = canonicalAddress(underlay.address);
+  const has = first?.addr_info.some((info) => info.local && canonicalAddress(info.local) === wanted);
   if (!first?.flags.includes("UP") || !has) {
     throw new EphemeshError(
       "UNDERLAY_DOWN",

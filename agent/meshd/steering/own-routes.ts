@@ -3,12 +3,11 @@
  * the standing peering. The mesh must not take their traffic. They are read again only when they may have changed: a
  * router with a full table has a million others.
  */
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { contains, PrefixSet, toPrefix } from "../../model/prefix.ts";
 import { commandJson } from "../kernel/commands.ts";
 import { PROTOCOL } from "../kernel/marks.ts";
 import { inParallel } from "../parallel.ts";
-import { contains, PrefixSet } from "./prefix.ts";
 
 const AT_ONCE = 8;
 
@@ -70,13 +69,7 @@ export function ownInside(
   return routes.flatMap(({ dst, dev, protocol, nexthops }) => {
     const devices = [dev, ...(nexthops ?? []).map((hop) => hop.dev)];
     if (protocol === String(PROTOCOL) || devices.some((name) => name && primaryDevices.includes(name))) return [];
-    const own = prefixOf(dst);
+    const own = toPrefix(dst);
     return own !== null && own !== prefix && contains(prefix, own) ? [own] : [];
   });
-}
-
-/** What `ip` calls a route, as a prefix; null: it is none (`default`). */
-export function prefixOf(text: string): string | null {
-  const prefix = text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`;
-  return ipaddr.isValidCIDR(prefix) ? prefix : null;
 }

@@ -1,6 +1,7 @@
 /** From the wanted meshes and the chosen routes to objects of the kernel. Pure. */
 import type { LinkId, MeshId, RegionId } from "../../model/ids.ts";
 import type { LinkSpec, MeshdConfig, MeshPair, MeshSpec } from "../../model/meshd-messages.ts";
+import { enclosing } from "../../model/prefix.ts";
 import { TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 import {
   ARRIVALS_TABLE,
@@ -27,7 +28,6 @@ import {
   throwText,
 } from "./kernel-objects.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
-import { enclosing } from "./prefix.ts";
 import type { GuardedLease, SteeredPair, Steering } from "./ruleset.ts";
 import type { Slots } from "./slots.ts";
 

@@ -17,12 +17,12 @@ import {
 import { parseEvent } from "../../../agent/meshd/kernel/monitor.ts";
 import { changes, type KernelObjects, withoutDevice } from "../../../agent/meshd/steering/kernel-objects.ts";
 import { ownInside } from "../../../agent/meshd/steering/own-routes.ts";
-import { contains, enclosing, isCanonical, PrefixSet } from "../../../agent/meshd/steering/prefix.ts";
 import { ruleset, type Steering } from "../../../agent/meshd/steering/ruleset.ts";
 import { Slots } from "../../../agent/meshd/steering/slots.ts";
 import { wantedObjects, wantedSteering } from "../../../agent/meshd/steering/wanted.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
 import type { MeshSpec } from "../../../agent/model/meshd-messages.ts";
+import { contains, enclosing, isCanonical, PrefixSet } from "../../../agent/model/prefix.ts";
 import { TRAFFIC_CLASSES } from "../../../agent/model/traffic-class.ts";
 
 const texts = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 5 });
