@@ -18,7 +18,7 @@ import { writeDeployment } from "../deploy/contracts.ts";
 import { ChainNode } from "../lab/chain/chain-node.ts";
 import { foundConsortium } from "../lab/chain/consortium.ts";
 import { uniformTopology } from "../lab/layout/topology.ts";
-import { optionsOf } from "../lab/options.ts";
+import { JSON_FILE, optionsOf } from "../lab/options.ts";
 
 const REGIONS = 50;
 const AT_ONCE = 500;
@@ -28,9 +28,16 @@ const EXPECTED = { seconds: 10, peakMegabytes: 300 } as const;
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 const options = optionsOf(
-  "scripts/bench audit",
-  { json: { type: "string" }, settlements: { type: "string", default: "100000" } },
-  ["settlements"],
+  {
+    name: "scripts/bench audit",
+    summary: "Audits a long history with `ephemesh audit` as a separate process, over HTTP, against anvil.",
+    duration: "about 4 minutes, most of it to make the history",
+    needs: "nothing else; it builds the contracts if necessary",
+  },
+  {
+    json: JSON_FILE,
+    settlements: { type: "string", default: "100000", wholeNumber: true, description: "length of the history" },
+  },
 );
 const wanted = Number(options.settlements);
 const folder = mkdtempSync(join(tmpdir(), "ephemesh-bench-audit-"));

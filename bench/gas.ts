@@ -6,10 +6,19 @@ import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
 import type { TransactionReceipt } from "viem";
 import { leaseProof } from "../agent/auction/leases.ts";
-import { optionsOf } from "../lab/options.ts";
+import { JSON_FILE, optionsOf } from "../lab/options.ts";
 import { DAY, type Grant, Market, type Sealed, type TestOrder, type TestRegion } from "../test/contracts/market.ts";
 
-const options = optionsOf("scripts/bench gas", { json: { type: "string" } });
+const options = optionsOf(
+  {
+    name: "scripts/bench gas",
+    summary:
+      "Gas of whole transactions on Hardhat's in-process chain (Cancun), beside the gas of comparable contracts.",
+    duration: "a few seconds, and a minute to build the contracts",
+    needs: "nothing else; it builds the contracts if necessary",
+  },
+  { json: JSON_FILE },
+);
 
 interface Row {
   readonly step: string;

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
-import { optionsOf } from "../lab/options.ts";
+import { JSON_FILE, optionsOf } from "../lab/options.ts";
 import { dataBook, evenBook, type Random, seeded, withScores } from "./market/books.ts";
 import { bestMisreport } from "./market/misreport.ts";
 import { lineChart } from "./market/plot.ts";
@@ -29,9 +29,17 @@ const SIZES = [4, 10, 30, 100];
 /** So many traders of a book search for their best lie; of a large one, evenly chosen. */
 const SEARCHERS = 30;
 const options = optionsOf(
-  "scripts/bench market",
-  { json: { type: "string" }, books: { type: "string", default: "16" } },
-  ["books"],
+  {
+    name: "scripts/bench market",
+    summary:
+      "Market quality of our rule and four others, and the pool over years. Redraws docs/images/market-pool.svg.",
+    duration: "about 1 minute",
+    needs: "nothing else",
+  },
+  {
+    json: JSON_FILE,
+    books: { type: "string", default: "16", wholeNumber: true, description: "order books of each size" },
+  },
 );
 
 const quality: Quality[] = [];

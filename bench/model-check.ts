@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import Table from "cli-table3";
-import { optionsOf } from "../lab/options.ts";
+import { JSON_FILE, optionsOf } from "../lab/options.ts";
 
 interface Claim {
   readonly name: string;
@@ -135,7 +135,22 @@ if (isMainThread) await main();
 else parentPort!.postMessage(check(workerData as string));
 
 async function main(): Promise<void> {
-  const options = optionsOf("scripts/bench model-check", { only: { type: "string" }, json: { type: "string" } });
+  const options = optionsOf(
+    {
+      name: "scripts/bench model-check",
+      summary: "What the Solidity compiler's model checker can prove of the libraries' arithmetic.",
+      duration: `at most ${PATIENCE_MILLIS / 60_000} minutes for each of ${CLAIMS.length} claims`,
+      needs: "nothing else",
+    },
+    {
+      only: {
+        type: "string",
+        placeholder: "NAME",
+        description: `check one claim: ${CLAIMS.map((c) => c.name).join(", ")}`,
+      },
+      json: JSON_FILE,
+    },
+  );
   const table = new Table({ head: ["claim", "says", "verdict", "seconds"], style: { head: [], border: [] } });
   const results: { readonly name: string; readonly verdict: Verdict; readonly seconds: number }[] = [];
   for (const { name, says, body } of CLAIMS.filter((claim) => !options.only || claim.name === options.only)) {

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Hex } from "viem";
-import { optionsOf } from "../lab/options.ts";
+import { JSON_FILE, optionsOf } from "../lab/options.ts";
 import { clearingInSolidity } from "../test/parity/clearing.ts";
 import { parityHarness } from "../test/parity/harness.ts";
 import { reputationInSolidity } from "../test/parity/reputation.ts";
@@ -52,15 +52,20 @@ const PARTS: Readonly<
 const CONTRACTS = ["CapacityAuction", "LeaseEscrow", "Reputation", "Membership"];
 
 const options = optionsOf(
-  "scripts/bench mutation",
   {
-    libraries: { type: "string", default: "60" },
-    contracts: { type: "string", default: "20" },
-    seed: { type: "string", default: "1" },
-    only: { type: "string" },
-    json: { type: "string" },
+    name: "scripts/bench mutation",
+    summary:
+      "Mutation testing of the contracts: changes one place of the source at a time and runs the tests against it.",
+    duration: "hours with the defaults: each mutant is compiled and meets the tests",
+    needs: "nothing else; it builds the contracts if necessary",
   },
-  ["libraries", "contracts", "seed"],
+  {
+    libraries: { type: "string", default: "60", wholeNumber: true, description: "mutants of each library" },
+    contracts: { type: "string", default: "20", wholeNumber: true, description: "mutants of each contract" },
+    seed: { type: "string", default: "1", wholeNumber: true, description: "of the choice of mutants" },
+    only: { type: "string", placeholder: "NAME", description: `one of ${Object.keys(PARTS).join(", ")}` },
+    json: JSON_FILE,
+  },
 );
 
 const workspace = copyOfTheProject();

@@ -8,7 +8,7 @@
 import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
 import { TRAFFIC_CLASSES, type TrafficClass } from "../agent/model/traffic-class.ts";
-import { optionsOf } from "../lab/options.ts";
+import { JSON_FILE, optionsOf } from "../lab/options.ts";
 import { type FaultRun, runFaults } from "../test/meshd/routing/faults.ts";
 import { type SimLink, Simulator } from "../test/meshd/routing/simulator.ts";
 import { randomOf, randomWorld } from "../test/meshd/routing/worlds.ts";
@@ -26,14 +26,24 @@ const GOAL_COMPUTATION_MILLIS = 10;
 const FAULTS_A_WORLD = 30;
 
 const values = optionsOf(
-  "scripts/bench simulate",
   {
-    json: { type: "string" },
-    faults: { type: "string", default: "600" },
-    cuts: { type: "string", default: "10" },
-    seed: { type: "string", default: "1" },
+    name: "scripts/bench simulate",
+    summary:
+      "Routing in the simulator with meshd's own code: convergence, loops, control traffic, time per computation.",
+    duration: "about 7 minutes",
+    needs: "nothing else",
   },
-  ["faults", "cuts", "seed"],
+  {
+    json: JSON_FILE,
+    faults: {
+      type: "string",
+      default: "600",
+      wholeNumber: true,
+      description: "random faults, half of them on graphs of 50 nodes and more",
+    },
+    cuts: { type: "string", default: "10", wholeNumber: true, description: "cuts for each size of graph" },
+    seed: { type: "string", default: "1", wholeNumber: true, description: "of the random graphs and faults" },
+  },
 );
 const seed = Number(values.seed);
 

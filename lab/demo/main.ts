@@ -4,11 +4,23 @@ import Table from "cli-table3";
 import { describeError } from "../../agent/model/errors.ts";
 import { withLab } from "../lab.ts";
 import { readTopology } from "../layout/topology.ts";
-import { optionsOf } from "../options.ts";
+import { JSON_FILE, optionsOf } from "../options.ts";
 import { runDemo } from "./demo.ts";
 import { figuresTable } from "./figures.ts";
 
-const values = optionsOf("scripts/demo", { json: { type: "string" }, keep: { type: "boolean", default: false } });
+const values = optionsOf(
+  {
+    name: "scripts/demo",
+    summary:
+      "One event from trigger to reputation, between six regions in network namespaces, with a cable cut in between.",
+    duration: "about 2 minutes",
+    needs: "root, or a kernel that allows user namespaces; scripts/bootstrap lab installs the tools",
+  },
+  {
+    json: JSON_FILE,
+    keep: { type: "boolean", default: false, description: "leave everything running until Ctrl-C" },
+  },
+);
 const topology = await readTopology(new URL("../topologies/six-clouds.json", import.meta.url).pathname);
 const tell = (line: string) => console.log(line);
 try {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { execa } from "execa";
 
+const BENCH = new URL("../../bench/", import.meta.url).pathname;
+
 describe("options of a benchmark", () => {
-  const simulate = new URL("../../bench/simulate.ts", import.meta.url).pathname;
+  const simulate = join(BENCH, "simulate.ts");
   const refused = async (...args: string[]): Promise<string> => {
     const { exitCode, stderr } = await execa(process.execPath, [simulate, ...args], { reject: false });
     assert.equal(exitCode, 2);
@@ -17,7 +21,16 @@ describe("options of a benchmark", () => {
   });
 
   it("a number that is none, and figures that could not be written, are said before anything is measured", async () => {
-    assert.match(await refused("--cuts", "many"), /--cuts many is no whole number/);
-    assert.match(await refused("--json", "/nowhere/figures.json"), /cannot be written, because of \/nowhere/);
+    assert.match(await refused("--cuts", "many"), /--cuts many is not a whole number/);
+    assert.match(await refused("--json", "/nowhere/figures.json"), /cannot be written: \/nowhere is not a writable/);
   });
+
+  for (const file of globSync("*.ts", { cwd: BENCH }).sort())
+    it(`${basename(file, ".ts")} --help describes each option, the duration and what is needed, and measures nothing`, async () => {
+      const { stdout } = await execa(process.execPath, [join(BENCH, file), "--help"], { timeout: 20_000 });
+      assert.match(stdout, new RegExp(`^Usage: scripts/bench ${basename(file, ".ts")} `));
+      const used = readFileSync(join(BENCH, file), "utf8").matchAll(/\b(?:options|values)\.(?!ts\b)(\w+)/g);
+      for (const [, option] of used) assert.match(stdout, new RegExp(`^  --${option}\\b.*  \\w`, "m"));
+      assert.match(stdout, /^Duration: \S.*\nNeeds: \S/m);
+    });
 });
