@@ -1,7 +1,7 @@
 /**
  * Failover and calm, side by side: ours, babeld, FRR's OSPF with BFD, on the same lab with the same faults and the same
- * stream of probes (ROUTING.md, section 8). Each system gets a fresh lab per kind of fault. What runs without being asked
- * for takes a quarter of an hour: three systems, three runs of each fault.
+ * stream of probes (docs/BENCHMARKS.md). Each system gets a fresh lab per kind of fault. What runs without being asked for takes a
+ * quarter of an hour: three systems, three runs of each fault.
  *   scripts/bench routing [--json FILE] [--runs N] [--systems ours,babeld-0.2,…] [--faults cut,down,…] [--verbose]
  */
 import { writeFileSync } from "node:fs";

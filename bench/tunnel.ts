@@ -1,5 +1,5 @@
 /**
- * What an ENI carries and costs, beside WireGuard set up by hand in the same run (DESIGN.md, section 9).
+ * What an ENI carries and costs, beside WireGuard set up by hand in the same run (docs/BENCHMARKS.md#goals).
  *   scripts/bench tunnel [--json FILE] [--rounds N] [--enis N] [--only throughput,shaping,…]
  */
 import { writeFileSync } from "node:fs";

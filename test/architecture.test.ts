@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from "node:path";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
-/** STYLE.md: main → coordinator → drivers → pure → model. Higher may import lower, and the same only within one part. */
+/** main → coordinator → drivers → pure → model (ARCHITECTURE.md). Higher may import lower, and the same only within one part. */
 const LAYERS: Readonly<Record<string, number>> = {
   ...layer(5, ["main.ts", "up.ts", "serve.ts", "cli"]),
   ...layer(4, ["api"]),

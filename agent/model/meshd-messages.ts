@@ -1,7 +1,7 @@
 /**
  * Everything that agent and meshd say to one another, over a unix socket, one JSON object a line:
  * request `{id, type, body}` → reply `{id, ok: true, body}` or `{id, ok: false, error: {code, message, remedy}}`.
- * The set is closed, each message is idempotent and names only objects of ours (DESIGN.md, section 4).
+ * The set is closed, each message is idempotent and names only objects of ours (docs/PROTOCOL.md).
  *
  * Times named `…MonotonicMillis` are CLOCK_MONOTONIC in milliseconds (`process.hrtime`), which both processes share
  * and nobody can set: a lease ends without the agent and whatever happens to the wall clock.

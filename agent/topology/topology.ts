@@ -1,5 +1,5 @@
 /**
- * Which links a mesh has (DESIGN.md, section 5). Every lease is a link; a topology only adds links between sellers that
+ * Which links a mesh has (ROUTING.md, section 2). Every lease is a link; a topology only adds links between sellers that
  * share a buyer. A pure function of the leases on chain and of the round trips that the opener's agent published, so
  * that every party recomputes and checks it.
  */

@@ -22,7 +22,7 @@ export interface Fault {
   readonly name: string;
   readonly title: string;
   readonly measure: Measure;
-  /** Median and worst that ROUTING.md section 8 wants of us, in milliseconds. */
+  /** Goal for median and worst, in milliseconds (docs/BENCHMARKS.md#goals). */
   readonly goal: readonly [median: number, worst: number];
   readonly scenarios: readonly Scenario[];
   /** How long traffic is watched: for a recovery at most, for bad time exactly. */
