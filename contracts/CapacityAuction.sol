@@ -6,7 +6,7 @@ import {
     AuctionView,
     EventKind,
     ICapacityAuction,
-    Opening,
+    AuctionTerms,
     OrderView,
     Phase,
     Profile,
@@ -14,7 +14,7 @@ import {
     Side
 } from "./interfaces/ICapacityAuction.sol";
 import {ILeaseEscrow, IMarketEscrow} from "./interfaces/ILeaseEscrow.sol";
-import {IMembership, Place, Role, Seat} from "./interfaces/IMembership.sol";
+import {IMembership, Place, Role, Attestation} from "./interfaces/IMembership.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
 import {Budgets} from "./libraries/Budgets.sol";
 import {Clearing} from "./libraries/Clearing.sol";
@@ -31,7 +31,7 @@ contract CapacityAuction is ICapacityAuction {
     int256 private constant UNIT = 1e9;
 
     /// @dev First slot of an auction's terms: what every step reads.
-    struct Terms {
+    struct CoreTerms {
         uint32 opener;
         uint40 openBlock;
         uint16 phaseBlocks;
@@ -92,13 +92,13 @@ contract CapacityAuction is ICapacityAuction {
     int32 private immutable maxCosine;
 
     uint32 public auctionCount;
-    mapping(uint32 auctionId => Terms) private terms;
+    mapping(uint32 auctionId => CoreTerms) private terms;
     mapping(uint32 auctionId => Cell) private cells;
     mapping(uint32 auctionId => Tally) private tallies;
     mapping(uint32 auctionId => Order[MAX_ORDERS]) private books;
     /// @dev Word w of an auction: bit i, region 64w + i has ordered; bits 64 + 2i and 65 + 2i, organisation 64w + i has
     /// a bid, an ask. One word for both, so that a commit writes one slot where numbers are small.
-    mapping(uint32 auctionId => mapping(uint256 word => uint256)) private taken;
+    mapping(uint32 auctionId => mapping(uint256 word => uint256)) private orderFlags;
 
     constructor(address membership_, address escrow_, AuctionConstants memory constants_) {
         if (ILeaseEscrow(escrow_).auction() != address(this)) revert EscrowOfOtherAuction(escrow_);
@@ -122,39 +122,39 @@ contract CapacityAuction is ICapacityAuction {
 
     // Open.
 
-    function open(uint32 regionId, Opening calldata opening) external returns (uint32 auctionId) {
-        (Role role, Seat seat) = roleAndSeatOf(regionId);
-        requireOnFabric(regionId, seat, opening.fabric);
-        requireCosine(opening.cosine, maxCosine);
-        requireRange("lot Mbit/s", opening.lotMbps, 1, MAX_LOT_MBPS);
-        requireRange("slots", opening.slots, MIN_SLOTS, type(uint16).max);
-        requireRange("price cap", opening.priceCap, 1, type(uint32).max);
-        requireRange("earliest start", opening.earliestStart, 0, block.timestamp + FARTHEST_START);
+    function open(uint32 regionId, AuctionTerms calldata terms_) external returns (uint32 auctionId) {
+        (Role role, Attestation attestation) = roleAndAttestationOf(regionId);
+        requireOnFabric(regionId, attestation, terms_.fabric);
+        requireCosine(terms_.cosine, maxCosine);
+        requireRange("lot Mbit/s", terms_.lotMbps, 1, MAX_LOT_MBPS);
+        requireRange("slots", terms_.slots, MIN_SLOTS, type(uint16).max);
+        requireRange("price cap", terms_.priceCap, 1, type(uint32).max);
+        requireRange("earliest start", terms_.earliestStart, 0, block.timestamp + FARTHEST_START);
 
-        Place memory place = seat.place();
+        Place memory place = attestation.place();
         auctionId = ++auctionCount;
-        uint32 mesh = meshOf(auctionId, regionId, opening.earlier);
-        uint16 phaseBlocks = opening.profile == Profile.Urgent ? urgentBlocks : normalBlocks;
-        terms[auctionId] = Terms({
+        uint32 mesh = meshOf(auctionId, regionId, terms_.earlier);
+        uint16 phaseBlocks = terms_.profile == Profile.Urgent ? urgentBlocks : normalBlocks;
+        terms[auctionId] = CoreTerms({
             opener: regionId,
             openBlock: uint40(block.number),
             phaseBlocks: phaseBlocks,
-            kind: opening.kind,
-            priceCap: opening.priceCap,
-            slots: opening.slots,
-            lotMbps: opening.lotMbps,
-            minScore: opening.minScore ? minScore : 0,
+            kind: terms_.kind,
+            priceCap: terms_.priceCap,
+            slots: terms_.slots,
+            lotMbps: terms_.lotMbps,
+            minScore: terms_.requiresMinScore ? minScore : 0,
             openedAt: uint40(block.timestamp),
-            latencyBoundMicros: opening.latencyBoundMicros
+            latencyBoundMicros: terms_.latencyBoundMicros
         });
         cells[auctionId] = Cell({
             x: place.x,
             y: place.y,
             z: place.z,
-            cosine: opening.cosine,
-            fabric: opening.fabric,
-            attributes: opening.attributes,
-            earliestStart: opening.earliestStart,
+            cosine: terms_.cosine,
+            fabric: terms_.fabric,
+            attributes: terms_.attributes,
+            earliestStart: terms_.earliestStart,
             mesh: mesh,
             openedByAgent: role == Role.Agent
         });
@@ -164,7 +164,7 @@ contract CapacityAuction is ICapacityAuction {
             auctionId,
             mesh,
             regionId,
-            opening,
+            terms_,
             place,
             uint40(block.timestamp),
             phaseBlocks,
@@ -182,16 +182,16 @@ contract CapacityAuction is ICapacityAuction {
         uint64 bond,
         bytes32 commitment
     ) external returns (uint16 index) {
-        Terms storage t = terms[auctionId];
+        CoreTerms storage t = terms[auctionId];
         (uint32 opener, uint256 lastBlock, uint16 least) = (t.opener, t.openBlock + t.phaseBlocks, t.minScore);
         if (opener == 0) revert UnknownAuction(auctionId);
         if (block.number > lastBlock) revert WrongPhase(auctionId, phaseOf(auctionId), Phase.Commit);
-        (Role role, Seat seat) = roleAndSeatOf(regionId);
-        requireEligible(auctionId, regionId, seat);
+        (Role role, Attestation attestation) = roleAndAttestationOf(regionId);
+        requireEligible(auctionId, regionId, attestation);
         uint16 score = IReputation(reputation).closingScore(regionId);
         if (side == Side.Ask && score < least) revert ScoreTooLow(regionId, score, least);
         if (bond < minBond) revert BondTooSmall(bond, minBond);
-        takeSeat(auctionId, regionId, seat.organisation(), side);
+        recordOrder(auctionId, regionId, attestation.organisation(), side);
 
         bool byAgent = role == Role.Agent;
         index = enter(auctionId, commitment, side, regionId, bond, score, byAgent);
@@ -202,7 +202,7 @@ contract CapacityAuction is ICapacityAuction {
     // Reveal.
 
     function reveal(uint32 auctionId, SealedOrder memory order) external {
-        Terms storage t = terms[auctionId];
+        CoreTerms storage t = terms[auctionId];
         (uint256 openBlock, uint256 n, uint256 slots) = (t.openBlock, t.phaseBlocks, t.slots);
         (uint256 cap, uint16 week) = (t.priceCap, Budgets.weekOf(t.openedAt));
         // An auction that is not open was opened at block 0 for 0 blocks; its phase says that it is unknown.
@@ -257,7 +257,7 @@ contract CapacityAuction is ICapacityAuction {
     // Clear, cancel, collect.
 
     function clear(uint32 auctionId, uint16 bid, uint16 ask) external {
-        Terms memory t = known(auctionId);
+        CoreTerms memory t = known(auctionId);
         Tally memory tally = tallies[auctionId];
         requireNotEnded(auctionId, tally);
         Book memory book = bookOf(auctionId, tally.orders);
@@ -286,7 +286,7 @@ contract CapacityAuction is ICapacityAuction {
     }
 
     function cancel(uint32 auctionId) external {
-        Terms memory t = known(auctionId);
+        CoreTerms memory t = known(auctionId);
         Tally memory tally = tallies[auctionId];
         requireNotEnded(auctionId, tally);
         uint256 from = lastReveal(t) + clearBlocks + 1;
@@ -300,7 +300,7 @@ contract CapacityAuction is ICapacityAuction {
     }
 
     function collect(uint32 auctionId, uint16[] calldata indices) external {
-        Terms memory t = known(auctionId);
+        CoreTerms memory t = known(auctionId);
         Tally memory tally = tallies[auctionId];
         if (tally.ended == 0) revert WrongPhase(auctionId, phase(auctionId, t, tally), Phase.Cleared);
         for (uint256 i = 0; i < indices.length; ++i) collectOne(auctionId, t, tally, indices[i]);
@@ -311,7 +311,7 @@ contract CapacityAuction is ICapacityAuction {
     // Views.
 
     function auction(uint32 auctionId) external view returns (AuctionView memory v) {
-        Terms memory t = known(auctionId);
+        CoreTerms memory t = known(auctionId);
         Cell memory c = cells[auctionId];
         Tally memory tally = tallies[auctionId];
         v.id = auctionId;
@@ -367,7 +367,7 @@ contract CapacityAuction is ICapacityAuction {
 
     function hasOrdered(uint32 auctionId, uint32 regionId) external view returns (bool) {
         known(auctionId);
-        return (taken[auctionId][regionId >> 6] >> (regionId & 63)) & 1 == 1;
+        return (orderFlags[auctionId][regionId >> 6] >> (regionId & 63)) & 1 == 1;
     }
 
     function fillOf(uint32 auctionId, uint16 index) external view returns (uint32 lots) {
@@ -396,24 +396,24 @@ contract CapacityAuction is ICapacityAuction {
 
     // Checks.
 
-    function known(uint32 auctionId) private view returns (Terms memory t) {
+    function known(uint32 auctionId) private view returns (CoreTerms memory t) {
         t = terms[auctionId];
         if (t.opener == 0) revert UnknownAuction(auctionId);
     }
 
-    function lastCommit(Terms memory t) private pure returns (uint256) {
+    function lastCommit(CoreTerms memory t) private pure returns (uint256) {
         return uint256(t.openBlock) + t.phaseBlocks;
     }
 
-    function lastReveal(Terms memory t) private pure returns (uint256) {
+    function lastReveal(CoreTerms memory t) private pure returns (uint256) {
         return uint256(t.openBlock) + 2 * uint256(t.phaseBlocks);
     }
 
-    function phase(uint32 auctionId, Terms memory t, Tally memory tally) private view returns (Phase) {
+    function phase(uint32 auctionId, CoreTerms memory t, Tally memory tally) private view returns (Phase) {
         return phase(t, tally, bookOf(auctionId, tally.orders).revealed == tally.orders);
     }
 
-    function phase(Terms memory t, Tally memory tally, bool allRevealed) private view returns (Phase) {
+    function phase(CoreTerms memory t, Tally memory tally, bool allRevealed) private view returns (Phase) {
         if (tally.ended != 0) return tally.ended == CLEARED ? Phase.Cleared : Phase.Cancelled;
         if (block.number <= lastCommit(t)) return Phase.Commit;
         return allRevealed || block.number > lastReveal(t) ? Phase.Clear : Phase.Reveal;
@@ -424,29 +424,29 @@ contract CapacityAuction is ICapacityAuction {
         if (tally.ended == CANCELLED) revert AlreadyCancelled(auctionId);
     }
 
-    function roleAndSeatOf(uint32 regionId) private view returns (Role role, Seat seat) {
-        (role, seat) = IMembership(membership).roleAndSeatOf(regionId, msg.sender);
+    function roleAndAttestationOf(uint32 regionId) private view returns (Role role, Attestation attestation) {
+        (role, attestation) = IMembership(membership).roleAndAttestationOf(regionId, msg.sender);
         if (role == Role.None) revert NotAuthorised(regionId, msg.sender);
-        if (!seat.isActive()) revert NotActive(regionId);
+        if (!attestation.isActive()) revert NotActive(regionId);
     }
 
-    function requireOnFabric(uint32 regionId, Seat seat, uint8 fabric) private pure {
-        if (fabric >= 64 || (seat.fabrics() >> fabric) & 1 == 0) revert NotOnFabric(regionId, fabric);
+    function requireOnFabric(uint32 regionId, Attestation attestation, uint8 fabric) private pure {
+        if (fabric >= 64 || (attestation.fabrics() >> fabric) & 1 == 0) revert NotOnFabric(regionId, fabric);
     }
 
-    function requireEligible(uint32 auctionId, uint32 regionId, Seat seat) private view {
+    function requireEligible(uint32 auctionId, uint32 regionId, Attestation attestation) private view {
         Cell storage cell = cells[auctionId];
         (int256 x, int256 y, int256 z, int32 least) = (cell.x, cell.y, cell.z, cell.cosine);
-        (uint8 fabric, uint32 missing) = (cell.fabric, cell.attributes & ~seat.attributes());
-        requireOnFabric(regionId, seat, fabric);
-        int256 cosine = seat.cosineTo(x, y, z);
+        (uint8 fabric, uint32 missing) = (cell.fabric, cell.attributes & ~attestation.attributes());
+        requireOnFabric(regionId, attestation, fabric);
+        int256 cosine = attestation.cosineTo(x, y, z);
         if (cosine < int256(least) * UNIT) revert NotInCell(regionId, cosine / UNIT, least);
         if (missing != 0) revert AttributesMissing(regionId, missing);
     }
 
     /// @dev One order of a region; one side of an organisation, which could else cash out its priority.
-    function takeSeat(uint32 auctionId, uint32 regionId, uint32 organisation, Side side) private {
-        mapping(uint256 => uint256) storage words = taken[auctionId];
+    function recordOrder(uint32 auctionId, uint32 regionId, uint32 organisation, Side side) private {
+        mapping(uint256 => uint256) storage words = orderFlags[auctionId];
         uint256 word = words[regionId >> 6];
         uint256 regionBit = 1 << (regionId & 63);
         if (word & regionBit != 0) revert AlreadyOrdered(auctionId, regionId);
@@ -487,7 +487,7 @@ contract CapacityAuction is ICapacityAuction {
 
     function meshOf(uint32 auctionId, uint32 regionId, uint32 earlier) private view returns (uint32) {
         if (earlier == 0) return auctionId;
-        if (terms[earlier].opener != regionId) revert NotOpenersAuction(earlier, regionId);
+        if (terms[earlier].opener != regionId) revert NotOpener(earlier, regionId);
         return cells[earlier].mesh;
     }
 
@@ -543,7 +543,7 @@ contract CapacityAuction is ICapacityAuction {
 
     function grant(
         uint32 auctionId,
-        Terms memory t,
+        CoreTerms memory t,
         Order[] memory book,
         Clearing.Outcome memory outcome
     ) private returns (bytes32 root) {
@@ -572,7 +572,7 @@ contract CapacityAuction is ICapacityAuction {
                 : Clearing.fillOf(order, index, last.bidRank(marginal), tally.bidFill);
     }
 
-    function collectOne(uint32 auctionId, Terms memory t, Tally memory tally, uint16 index) private {
+    function collectOne(uint32 auctionId, CoreTerms memory t, Tally memory tally, uint16 index) private {
         if (index >= tally.orders) revert UnknownOrder(auctionId, index);
         Order order = books[auctionId][index];
         if (!order.isRevealed()) revert NotRevealed(auctionId, index);

@@ -84,7 +84,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         address auction_,
         EscrowConstants memory constants_
     ) EIP712("Ephemesh", "1") {
-        if (token_.code.length == 0) revert TokenRefused(token_);
+        if (token_.code.length == 0) revert TokenWithoutCode(token_);
         if (constants_.priceUnit == 0 || constants_.priceUnit >= 2 ** 40 || constants_.creditFee == 0)
             revert ZeroAmount();
         if (constants_.fullBond == 0) revert ZeroAmount();
@@ -477,7 +477,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         settledBits[lease.auctionId][lease.index >> 8] |= 1 << (lease.index & 0xff);
         delete evidence[id];
 
-        bool blocked = block.timestamp < Reputation(reputation).blockedUntil(lease.seller, lease.buyer);
+        bool blocked = block.timestamp < Reputation(reputation).creditSuspendedUntil(lease.seller, lease.buyer);
         SettlementRule.Terms memory terms = SettlementRule.Terms({
             lots: lease.lots,
             mbps: uint256(lease.lots) * lease.lotMbps,

@@ -2,9 +2,18 @@
 pragma solidity ^0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {IMembership, Admission, ControlUrl, Place, Prefix, Region, Role, Seat} from "./interfaces/IMembership.sol";
+import {
+    IMembership,
+    Admission,
+    ControlUrl,
+    Place,
+    Prefix,
+    Region,
+    Role,
+    Attestation
+} from "./interfaces/IMembership.sol";
 import {Intervals} from "./libraries/Intervals.sol";
-import {Seats} from "./libraries/Seats.sol";
+import {Attestations} from "./libraries/Attestations.sol";
 
 contract Membership is IMembership, AccessManaged {
     using Intervals for Intervals.Set;
@@ -31,7 +40,7 @@ contract Membership is IMembership, AccessManaged {
     uint256 private constant ROUNDING = 1e10;
 
     uint32 public regionCount;
-    mapping(uint32 regionId => Seat) public seatOf;
+    mapping(uint32 regionId => Attestation) public attestationOf;
     mapping(uint32 regionId => Record) private records;
     mapping(address agent => AgentKey) private agentKeys;
     mapping(bytes32 routingKey => uint32 regionId) private routingKeys;
@@ -49,9 +58,9 @@ contract Membership is IMembership, AccessManaged {
     // The consortium.
 
     function admit(Admission calldata admission) external restricted returns (uint32 regionId) {
-        if (bytes(admission.name).length == 0) revert Missing("name");
-        if (admission.treasury == address(0)) revert Missing("treasury");
-        if (admission.agent == address(0)) revert Missing("agent");
+        if (bytes(admission.name).length == 0) revert MissingField("name");
+        if (admission.treasury == address(0)) revert MissingField("treasury");
+        if (admission.agent == address(0)) revert MissingField("agent");
         bytes32 nameHash = keccak256(bytes(admission.name));
         if (regionByName[nameHash] != 0) revert NameTaken(admission.name, regionByName[nameHash]);
 
@@ -62,7 +71,7 @@ contract Membership is IMembership, AccessManaged {
         record.treasury = admission.treasury;
         setAgent(regionId, admission.agent);
         setRoutingKey(regionId, admission.routingKey);
-        setSeat(regionId, admission.organisation, admission.place, admission.attributes, admission.fabrics);
+        setAttestation(regionId, admission.organisation, admission.place, admission.attributes, admission.fabrics);
         for (uint256 i = 0; i < admission.prefixes.length; ++i) hold(regionId, admission.prefixes[i]);
         setControlUrls(regionId, admission.controlUrls);
         emit RegionAdmitted(regionId, admission.organisation, admission);
@@ -76,26 +85,26 @@ contract Membership is IMembership, AccessManaged {
         uint64 fabrics_
     ) external restricted {
         requireKnown(regionId);
-        setSeat(regionId, organisation, place, attributes, fabrics_);
+        setAttestation(regionId, organisation, place, attributes, fabrics_);
         emit RegionAttested(regionId, organisation, place, attributes, fabrics_);
     }
 
     function suspend(uint32 regionId) external restricted {
         requireKnown(regionId);
-        if (!seatOf[regionId].isActive()) revert AlreadySuspended(regionId);
-        seatOf[regionId] = seatOf[regionId].withActive(false);
+        if (!attestationOf[regionId].isActive()) revert AlreadySuspended(regionId);
+        attestationOf[regionId] = attestationOf[regionId].withActive(false);
         emit RegionSuspended(regionId);
     }
 
     function reinstate(uint32 regionId) external restricted {
         requireKnown(regionId);
-        if (seatOf[regionId].isActive()) revert NotSuspended(regionId);
-        seatOf[regionId] = seatOf[regionId].withActive(true);
+        if (attestationOf[regionId].isActive()) revert NotSuspended(regionId);
+        attestationOf[regionId] = attestationOf[regionId].withActive(true);
         emit RegionReinstated(regionId);
     }
 
     function addFabric(string calldata name) external restricted returns (uint8 fabric) {
-        if (bytes(name).length == 0) revert Missing("name");
+        if (bytes(name).length == 0) revert MissingField("name");
         if (fabricNames.length == MAX_FABRICS) revert TooManyFabrics(MAX_FABRICS);
         fabric = uint8(fabricNames.length);
         fabricNames.push(name);
@@ -160,21 +169,21 @@ contract Membership is IMembership, AccessManaged {
 
     function region(uint32 regionId) external view returns (Region memory) {
         requireKnown(regionId);
-        Seat seat = seatOf[regionId];
+        Attestation attestation = attestationOf[regionId];
         Record storage record = records[regionId];
         return
             Region({
                 id: regionId,
                 name: record.name,
-                organisation: seat.organisation(),
+                organisation: attestation.organisation(),
                 treasury: record.treasury,
                 pendingTreasury: record.pendingTreasury,
                 agent: record.agent,
                 routingKey: record.routingKey,
-                place: seat.place(),
-                attributes: seat.attributes(),
-                fabrics: seat.fabrics(),
-                suspended: !seat.isActive(),
+                place: attestation.place(),
+                attributes: attestation.attributes(),
+                fabrics: attestation.fabrics(),
+                suspended: !attestation.isActive(),
                 prefixes: record.prefixes,
                 controlUrls: record.controlUrls
             });
@@ -209,8 +218,8 @@ contract Membership is IMembership, AccessManaged {
         return caller != address(0) && records[regionId].treasury == caller ? Role.Treasury : Role.None;
     }
 
-    function roleAndSeatOf(uint32 regionId, address caller) external view returns (Role, Seat) {
-        return (roleOf(regionId, caller), seatOf[regionId]);
+    function roleAndAttestationOf(uint32 regionId, address caller) external view returns (Role, Attestation) {
+        return (roleOf(regionId, caller), attestationOf[regionId]);
     }
 
     function signedFor(uint32 regionId, address key, uint40 since) external view returns (bool) {
@@ -228,7 +237,7 @@ contract Membership is IMembership, AccessManaged {
         if (!isRegion(regionId)) revert UnknownRegion(regionId);
     }
 
-    function setSeat(
+    function setAttestation(
         uint32 regionId,
         uint32 organisation,
         Place calldata place,
@@ -240,8 +249,8 @@ contract Membership is IMembership, AccessManaged {
         if (squared + ROUNDING < UNIT_SQUARED || squared > UNIT_SQUARED + ROUNDING) revert NotAUnitVector(squared);
         uint256 unknown = fabricNames.length == 64 ? 0 : (uint256(fabrics_) >> fabricNames.length);
         if (unknown != 0) revert UnknownFabric(fabrics_);
-        bool active = Seat.unwrap(seatOf[regionId]) == 0 || seatOf[regionId].isActive();
-        seatOf[regionId] = Seats.make(organisation, place, attributes, fabrics_).withActive(active);
+        bool active = Attestation.unwrap(attestationOf[regionId]) == 0 || attestationOf[regionId].isActive();
+        attestationOf[regionId] = Attestations.make(organisation, place, attributes, fabrics_).withActive(active);
     }
 
     function setAgent(uint32 regionId, address agent) private {
@@ -252,7 +261,7 @@ contract Membership is IMembership, AccessManaged {
     }
 
     function setRoutingKey(uint32 regionId, bytes32 routingKey) private {
-        if (routingKey == 0) revert Missing("routing key");
+        if (routingKey == 0) revert MissingField("routing key");
         uint32 holder = routingKeys[routingKey];
         if (holder != 0) revert RoutingKeyTaken(routingKey, holder);
         routingKeys[routingKey] = regionId;

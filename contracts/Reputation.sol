@@ -7,7 +7,7 @@ import {ReputationRule} from "./libraries/ReputationRule.sol";
 contract Reputation is IReputation {
     using ReputationRule for SellerState;
 
-    uint256 private constant BLOCK_SECONDS = 14 days;
+    uint256 private constant CREDIT_SUSPENSION = 14 days;
 
     address public immutable escrow;
     uint64 public immutable fullBond;
@@ -16,7 +16,7 @@ contract Reputation is IReputation {
     /// @dev The raw state before the first touch of the seller's day: what yesterday's score is read from.
     mapping(uint32 regionId => SellerState) private checkpoints;
     mapping(uint32 seller => mapping(uint32 buyer => PairState)) private pairs;
-    mapping(uint32 lower => mapping(uint32 higher => uint40)) private blocks;
+    mapping(uint32 lower => mapping(uint32 higher => uint40)) private creditSuspensions;
 
     /// @dev Created by the escrow, which thereby is the one writer.
     constructor(uint64 fullBond_) {
@@ -47,7 +47,7 @@ contract Reputation is IReputation {
         sellers[seller] = sellerState_;
         pairs[seller][buyer] = pairState_;
         emit LeaseRecorded(seller, buyer, leaseId, delivered, failed, buyerBond, endDay, day, sellerState_, pairState_);
-        if (contested) blockPair(seller, buyer);
+        if (contested) suspendCredit(seller, buyer);
     }
 
     function score(uint32 regionId) external view returns (uint32) {
@@ -77,15 +77,15 @@ contract Reputation is IReputation {
         return pairs[seller][buyer];
     }
 
-    function blockedUntil(uint32 one, uint32 other) external view returns (uint40) {
-        return one < other ? blocks[one][other] : blocks[other][one];
+    function creditSuspendedUntil(uint32 one, uint32 other) external view returns (uint40) {
+        return one < other ? creditSuspensions[one][other] : creditSuspensions[other][one];
     }
 
-    function blockPair(uint32 one, uint32 other) private {
+    function suspendCredit(uint32 one, uint32 other) private {
         (uint32 lower, uint32 higher) = one < other ? (one, other) : (other, one);
-        uint40 until = uint40(block.timestamp + BLOCK_SECONDS);
-        blocks[lower][higher] = until;
-        emit PairBlocked(lower, higher, until);
+        uint40 until = uint40(block.timestamp + CREDIT_SUSPENSION);
+        creditSuspensions[lower][higher] = until;
+        emit CreditSuspended(lower, higher, until);
     }
 
     function today() private view returns (uint32) {

@@ -30,12 +30,15 @@ const sources: Record<string, { readonly contract: string; readonly errorsOf?: r
 
 /** What the audit reads in storage, by contract: variables, and members of structs. */
 const audited: Record<string, { readonly variables: readonly string[]; readonly structs: readonly string[] }> = {
-  Reputation: { variables: ["sellers", "checkpoints", "pairs", "blocks"], structs: ["SellerState", "PairState"] },
+  Reputation: {
+    variables: ["sellers", "checkpoints", "pairs", "creditSuspensions"],
+    structs: ["SellerState", "PairState"],
+  },
   Membership: { variables: ["regionCount", "records"], structs: ["Record"] },
 };
 /** What the audit reads in receipts, by contract. */
 const logged: Record<string, readonly string[]> = {
-  Reputation: ["LeaseRecorded", "PairBlocked"],
+  Reputation: ["LeaseRecorded", "CreditSuspended"],
   LeaseEscrow: ["LeaseSettled"],
 };
 

@@ -30,7 +30,7 @@ export async function decodeEvent(log: Log, context: DecodeContext): Promise<Cha
   switch (event.eventName) {
     case "AuctionOpened": {
       const a = event.args;
-      const { opening } = a;
+      const { terms } = a;
       return {
         type: "AuctionOpened",
         eventId: context.eventOfTransaction(log.transactionHash ?? "0x"),
@@ -38,16 +38,16 @@ export async function decodeEvent(log: Log, context: DecodeContext): Promise<Cha
           id: auctionId.parse(a.auctionId),
           mesh: meshId.parse(a.mesh),
           opener: regionId.parse(a.opener),
-          kind: EVENT_KINDS[opening.kind] ?? "custom",
-          fabric: await context.fabricName(opening.fabric),
+          kind: EVENT_KINDS[terms.kind] ?? "custom",
+          fabric: await context.fabricName(terms.fabric),
           place: a.place,
-          cosine: opening.cosine,
-          attributes: opening.attributes,
-          latencyBoundMicros: opening.latencyBoundMicros,
-          lotMbps: opening.lotMbps,
-          slots: opening.slots,
-          earliestStartSeconds: opening.earliestStart,
-          priceCap: opening.priceCap,
+          cosine: terms.cosine,
+          attributes: terms.attributes,
+          latencyBoundMicros: terms.latencyBoundMicros,
+          lotMbps: terms.lotMbps,
+          slots: terms.slots,
+          earliestStartSeconds: terms.earliestStart,
+          priceCap: terms.priceCap,
           openBlock: Number(log.blockNumber),
           openedAtSeconds: a.openedAt,
           phaseBlocks: a.phaseBlocks,

@@ -144,15 +144,15 @@ export class ReputationReader {
   /** Numbers of the blocks that the node says hold settlements, a range at a time. */
   async *#settled(first: number, last: number): AsyncGenerator<number[]> {
     const { reputation: address, region } = this.#terms;
-    const { LeaseRecorded, PairBlocked } = eventTopics;
+    const { LeaseRecorded, CreditSuspended } = eventTopics;
     const of = region === null ? null : pad(toHex(region), { size: 32 });
     const filters = of
       ? [
           [LeaseRecorded, of],
-          [PairBlocked, of],
-          [PairBlocked, null, of],
+          [CreditSuspended, of],
+          [CreditSuspended, null, of],
         ]
-      : [[[LeaseRecorded, PairBlocked]]];
+      : [[[LeaseRecorded, CreditSuspended]]];
     for (let from = first; from <= last; from += LOG_RANGE) {
       const range = { fromBlock: toHex(from), toBlock: toHex(Math.min(last, from + LOG_RANGE - 1)) };
       const answers = await this.#rpc.batch(

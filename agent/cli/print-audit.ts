@@ -24,7 +24,7 @@ export function printAudit(report: AuditReport): void {
   );
 }
 
-function printFindings({ regions, blockedPairs }: AuditReport): void {
+function printFindings({ regions, creditSuspensions }: AuditReport): void {
   const nameOf = (id: number) => regions.find(({ regionId }) => regionId === id)?.name ?? String(id);
   printTable(
     ["region", "name", "settlements", "score from events", "score on chain", "matches"],
@@ -53,7 +53,7 @@ function printFindings({ regions, blockedPairs }: AuditReport): void {
         r.disputedAsBuyer,
       ]),
   );
-  for (const { lower, higher, until } of blockedPairs)
+  for (const { lower, higher, until } of creditSuspensions)
     printLine(`no credit between ${nameOf(lower)} and ${nameOf(higher)} until ${minuteText(until)}`);
 }
 

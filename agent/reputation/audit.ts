@@ -130,12 +130,12 @@ export class Audit {
     const { said, header } = this.#anchor!;
     const { chainId, reputation } = this.terms;
     return {
-      ...{ format: 1, chainId, reputation: reputation.toLowerCase(), region: this.region },
+      ...{ format: 2, chainId, reputation: reputation.toLowerCase(), region: this.region },
       everyBlock: this.everyBlock,
       ...{ block: header.number, hash: said.hash, settlements: this.tally.settlements },
       sellers: [...this.rebuild.sellers],
       pairs: [...this.rebuild.pairs],
-      blocks: [...this.tally.blocks.values()],
+      creditSuspensions: [...this.tally.creditSuspensions.values()],
       regions: [...this.tally.regions],
     };
   }

@@ -11,7 +11,7 @@ const hash = z
   .regex(/^0x[0-9a-f]{64}$/)
   .transform((text) => text as Hex);
 const checkpointFile = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   chainId: count,
   reputation: z.string(),
   region: count.nullable(),
@@ -21,7 +21,7 @@ const checkpointFile = z.strictObject({
   settlements: count,
   sellers: z.array(z.tuple([count, z.strictObject({ current: credit, checkpoint: credit })])),
   pairs: z.array(z.tuple([z.string(), credit])),
-  blocks: z.array(z.strictObject({ lower: count, higher: count, until: count })),
+  creditSuspensions: z.array(z.strictObject({ lower: count, higher: count, until: count })),
   regions: z.array(
     z.tuple([
       count,

@@ -3,7 +3,7 @@ import type { Hex } from "viem";
 import type { Audit } from "./audit.ts";
 import { type CollusionFigures, collusionFigures } from "./collusion.ts";
 import { type Deviation, describeDeviation } from "./deviation.ts";
-import type { PairBlocked } from "./proof/events.ts";
+import type { CreditSuspended } from "./proof/events.ts";
 import { quorumOf, validatorsAt } from "./proof/seals.ts";
 import { NEWCOMER, scoreAt } from "./rule.ts";
 import type { RegionTally } from "./tally.ts";
@@ -42,7 +42,7 @@ export interface AuditReport {
   readonly sealedBy: "validators" | "itself" | "nobody";
   readonly seals: string;
   readonly regions: readonly AuditedRegion[];
-  readonly blockedPairs: readonly PairBlocked[];
+  readonly creditSuspensions: readonly CreditSuspended[];
   readonly deviations: readonly (Deviation & { readonly says: string })[];
   readonly matches: boolean;
 }
@@ -63,8 +63,10 @@ export function auditReport(audit: Audit): AuditReport {
     completeness: audit.everyBlock ? "every block" : "by state",
     ...sealsText(audit),
     regions: matches && anchor ? regionsOf(audit, anchor.header.stateRoot, anchor.day) : [],
-    blockedPairs:
-      matches && anchor ? [...tally.blocks.values()].filter(({ until }) => until > anchor.header.timestamp) : [],
+    creditSuspensions:
+      matches && anchor
+        ? [...tally.creditSuspensions.values()].filter(({ until }) => until > anchor.header.timestamp)
+        : [],
     deviations,
     matches,
   };

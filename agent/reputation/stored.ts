@@ -20,7 +20,7 @@ interface Expected {
   readonly terms: { readonly reputation: Hex; readonly membership: Hex };
   readonly region: number | null;
   readonly rebuild: Pick<Rebuild, "sellers" | "pairs">;
-  readonly tally: Pick<Tally, "blocks">;
+  readonly tally: Pick<Tally, "creditSuspensions">;
 }
 
 interface Stored {
@@ -134,9 +134,9 @@ function storedOf({ rebuild, tally }: Expected, regions: readonly number[]): Sto
       const [seller, buyer] = key.split(":").map(Number) as [number, number];
       return { what: `the credit of region ${seller} from region ${buyer}`, slot: slots.pair(seller, buyer), expected };
     }),
-    ...[...tally.blocks.values()].map(({ lower, higher, until }) => ({
-      what: `the block of regions ${lower} and ${higher}`,
-      slot: slots.block(lower, higher),
+    ...[...tally.creditSuspensions.values()].map(({ lower, higher, until }) => ({
+      what: `the credit suspension of regions ${lower} and ${higher}`,
+      slot: slots.creditSuspension(lower, higher),
       expected: until,
     })),
   ];

@@ -1,5 +1,5 @@
-/** Counts beside the scores, by region: settlements, void and disputed seconds, pairs under a block. */
-import type { AuditEvent, PairBlocked } from "./proof/events.ts";
+/** Counts beside the scores, by region: settlements, void and disputed seconds, credit suspensions. */
+import type { AuditEvent, CreditSuspended } from "./proof/events.ts";
 
 export interface RegionTally {
   settlementsAsSeller: number;
@@ -15,19 +15,23 @@ export interface RegionTally {
 
 export class Tally {
   readonly regions: Map<number, RegionTally>;
-  /** Latest block of each pair, by `lower:higher`. */
-  readonly blocks: Map<string, PairBlocked>;
+  /** Latest credit suspension of each pair, by `lower:higher`. */
+  readonly creditSuspensions: Map<string, CreditSuspended>;
   settlements: number;
 
-  constructor(from?: { regions: Iterable<[number, RegionTally]>; blocks: Iterable<PairBlocked>; settlements: number }) {
+  constructor(from?: {
+    regions: Iterable<[number, RegionTally]>;
+    creditSuspensions: Iterable<CreditSuspended>;
+    settlements: number;
+  }) {
     this.regions = new Map([...(from?.regions ?? [])].map(([id, tally]) => [id, { ...tally }]));
-    this.blocks = new Map([...(from?.blocks ?? [])].map((block) => [blockKey(block), block]));
+    this.creditSuspensions = new Map([...(from?.creditSuspensions ?? [])].map((found) => [pairKey(found), found]));
     this.settlements = from?.settlements ?? 0;
   }
 
   add(found: AuditEvent): void {
-    if (found.kind === "blocked") {
-      this.blocks.set(blockKey(found.event), found.event);
+    if (found.kind === "credit-suspended") {
+      this.creditSuspensions.set(pairKey(found.event), found.event);
       return;
     }
     const [seller, buyer] = [this.of(found.event.seller), this.of(found.event.buyer)];
@@ -64,6 +68,6 @@ export class Tally {
   }
 }
 
-function blockKey({ lower, higher }: PairBlocked): string {
+function pairKey({ lower, higher }: CreditSuspended): string {
   return `${lower}:${higher}`;
 }

@@ -47,13 +47,13 @@ enum Phase {
 /// @param lotMbps Mbit/s of one lot. @param slots the term, in slots of 60 s.
 /// @param earliestStart unix second; leases start at it or 10 s after clear, whichever is later.
 /// @param priceCap most that an order may say, in price units per lot and slot.
-struct Opening {
+struct AuctionTerms {
     EventKind kind;
     uint32 earlier;
     uint8 fabric;
     int32 cosine;
     uint32 attributes;
-    bool minScore;
+    bool requiresMinScore;
     uint32 latencyBoundMicros;
     uint24 lotMbps;
     uint16 slots;
@@ -173,7 +173,7 @@ interface ICapacityAuction {
         uint32 indexed auctionId,
         uint32 indexed mesh,
         uint32 indexed opener,
-        Opening opening,
+        AuctionTerms terms,
         Place place,
         uint40 openedAt,
         uint16 phaseBlocks,
@@ -245,13 +245,13 @@ interface ICapacityAuction {
     error NotAuthorised(uint32 regionId, address caller);
     error NotActive(uint32 regionId);
     error NotOnFabric(uint32 regionId, uint8 fabric);
-    error NotInCell(uint32 regionId, int256 cosine, int256 least);
+    error NotInCell(uint32 regionId, int256 cosine, int256 minCosine);
     error AttributesMissing(uint32 regionId, uint32 missing);
-    error ScoreTooLow(uint32 regionId, uint256 score, uint256 least);
+    error ScoreTooLow(uint32 regionId, uint256 score, uint256 minScore);
     error AlreadyOrdered(uint32 auctionId, uint32 regionId);
     error OtherSide(uint32 auctionId, uint32 organisation);
-    error BondTooSmall(uint256 bond, uint256 least);
-    error BoostTooHigh(uint256 boostBps, uint256 most);
+    error BondTooSmall(uint256 bond, uint256 minBond);
+    error BoostTooHigh(uint256 boostBps, uint256 maxBoostBps);
     error BookFull(uint32 auctionId);
     error WrongOpening(uint32 auctionId, uint16 index);
     error AlreadyRevealed(uint32 auctionId, uint16 index);
@@ -261,12 +261,12 @@ interface ICapacityAuction {
     error AlreadyCancelled(uint32 auctionId);
     error CancelTooEarly(uint32 auctionId, uint256 fromBlock);
     error CertificateWrong(uint32 auctionId, uint16 bid, uint16 ask);
-    error NotOpenersAuction(uint32 auctionId, uint32 regionId);
+    error NotOpener(uint32 auctionId, uint32 regionId);
     error EscrowOfOtherAuction(address escrow);
-    error OutOfRange(string what, int256 value, int256 least, int256 most);
+    error OutOfRange(string field, int256 value, int256 min, int256 max);
 
-    /// @custom:reverts NotAuthorised · NotActive · NotOnFabric · OutOfRange · NotOpenersAuction · LeaseEscrow.BalanceShort · LeaseEscrow.AllowanceShort
-    function open(uint32 regionId, Opening calldata opening) external returns (uint32 auctionId);
+    /// @custom:reverts NotAuthorised · NotActive · NotOnFabric · OutOfRange · NotOpener · LeaseEscrow.BalanceShort · LeaseEscrow.AllowanceShort
+    function open(uint32 regionId, AuctionTerms calldata terms) external returns (uint32 auctionId);
 
     /// @notice Seals an order until the reveal phase.
     /// @param commitment binds chain, contract, auction and region (`commitmentOf`).

@@ -111,12 +111,12 @@ enum LeaseStatus {
 }
 
 /// @param pool all of it; of which `reserved` for budgets of open leases and orders.
-/// @param weekStart pool less reserved at the first touch of `week`.
+/// @param poolStart pool less reserved at the first touch of `week`.
 struct PoolView {
     uint64 pool;
     uint64 reserved;
     uint16 week;
-    uint64 weekStart;
+    uint64 poolStart;
 }
 
 /// @notice Constants of a deployment.
@@ -162,7 +162,7 @@ interface ILeaseEscrow {
     error LedgerFull(uint256 held, uint256 added);
     /// @notice The token took a fee, paid too much, or lied.
     error TokenAmountWrong(uint256 expected, uint256 received);
-    error TokenRefused(address token);
+    error TokenWithoutCode(address token);
     error BondExiting(uint32 regionId, uint40 exitAt);
     error BondNotExiting(uint32 regionId);
     error BondHeldUntil(uint32 regionId, uint40 exitAt);
@@ -173,7 +173,7 @@ interface ILeaseEscrow {
     error TooEarly(bytes32 leaseId, uint256 from);
     error WindowClosed(bytes32 leaseId, uint256 closedAt);
     error ReceiptOfOtherLease(bytes32 leaseId, bytes32 found);
-    error ReceiptOutOfRange(string what, uint256 value, uint256 most);
+    error ReceiptOutOfRange(string field, uint256 value, uint256 max);
     error ReceiptFromFuture(bytes32 leaseId, uint256 epochs, uint256 elapsedSeconds);
     error ReceiptNotLater(bytes32 leaseId, uint256 epochs, uint256 posted);
     error WrongSigner(uint32 regionId, address signer);

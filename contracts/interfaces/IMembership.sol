@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Seats} from "../libraries/Seats.sol";
+import {Attestations} from "../libraries/Attestations.sol";
 
 /// @notice A point on the globe as a unit vector, each coordinate scaled by 10^9.
 struct Place {
@@ -57,7 +57,7 @@ struct Region {
 
 /// @notice What the market asks about a region, in one word, as it is stored and as it is answered. From the lowest bit:
 /// active 1 · organisation 32 · x 32 · y 32 · z 32 · attributes 32 · fabrics 64.
-type Seat is uint256;
+type Attestation is uint256;
 
 /// @notice As whom an address acts for a region.
 enum Role {
@@ -66,7 +66,7 @@ enum Role {
     Treasury
 }
 
-using Seats for Seat global;
+using Attestations for Attestation global;
 
 /// @title Membership: who the regional networks are
 /// @notice The consortium (an AccessManager) admits, suspends and attests; it can touch neither money nor scores.
@@ -94,12 +94,12 @@ interface IMembership {
 
     error UnknownRegion(uint32 regionId);
     error UnknownFabric(uint256 fabrics);
-    error TooManyFabrics(uint256 most);
+    error TooManyFabrics(uint256 max);
     error NameTaken(string name, uint256 holder);
     /// @param key an agent's address that this or another region holds or once held.
     error AgentKeyTaken(address key, uint32 holder);
     error RoutingKeyTaken(bytes32 key, uint32 holder);
-    error Missing(string what);
+    error MissingField(string field);
     /// @param squaredLength should be 10^18 within 10^10.
     error NotAUnitVector(uint256 squaredLength);
     error NotTreasury(uint32 regionId, address caller);
@@ -110,7 +110,7 @@ interface IMembership {
 
     // The consortium: restricted by the AccessManager.
 
-    /// @custom:reverts NameTaken · AgentKeyTaken · RoutingKeyTaken · Missing · NotAUnitVector · UnknownFabric · Intervals.Overlap · Intervals.NotCanonical
+    /// @custom:reverts NameTaken · AgentKeyTaken · RoutingKeyTaken · MissingField · NotAUnitVector · UnknownFabric · Intervals.Overlap · Intervals.NotCanonical
     function admit(Admission calldata admission) external returns (uint32 regionId);
 
     /// @notice Replaces what is attested about a region; terms of open auctions keep what they were opened with.
@@ -130,7 +130,7 @@ interface IMembership {
     /// @custom:reverts UnknownRegion · NotSuspended
     function reinstate(uint32 regionId) external;
 
-    /// @custom:reverts TooManyFabrics · Missing
+    /// @custom:reverts TooManyFabrics · MissingField
     function addFabric(string calldata name) external returns (uint8 fabric);
 
     /// @custom:reverts UnknownRegion · Intervals.Overlap · Intervals.NotCanonical
@@ -145,7 +145,7 @@ interface IMembership {
     /// @custom:reverts NotTreasury · AgentKeyTaken
     function replaceAgent(uint32 regionId, address agent) external;
 
-    /// @custom:reverts NotTreasury · RoutingKeyTaken · Missing
+    /// @custom:reverts NotTreasury · RoutingKeyTaken · MissingField
     function replaceRoutingKey(uint32 regionId, bytes32 routingKey) external;
 
     /// @notice First of two steps; the zero address withdraws an earlier proposal.
@@ -185,12 +185,12 @@ interface IMembership {
 
     function fabrics() external view returns (string[] memory names);
 
-    function seatOf(uint32 regionId) external view returns (Seat);
+    function attestationOf(uint32 regionId) external view returns (Attestation);
 
     function roleOf(uint32 regionId, address caller) external view returns (Role);
 
-    /// @notice Role and seat in one call, for the market.
-    function roleAndSeatOf(uint32 regionId, address caller) external view returns (Role, Seat);
+    /// @notice Role and attestation in one call, for the market.
+    function roleAndAttestationOf(uint32 regionId, address caller) external view returns (Role, Attestation);
 
     /// @notice Whether `key` was the region's agent key at `since` or later: a counterpart cannot void the receipts of a
     /// running lease by replacing its key.

@@ -34,7 +34,7 @@ interface IReputation {
         PairState pairState
     );
     /// @notice More than a twentieth of a lease was void or disputed: no credit between the two until then.
-    event PairBlocked(uint32 indexed lower, uint32 indexed higher, uint40 until);
+    event CreditSuspended(uint32 indexed lower, uint32 indexed higher, uint40 until);
 
     error OnlyEscrow(address caller);
     error DayBeforeSettlement(uint32 regionId, uint32 day, uint32 settled);
@@ -67,5 +67,5 @@ interface IReputation {
     ) external view returns (SellerState memory current, SellerState memory checkpoint);
     function pairState(uint32 seller, uint32 buyer) external view returns (PairState memory);
     /// @return second until which leases of the two carry no credit, either way; 0: never blocked.
-    function blockedUntil(uint32 one, uint32 other) external view returns (uint40);
+    function creditSuspendedUntil(uint32 one, uint32 other) external view returns (uint40);
 }

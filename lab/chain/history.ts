@@ -164,7 +164,7 @@ class History {
   async #auction(round: number, fabric: number, settles: boolean): Promise<number> {
     const members = this.#traders.filter((t) => (t.fabrics >> BigInt(fabric)) & 1n);
     const opener = members[round % members.length]!;
-    await this.#market(opener, "open", [opener.id, this.#opening(round, fabric)]);
+    await this.#market(opener, "open", [opener.id, this.#terms(round, fabric)]);
     const auctionId = Number(
       await this.#read(this.#options.deployment.auction, capacityAuctionAbi, "auctionCount", []),
     );
@@ -178,14 +178,14 @@ class History {
     return this.#settle(opener, auctionId, settles);
   }
 
-  #opening(round: number, fabric: number) {
+  #terms(round: number, fabric: number) {
     return {
       kind: round % 3,
       earlier: 0,
       fabric,
       cosine: -1_000_000_000,
       attributes: 0,
-      minScore: false,
+      requiresMinScore: false,
       latencyBoundMicros: 200_000,
       lotMbps: LOT_MBPS,
       slots: SLOTS,

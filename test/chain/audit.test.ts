@@ -89,7 +89,7 @@ describe("an audit that trusts nobody, against a real node", function () {
       found.deviations.some((deviation) => deviation.code === code),
       `${code} is not among: ${found.deviations.map(({ says }) => says).join("; ")}`,
     );
-    assert.deepEqual([found.matches, found.regions, found.blockedPairs], [false, [], []]);
+    assert.deepEqual([found.matches, found.regions, found.creditSuspensions], [false, [], []]);
     return found;
   }
 

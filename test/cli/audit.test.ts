@@ -45,8 +45,8 @@ describe("cli/audit: what does not fit is refused before anything is read", () =
     writeFileSync(checkpoint, "{}");
     await refuses({ ...options, checkpoint }, "CHECKPOINT_UNREADABLE");
     const kept = {
-      ...{ format: 1, chainId: 1, reputation: address("4"), region: null, everyBlock: true, block: 9 },
-      ...{ hash: `0x${"0".repeat(64)}`, settlements: 0, sellers: [], pairs: [], blocks: [], regions: [] },
+      ...{ format: 2, chainId: 1, reputation: address("4"), region: null, everyBlock: true, block: 9 },
+      ...{ hash: `0x${"0".repeat(64)}`, settlements: 0, sellers: [], pairs: [], creditSuspensions: [], regions: [] },
     };
     writeFileSync(checkpoint, JSON.stringify({ ...kept, chainId: 2 }));
     await refuses({ ...options, checkpoint }, "CHECKPOINT_OTHER");

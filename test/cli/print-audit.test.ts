@@ -60,7 +60,7 @@ describe("cli/print-audit", () => {
     const report: AuditReport = {
       ...{ region: 7, block: 90, hash: `0x${"09".repeat(32)}`, timestamp: 1_800_000_000, day: 20_833, settlements: 3 },
       ...{ blocksRead: 3, completeness: "by state", sealedBy: "nobody", seals: "nothing seals it", matches: true },
-      ...{ blockedPairs: [], deviations: [] },
+      ...{ creditSuspensions: [], deviations: [] },
       regions: [
         {
           ...{ regionId: 7, name: "seven", settlements: 3, derivedScore: 5, claimedScore: 5, matches: true },
@@ -82,8 +82,8 @@ describe("cli/print-audit", () => {
 
     it("a region's name cannot command the terminal, in a table or in a line", () => {
       const regions = [{ ...report.regions[0]!, name: "\u001b[2Jseven" }];
-      const blockedPairs = [{ lower: 7, higher: 8, until: 1_800_000_000 }];
-      const seen = printed(() => printAudit({ ...report, regions, blockedPairs }));
+      const creditSuspensions = [{ lower: 7, higher: 8, until: 1_800_000_000 }];
+      const seen = printed(() => printAudit({ ...report, regions, creditSuspensions }));
       assert.equal(seen.split("\\u001b[2Jseven").length, 4);
       assert.ok(!seen.includes("\u001b"));
     });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { leaseRoot } from "../../agent/auction/leases.ts";
-import { DAY, Market, NONE, type openingOf, placeAt, refusalOf, type TestOrder, type TestRegion } from "./market.ts";
+import { DAY, Market, NONE, placeAt, refusalOf, type TestOrder, type TestRegion, type termsOf } from "./market.ts";
 import { expectSolvent } from "./solvency.ts";
 
 const PHASES = { commit: 0, reveal: 1, clear: 2, cleared: 3, cancelled: 4 } as const;
@@ -274,7 +274,7 @@ describe("CapacityAuction", function () {
       await market.admit({ organisation: 1 });
     });
     const commit = async (
-      options: Partial<ReturnType<typeof openingOf>>,
+      options: Partial<ReturnType<typeof termsOf>>,
       id: number,
       side = 0,
       bond = 1_000n,
@@ -300,7 +300,7 @@ describe("CapacityAuction", function () {
     it("not without the attributes", async () =>
       expect(await commit({ attributes: 1 }, 7)).to.equal("AttributesMissing"));
     it("a seller not below the least score; a buyer needs none", async () =>
-      expect(await commit({ minScore: true }, 2, 1)).to.equal("ScoreTooLow"));
+      expect(await commit({ requiresMinScore: true }, 2, 1)).to.equal("ScoreTooLow"));
     it("a region not twice", async () => expect(await commit({}, 1)).to.equal("AlreadyOrdered"));
     it("an organisation not on both sides", async () => expect(await commit({}, 8, 1)).to.equal("OtherSide"));
     it("whatever its organisation's number: once, and on one side", async () => {
@@ -357,7 +357,7 @@ describe("CapacityAuction", function () {
     before(async () => {
       market = await Market.create(3);
     });
-    const bad: [string, Partial<ReturnType<typeof openingOf>>, string][] = [
+    const bad: [string, Partial<ReturnType<typeof termsOf>>, string][] = [
       ["a cell below the least radius", { cosine: 999_999_999 }, "OutOfRange"],
       ["a cosine below −1", { cosine: -1_000_000_001 }, "OutOfRange"],
       ["no lot", { lotMbps: 0 }, "OutOfRange"],
@@ -367,7 +367,7 @@ describe("CapacityAuction", function () {
       ["a start that never comes", { earliestStart: 2 ** 39 }, "OutOfRange"],
       ["a fabric that the opener is not on", { fabric: 1 }, "NotOnFabric"],
       ["a fabric that is none", { fabric: 200 }, "NotOnFabric"],
-      ["an auction that is none", { earlier: 77 }, "NotOpenersAuction"],
+      ["an auction that is none", { earlier: 77 }, "NotOpener"],
     ];
     for (const [what, options, error] of bad)
       it(`not ${what}`, async () =>
@@ -377,7 +377,7 @@ describe("CapacityAuction", function () {
       const second = await market.open(market.region(1), { earlier: first });
       const third = await market.open(market.region(1), { earlier: second });
       expect((await market.read<{ mesh: number }>("auction", "auction", [third])).mesh).to.equal(first);
-      expect((await refusalOf(market.open(market.region(2), { earlier: first }))).name).to.equal("NotOpenersAuction");
+      expect((await refusalOf(market.open(market.region(2), { earlier: first }))).name).to.equal("NotOpener");
     });
   });
 

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {
     EventKind,
     ICapacityAuction,
-    Opening,
+    AuctionTerms,
     Phase,
     Profile,
     SealedOrder,
@@ -28,7 +28,7 @@ contract FullBookTest is TestMarket {
     function setUp() public {
         for (uint32 i = 1; i <= ORDERS + 1; ++i) admit(i, AMOUNT + BOND, 0);
         vm.prank(treasuryOf(1));
-        auction.open(1, Opening(EventKind.Surge, 0, 0, 0, 0, false, 1, 10, 5, 0, PRICE, Profile.Urgent));
+        auction.open(1, AuctionTerms(EventKind.Surge, 0, 0, 0, 0, false, 1, 10, 5, 0, PRICE, Profile.Urgent));
         for (uint32 i = 1; i <= ORDERS; ++i) {
             Side side = i % 2 == 0 ? Side.Ask : Side.Bid;
             uint32 price = side == Side.Bid ? PRICE - i : PRICE / 2 - i;

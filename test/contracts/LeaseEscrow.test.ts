@@ -159,7 +159,7 @@ describe("LeaseEscrow", function () {
       });
     it("an escrow for an address without code is not made", async () => {
       expect((await refusalOf(Market.create(0, undefined, undefined, testKey("nobody").address))).name).to.equal(
-        "TokenRefused",
+        "TokenWithoutCode",
       );
     });
   });
@@ -397,7 +397,7 @@ describe("LeaseEscrow", function () {
         const first = settled(await close());
         expect(isContested(expected({}), 60n)).to.equal(true);
         expect((first.args.settlement as { notDelivered: bigint }).notDelivered > 0n).to.equal(true);
-        const until = await market.read<number>("reputation", "blockedUntil", [lease.buyer, lease.seller]);
+        const until = await market.read<number>("reputation", "creditSuspendedUntil", [lease.buyer, lease.seller]);
         expect(until - (await market.now())).to.equal(14 * DAY);
         const again = await traded(market);
         const index = again.leases.findIndex(({ seller, buyer }) => seller === lease.seller && buyer === lease.buyer);
@@ -432,11 +432,11 @@ describe("LeaseEscrow", function () {
       await market.warpTo(sunday + DAY + 60);
       const auctionId = await market.open(market.region(1));
       const week = await market.read<number>("escrow", "weekOf", [await market.now()]);
-      const { weekStart, pool: whole } = await market.read<{ weekStart: bigint; pool: bigint }>("escrow", "pool");
-      expect(weekStart).to.equal(whole);
+      const { poolStart, pool: whole } = await market.read<{ poolStart: bigint; pool: bigint }>("escrow", "pool");
+      expect(poolStart).to.equal(whole);
       const [score, budget] = await market.read<readonly [number, bigint, bigint]>("escrow", "budgetOf", [2, week]);
       expect(score).to.be.greaterThan(0);
-      expect(budget <= weekStart / 8n && budget > 0n).to.equal(true);
+      expect(budget <= poolStart / 8n && budget > 0n).to.equal(true);
 
       const seller = market.region(2);
       const orders: TestOrder[] = [

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {
     AuctionView,
     EventKind,
-    Opening,
+    AuctionTerms,
     OrderView,
     Phase,
     Profile,
@@ -46,7 +46,7 @@ contract MarketActors is TestMarket {
 
     function open(uint8 who, uint16 slots) external {
         ++calls;
-        Opening memory o = Opening(
+        AuctionTerms memory o = AuctionTerms(
             EventKind.Surge,
             0,
             0,

@@ -69,10 +69,10 @@ describe("Membership", function () {
   });
 
   it("nothing may be missing, a place must be on the globe, a fabric must exist", async () => {
-    expect(await refused(admit({ name: "" }))).to.equal("Missing");
-    expect(await refused(admit({ treasury: ZERO }))).to.equal("Missing");
-    expect(await refused(admit({ agent: ZERO }))).to.equal("Missing");
-    expect(await refused(admit({ routingKey: `0x${"00".repeat(32)}` }))).to.equal("Missing");
+    expect(await refused(admit({ name: "" }))).to.equal("MissingField");
+    expect(await refused(admit({ treasury: ZERO }))).to.equal("MissingField");
+    expect(await refused(admit({ agent: ZERO }))).to.equal("MissingField");
+    expect(await refused(admit({ routingKey: `0x${"00".repeat(32)}` }))).to.equal("MissingField");
     expect(await refused(admit({ place: { x: 0, y: 0, z: 0 } }))).to.equal("NotAUnitVector");
     expect(await refused(admit({ place: { x: -(2 ** 31), y: -(2 ** 31), z: -(2 ** 31) } }))).to.equal("NotAUnitVector");
     expect(await refused(admit({ fabrics: 4n }))).to.equal("UnknownFabric");

@@ -210,8 +210,8 @@ export class Market {
     });
   }
 
-  async open(opener: TestRegion, options: Partial<ReturnType<typeof openingOf>> = {}): Promise<number> {
-    await this.send(opener.agent, "auction", "open", [opener.id, { ...openingOf(), ...options }]);
+  async open(opener: TestRegion, options: Partial<ReturnType<typeof termsOf>> = {}): Promise<number> {
+    await this.send(opener.agent, "auction", "open", [opener.id, { ...termsOf(), ...options }]);
     return this.read<number>("auction", "auctionCount");
   }
 
@@ -457,14 +457,14 @@ export async function refusalOf(sending: Promise<unknown>): Promise<{ name: stri
   throw new Error("nothing was refused");
 }
 
-export function openingOf() {
+export function termsOf() {
   return {
     kind: 1,
     earlier: 0,
     fabric: 0,
     cosine: 990_000_000,
     attributes: 0,
-    minScore: false,
+    requiresMinScore: false,
     latencyBoundMicros: 40_000,
     lotMbps: 100,
     slots: 60,

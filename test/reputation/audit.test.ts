@@ -41,8 +41,8 @@ describe("reputation/audit: whether every block was read", () => {
   for (const everyBlock of [true, false])
     it(`a checkpoint ${everyBlock ? "of every block, and every block after it: every block" : "that left blocks out, and every block after it: by state"}`, async () => {
       const checkpoint: Checkpoint = {
-        ...{ format: 1, chainId: 1, reputation: terms.reputation, region: null, everyBlock, block: LAST - 1 },
-        ...{ hash: earlier.hash, settlements: 0, sellers: [], pairs: [], blocks: [], regions: [] },
+        ...{ format: 2, chainId: 1, reputation: terms.reputation, region: null, everyBlock, block: LAST - 1 },
+        ...{ hash: earlier.hash, settlements: 0, sellers: [], pairs: [], creditSuspensions: [], regions: [] },
       };
       const audit = new Audit(terms, checkpoint);
       for (const said of [anchor(true), last]) await audit.take(said);

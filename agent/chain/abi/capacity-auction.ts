@@ -37,7 +37,7 @@ export const capacityAuctionAbi = [
   {
     inputs: [
       { name: "bond", type: "uint256" },
-      { name: "least", type: "uint256" },
+      { name: "minBond", type: "uint256" },
     ],
     name: "BondTooSmall",
     type: "error",
@@ -46,7 +46,7 @@ export const capacityAuctionAbi = [
   {
     inputs: [
       { name: "boostBps", type: "uint256" },
-      { name: "most", type: "uint256" },
+      { name: "maxBoostBps", type: "uint256" },
     ],
     name: "BoostTooHigh",
     type: "error",
@@ -82,7 +82,7 @@ export const capacityAuctionAbi = [
     inputs: [
       { name: "regionId", type: "uint32" },
       { name: "cosine", type: "int256" },
-      { name: "least", type: "int256" },
+      { name: "minCosine", type: "int256" },
     ],
     name: "NotInCell",
     type: "error",
@@ -100,7 +100,7 @@ export const capacityAuctionAbi = [
       { name: "auctionId", type: "uint32" },
       { name: "regionId", type: "uint32" },
     ],
-    name: "NotOpenersAuction",
+    name: "NotOpener",
     type: "error",
   },
   {
@@ -121,10 +121,10 @@ export const capacityAuctionAbi = [
   },
   {
     inputs: [
-      { name: "what", type: "string" },
+      { name: "field", type: "string" },
       { name: "value", type: "int256" },
-      { name: "least", type: "int256" },
-      { name: "most", type: "int256" },
+      { name: "min", type: "int256" },
+      { name: "max", type: "int256" },
     ],
     name: "OutOfRange",
     type: "error",
@@ -133,7 +133,7 @@ export const capacityAuctionAbi = [
     inputs: [
       { name: "regionId", type: "uint32" },
       { name: "score", type: "uint256" },
-      { name: "least", type: "uint256" },
+      { name: "minScore", type: "uint256" },
     ],
     name: "ScoreTooLow",
     type: "error",
@@ -201,7 +201,7 @@ export const capacityAuctionAbi = [
           { name: "fabric", type: "uint8" },
           { name: "cosine", type: "int32" },
           { name: "attributes", type: "uint32" },
-          { name: "minScore", type: "bool" },
+          { name: "requiresMinScore", type: "bool" },
           { name: "latencyBoundMicros", type: "uint32" },
           { name: "lotMbps", type: "uint24" },
           { name: "slots", type: "uint16" },
@@ -210,7 +210,7 @@ export const capacityAuctionAbi = [
           { name: "profile", type: "uint8" },
         ],
         indexed: false,
-        name: "opening",
+        name: "terms",
         type: "tuple",
       },
       {
@@ -470,7 +470,7 @@ export const capacityAuctionAbi = [
           { name: "fabric", type: "uint8" },
           { name: "cosine", type: "int32" },
           { name: "attributes", type: "uint32" },
-          { name: "minScore", type: "bool" },
+          { name: "requiresMinScore", type: "bool" },
           { name: "latencyBoundMicros", type: "uint32" },
           { name: "lotMbps", type: "uint24" },
           { name: "slots", type: "uint16" },
@@ -478,7 +478,7 @@ export const capacityAuctionAbi = [
           { name: "priceCap", type: "uint32" },
           { name: "profile", type: "uint8" },
         ],
-        name: "opening",
+        name: "terms_",
         type: "tuple",
       },
     ],
@@ -693,9 +693,9 @@ export const capacityAuctionAbi = [
   },
   {
     inputs: [
-      { name: "what", type: "string" },
+      { name: "field", type: "string" },
       { name: "value", type: "uint256" },
-      { name: "most", type: "uint256" },
+      { name: "max", type: "uint256" },
     ],
     name: "ReceiptOutOfRange",
     type: "error",
@@ -711,7 +711,7 @@ export const capacityAuctionAbi = [
     name: "TokenAmountWrong",
     type: "error",
   },
-  { inputs: [{ name: "token", type: "address" }], name: "TokenRefused", type: "error" },
+  { inputs: [{ name: "token", type: "address" }], name: "TokenWithoutCode", type: "error" },
   {
     inputs: [
       { name: "leaseId", type: "bytes32" },
@@ -757,7 +757,7 @@ export const capacityAuctionAbi = [
     type: "error",
   },
   { inputs: [{ name: "regionId", type: "uint32" }], name: "AlreadySuspended", type: "error" },
-  { inputs: [{ name: "what", type: "string" }], name: "Missing", type: "error" },
+  { inputs: [{ name: "field", type: "string" }], name: "MissingField", type: "error" },
   {
     inputs: [
       { name: "name", type: "string" },
@@ -811,6 +811,6 @@ export const capacityAuctionAbi = [
     name: "RoutingKeyTaken",
     type: "error",
   },
-  { inputs: [{ name: "most", type: "uint256" }], name: "TooManyFabrics", type: "error" },
+  { inputs: [{ name: "max", type: "uint256" }], name: "TooManyFabrics", type: "error" },
   { inputs: [{ name: "fabrics", type: "uint256" }], name: "UnknownFabric", type: "error" },
 ] as const;

@@ -126,9 +126,9 @@ export const leaseEscrowAbi = [
   },
   {
     inputs: [
-      { name: "what", type: "string" },
+      { name: "field", type: "string" },
       { name: "value", type: "uint256" },
-      { name: "most", type: "uint256" },
+      { name: "max", type: "uint256" },
     ],
     name: "ReceiptOutOfRange",
     type: "error",
@@ -144,7 +144,7 @@ export const leaseEscrowAbi = [
     name: "TokenAmountWrong",
     type: "error",
   },
-  { inputs: [{ name: "token", type: "address" }], name: "TokenRefused", type: "error" },
+  { inputs: [{ name: "token", type: "address" }], name: "TokenWithoutCode", type: "error" },
   {
     inputs: [
       { name: "leaseId", type: "bytes32" },
@@ -589,7 +589,7 @@ export const leaseEscrowAbi = [
           { name: "pool", type: "uint64" },
           { name: "reserved", type: "uint64" },
           { name: "week", type: "uint16" },
-          { name: "weekStart", type: "uint64" },
+          { name: "poolStart", type: "uint64" },
         ],
         name: "",
         type: "tuple",
@@ -864,7 +864,7 @@ export const leaseEscrowAbi = [
     type: "error",
   },
   { inputs: [{ name: "regionId", type: "uint32" }], name: "AlreadySuspended", type: "error" },
-  { inputs: [{ name: "what", type: "string" }], name: "Missing", type: "error" },
+  { inputs: [{ name: "field", type: "string" }], name: "MissingField", type: "error" },
   {
     inputs: [
       { name: "name", type: "string" },
@@ -918,7 +918,7 @@ export const leaseEscrowAbi = [
     name: "RoutingKeyTaken",
     type: "error",
   },
-  { inputs: [{ name: "most", type: "uint256" }], name: "TooManyFabrics", type: "error" },
+  { inputs: [{ name: "max", type: "uint256" }], name: "TooManyFabrics", type: "error" },
   { inputs: [{ name: "fabrics", type: "uint256" }], name: "UnknownFabric", type: "error" },
   {
     inputs: [

@@ -19,7 +19,7 @@ export const membershipAbi = [
     type: "error",
   },
   { inputs: [{ name: "regionId", type: "uint32" }], name: "AlreadySuspended", type: "error" },
-  { inputs: [{ name: "what", type: "string" }], name: "Missing", type: "error" },
+  { inputs: [{ name: "field", type: "string" }], name: "MissingField", type: "error" },
   {
     inputs: [
       { name: "name", type: "string" },
@@ -89,7 +89,7 @@ export const membershipAbi = [
     name: "RoutingKeyTaken",
     type: "error",
   },
-  { inputs: [{ name: "most", type: "uint256" }], name: "TooManyFabrics", type: "error" },
+  { inputs: [{ name: "max", type: "uint256" }], name: "TooManyFabrics", type: "error" },
   { inputs: [{ name: "fabrics", type: "uint256" }], name: "UnknownFabric", type: "error" },
   { inputs: [{ name: "regionId", type: "uint32" }], name: "UnknownRegion", type: "error" },
   {
@@ -363,6 +363,13 @@ export const membershipAbi = [
     type: "function",
   },
   {
+    inputs: [{ name: "regionId", type: "uint32" }],
+    name: "attestationOf",
+    outputs: [{ name: "", type: "uint256" }],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
     inputs: [],
     name: "authority",
     outputs: [{ name: "", type: "address" }],
@@ -560,7 +567,7 @@ export const membershipAbi = [
       { name: "regionId", type: "uint32" },
       { name: "caller", type: "address" },
     ],
-    name: "roleAndSeatOf",
+    name: "roleAndAttestationOf",
     outputs: [
       { name: "", type: "uint8" },
       { name: "", type: "uint256" },
@@ -575,13 +582,6 @@ export const membershipAbi = [
     ],
     name: "roleOf",
     outputs: [{ name: "", type: "uint8" }],
-    stateMutability: "view",
-    type: "function",
-  },
-  {
-    inputs: [{ name: "regionId", type: "uint32" }],
-    name: "seatOf",
-    outputs: [{ name: "", type: "uint256" }],
     stateMutability: "view",
     type: "function",
   },

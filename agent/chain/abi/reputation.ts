@@ -13,6 +13,16 @@ export const reputationAbi = [
   {
     anonymous: false,
     inputs: [
+      { indexed: true, name: "lower", type: "uint32" },
+      { indexed: true, name: "higher", type: "uint32" },
+      { indexed: false, name: "until", type: "uint40" },
+    ],
+    name: "CreditSuspended",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
       { indexed: true, name: "seller", type: "uint32" },
       { indexed: true, name: "buyer", type: "uint32" },
       { indexed: true, name: "leaseId", type: "bytes32" },
@@ -46,29 +56,19 @@ export const reputationAbi = [
     type: "event",
   },
   {
-    anonymous: false,
-    inputs: [
-      { indexed: true, name: "lower", type: "uint32" },
-      { indexed: true, name: "higher", type: "uint32" },
-      { indexed: false, name: "until", type: "uint40" },
-    ],
-    name: "PairBlocked",
-    type: "event",
+    inputs: [{ name: "regionId", type: "uint32" }],
+    name: "closingScore",
+    outputs: [{ name: "", type: "uint16" }],
+    stateMutability: "view",
+    type: "function",
   },
   {
     inputs: [
       { name: "one", type: "uint32" },
       { name: "other", type: "uint32" },
     ],
-    name: "blockedUntil",
+    name: "creditSuspendedUntil",
     outputs: [{ name: "", type: "uint40" }],
-    stateMutability: "view",
-    type: "function",
-  },
-  {
-    inputs: [{ name: "regionId", type: "uint32" }],
-    name: "closingScore",
-    outputs: [{ name: "", type: "uint16" }],
     stateMutability: "view",
     type: "function",
   },

@@ -55,13 +55,13 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
   const lotMbps = lotFor(shortfall.mbps);
   const farthestKm = Math.max(...mesh.peers.filter((peer) => peer.included).map((peer) => peer.distanceKm));
   const cosine = Math.floor(1e9 * Math.cos(Math.min(Math.PI, (farthestKm * CELL_MARGIN) / EARTH_RADIUS_KM)));
-  const opening = {
+  const terms = {
     kind: EVENT_KINDS.indexOf(event.kind),
     earlier: mesh.id ?? 0,
     fabric: fabricIndex(site, fabric),
     cosine: Math.min(cosine, site.constants.maxCosine),
     attributes: site.config.accept.require.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0),
-    minScore: false,
+    requiresMinScore: false,
     // A seller and another seller are at most twice the radius apart.
     latencyBoundMicros: Math.round(2000 * site.config.accept.radius.rttMillis),
     lotMbps,
@@ -72,7 +72,7 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
   };
   try {
     const purpose = `open:${event.id}:${mesh.auctions.length}`;
-    await site.sender.send(purpose, auctionCall(site, "open", [site.self, opening]), site.signal, event.id);
+    await site.sender.send(purpose, auctionCall(site, "open", [site.self, terms]), site.signal, event.id);
   } catch (error) {
     // What was bought runs on, and a shortage may pass: a renewal or replacement is tried again.
     if (!(error instanceof ContractRefusal) || mesh.auctions.length > 0) throw error;

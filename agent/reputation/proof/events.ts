@@ -15,7 +15,7 @@ export interface SettledLease {
   readonly disputedSeconds: number;
 }
 
-export interface PairBlocked {
+export interface CreditSuspended {
   readonly lower: number;
   readonly higher: number;
   /** Unix second. */
@@ -24,7 +24,7 @@ export interface PairBlocked {
 
 export type AuditEvent =
   | { readonly kind: "recorded"; readonly event: LeaseRecorded }
-  | { readonly kind: "blocked"; readonly event: PairBlocked }
+  | { readonly kind: "credit-suspended"; readonly event: CreditSuspended }
   | { readonly kind: "settled"; readonly event: SettledLease };
 
 const TOPICS = Object.fromEntries(Object.entries(eventTopics).map(([name, topic]) => [topic, name]));
@@ -40,8 +40,8 @@ export function auditEventOf(
   switch (by && `${by} ${TOPICS[toHex(log.topics[0] ?? new Uint8Array())]}`) {
     case "reputation LeaseRecorded":
       return { kind: "recorded", event: recorded(log) };
-    case "reputation PairBlocked":
-      return { kind: "blocked", event: blocked(log) };
+    case "reputation CreditSuspended":
+      return { kind: "credit-suspended", event: creditSuspended(log) };
     case "escrow LeaseSettled":
       return { kind: "settled", event: settled(log) };
     default:
@@ -70,7 +70,7 @@ function recorded({ topics, data }: ProvenLog): LeaseRecorded {
   };
 }
 
-function blocked({ topics, data }: ProvenLog): PairBlocked {
+function creditSuspended({ topics, data }: ProvenLog): CreditSuspended {
   return { lower: topicNumber(topics, 1), higher: topicNumber(topics, 2), until: Number(wordsOf(data, 1)(0)) };
 }
 

@@ -6,7 +6,7 @@ export const storageLayout = {
     sellers: { slot: 0, offset: 0 },
     checkpoints: { slot: 1, offset: 0 },
     pairs: { slot: 2, offset: 0 },
-    blocks: { slot: 3, offset: 0 },
+    creditSuspensions: { slot: 3, offset: 0 },
     SellerState: { delivered: { slot: 0, offset: 0 }, failed: { slot: 0, offset: 12 }, day: { slot: 0, offset: 24 } },
     PairState: { delivered: { slot: 0, offset: 0 }, failed: { slot: 0, offset: 12 }, day: { slot: 0, offset: 24 } },
   },
@@ -28,6 +28,6 @@ export const storageLayout = {
 /** First topic of each event. */
 export const eventTopics = {
   LeaseRecorded: "0x1625794389c24b14aeb0759e635fa87afeb8557b698b60c83ddf6c36575ca48c",
-  PairBlocked: "0xfd95e5e1c8e6223d3a22794dab8ee53895229326d89ad5cba5d17e3bf442d01c",
+  CreditSuspended: "0x1bfb9bdda91763ac9a69b2405d89fcccda5eb17d16648d914b713b1964b4e6d9",
   LeaseSettled: "0xc2f9c05d837626a35207c3af6d5eb67d326edc5c022402fc5ca29bae2d4cd721",
 } as const;

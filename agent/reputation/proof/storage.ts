@@ -10,7 +10,8 @@ export const slots = {
   seller: (region: number): Hex => mappingSlot(region, word(Reputation.sellers.slot)),
   checkpoint: (region: number): Hex => mappingSlot(region, word(Reputation.checkpoints.slot)),
   pair: (seller: number, buyer: number): Hex => mappingSlot(buyer, mappingSlot(seller, word(Reputation.pairs.slot))),
-  block: (lower: number, higher: number): Hex => mappingSlot(higher, mappingSlot(lower, word(Reputation.blocks.slot))),
+  creditSuspension: (lower: number, higher: number): Hex =>
+    mappingSlot(higher, mappingSlot(lower, word(Reputation.creditSuspensions.slot))),
   regionCount: (): Hex => word(Membership.regionCount.slot),
   regionName: (region: number): Hex =>
     toHex(BigInt(mappingSlot(region, word(Membership.records.slot))) + BigInt(Membership.Record.name.slot), {
