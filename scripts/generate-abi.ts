@@ -103,6 +103,12 @@ interface StorageLayout {
   readonly types: Readonly<Record<string, { readonly label: string; readonly members?: readonly Placed[] }>>;
 }
 
+interface Artifact {
+  readonly abi: AbiEntry[];
+  readonly bytecode: string;
+  readonly buildInfoId: string;
+}
+
 function layoutOf(contract: string): Record<string, unknown> {
   const { variables, structs } = audited[contract]!;
   const { storage, types } = storageLayoutOf(contract);
@@ -117,17 +123,15 @@ function layoutOf(contract: string): Record<string, unknown> {
   };
 }
 
-/** Hardhat keeps it in the build's own output, not in the artifact. */
+/** Hardhat keeps it in the output of the build that made the artifact; older builds may lie beside it. */
 function storageLayoutOf(contract: string): StorageLayout {
-  const builds = `${root}artifacts/build-info`;
-  for (const file of readdirSync(builds).filter((name) => name.endsWith(".output.json"))) {
-    const { output } = JSON.parse(readFileSync(`${builds}/${file}`, "utf8")) as {
-      output: { contracts: Record<string, Record<string, { storageLayout?: StorageLayout }>> };
-    };
-    const layout = output.contracts[`project/contracts/${contract}.sol`]?.[contract]?.storageLayout;
-    if (layout) return layout;
-  }
-  throw new Error(`No storage layout of ${contract}; run npx hardhat build first.`);
+  const { buildInfoId } = artifactOf(contract);
+  const { output } = JSON.parse(readFileSync(`${root}artifacts/build-info/${buildInfoId}.output.json`, "utf8")) as {
+    output: { contracts: Record<string, Record<string, { storageLayout?: StorageLayout }>> };
+  };
+  const layout = output.contracts[`project/contracts/${contract}.sol`]?.[contract]?.storageLayout;
+  if (!layout) throw new Error(`No storage layout of ${contract}; run npx hardhat build first.`);
+  return layout;
 }
 
 function topicsOf(contract: string): [string, string][] {
@@ -137,7 +141,7 @@ function topicsOf(contract: string): [string, string][] {
   ]);
 }
 
-function artifactOf(contract: string): { readonly abi: AbiEntry[]; readonly bytecode: string } {
+function artifactOf(contract: string): Artifact {
   return JSON.parse(readFileSync(artifactPath(contract), "utf8"));
 }
 
