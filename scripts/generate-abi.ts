@@ -5,7 +5,7 @@
  * fails if a file is not what the build says.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type AbiEvent, toEventSelector } from "viem";
 
