@@ -13,30 +13,34 @@ import {
     SealedOrder,
     Side
 } from "./interfaces/ICapacityAuction.sol";
-import {ILeaseEscrow, IMarketEscrow} from "./interfaces/ILeaseEscrow.sol";
+import {ILeaseEscrow} from "./interfaces/ILeaseEscrow.sol";
+import {IMarketEscrow} from "./interfaces/IMarketEscrow.sol";
 import {IMembership, Place, Role, Attestation} from "./interfaces/IMembership.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
+import {AuctionId, MeshId, OrganisationId, Price, RegionId} from "./interfaces/Types.sol";
 import {Budgets} from "./libraries/Budgets.sol";
 import {Clearing} from "./libraries/Clearing.sol";
 import {Leases} from "./libraries/Leases.sol";
 import {Order, Orders} from "./libraries/Orders.sol";
 
+/// @title CapacityAuction: sealed-bid, two-sided, divisible, uniform price, cleared by certificate
+/// @notice Holds orders and phases; the escrow that it is created with holds the money.
 contract CapacityAuction is ICapacityAuction {
     uint256 private constant MAX_ORDERS = 512;
     uint256 private constant MIN_SLOTS = 5;
     uint256 private constant MAX_LOT_MBPS = 2 ** 20 - 1;
     uint256 private constant LEASE_DELAY = 10 seconds;
-    /// @dev Money locked for a start that never comes would be money lost.
-    uint256 private constant FARTHEST_START = 30 days;
+    /// @dev Money that is locked for a start in the far future would be lost.
+    uint256 private constant MAX_START_DELAY = 30 days;
     int256 private constant UNIT = 1e9;
 
-    /// @dev First slot of an auction's terms: what every step reads.
+    /// @dev First storage slot of an auction: what every step reads.
     struct CoreTerms {
-        uint32 opener;
+        RegionId opener;
         uint40 openBlock;
         uint16 phaseBlocks;
         EventKind kind;
-        uint32 priceCap;
+        Price priceCap;
         uint16 slots;
         uint24 lotMbps;
         uint16 minScore;
@@ -44,7 +48,7 @@ contract CapacityAuction is ICapacityAuction {
         uint32 latencyBoundMicros;
     }
 
-    /// @dev Second slot: who may order, and where the leases belong.
+    /// @dev Second storage slot: who may order, and which mesh the leases join.
     struct Cell {
         int32 x;
         int32 y;
@@ -53,12 +57,12 @@ contract CapacityAuction is ICapacityAuction {
         uint8 fabric;
         uint32 attributes;
         uint40 earliestStart;
-        uint32 mesh;
+        MeshId mesh;
         bool openedByAgent;
     }
 
-    /// @dev Third slot: what happened. `bonds` of all orders ever committed; `ended` 0: running, 1: cleared,
-    /// 2: cancelled. A reveal does not touch it: who is revealed stands in the orders.
+    /// @dev Third storage slot: what happened. `bonds`: of all orders ever committed. `ended`: 0 running, 1 cleared,
+    /// 2 cancelled. A reveal does not write it: each order has its own flag.
     struct Tally {
         uint16 orders;
         uint64 bonds;
@@ -70,7 +74,7 @@ contract CapacityAuction is ICapacityAuction {
         uint24 askFill;
     }
 
-    /// @dev What the orders of an auction say, read once.
+    /// @dev All orders of an auction, how many are revealed, and the bonds of these.
     struct Book {
         Order[] orders;
         uint256 revealed;
@@ -80,8 +84,11 @@ contract CapacityAuction is ICapacityAuction {
     uint8 private constant CLEARED = 1;
     uint8 private constant CANCELLED = 2;
 
+    /// @inheritdoc ICapacityAuction
     address public immutable membership;
+    /// @inheritdoc ICapacityAuction
     address public immutable escrow;
+    /// @inheritdoc ICapacityAuction
     address public immutable reputation;
     uint16 private immutable urgentBlocks;
     uint16 private immutable normalBlocks;
@@ -91,15 +98,20 @@ contract CapacityAuction is ICapacityAuction {
     uint16 private immutable minScore;
     int32 private immutable maxCosine;
 
+    /// @inheritdoc ICapacityAuction
     uint32 public auctionCount;
-    mapping(uint32 auctionId => CoreTerms) private terms;
-    mapping(uint32 auctionId => Cell) private cells;
-    mapping(uint32 auctionId => Tally) private tallies;
-    mapping(uint32 auctionId => Order[MAX_ORDERS]) private books;
-    /// @dev Word w of an auction: bit i, region 64w + i has ordered; bits 64 + 2i and 65 + 2i, organisation 64w + i has
-    /// a bid, an ask. One word for both, so that a commit writes one slot where numbers are small.
-    mapping(uint32 auctionId => mapping(uint256 word => uint256)) private orderFlags;
+    mapping(AuctionId auctionId => CoreTerms) private terms;
+    mapping(AuctionId auctionId => Cell) private cells;
+    mapping(AuctionId auctionId => Tally) private tallies;
+    mapping(AuctionId auctionId => Order[MAX_ORDERS]) private books;
+    /// @dev Word w of an auction. Bit i: region 64w + i has ordered. Bits 64 + 2i and 65 + 2i: organisation 64w + i has
+    /// a bid, an ask. One word for both, so that a commit writes one storage slot if the numbers are small.
+    mapping(AuctionId auctionId => mapping(uint256 word => uint256)) private orderFlags;
 
+    /// @notice Reverts with OutOfRange if a constant is outside its range.
+    /// @param membership_ the register of regions.
+    /// @param escrow_ the escrow, which must name this contract as its auction.
+    /// @param constants_ constants of the deployment.
     constructor(address membership_, address escrow_, AuctionConstants memory constants_) {
         if (ILeaseEscrow(escrow_).auction() != address(this)) revert EscrowOfOtherAuction(escrow_);
         requireRange("blocks", constants_.urgentBlocks, 1, type(uint16).max);
@@ -122,18 +134,19 @@ contract CapacityAuction is ICapacityAuction {
 
     // Open.
 
-    function open(uint32 regionId, AuctionTerms calldata terms_) external returns (uint32 auctionId) {
+    /// @inheritdoc ICapacityAuction
+    function open(RegionId regionId, AuctionTerms calldata terms_) external returns (AuctionId auctionId) {
         (Role role, Attestation attestation) = roleAndAttestationOf(regionId);
         requireOnFabric(regionId, attestation, terms_.fabric);
         requireCosine(terms_.cosine, maxCosine);
         requireRange("lot Mbit/s", terms_.lotMbps, 1, MAX_LOT_MBPS);
         requireRange("slots", terms_.slots, MIN_SLOTS, type(uint16).max);
-        requireRange("price cap", terms_.priceCap, 1, type(uint32).max);
-        requireRange("earliest start", terms_.earliestStart, 0, block.timestamp + FARTHEST_START);
+        requireRange("price cap", Price.unwrap(terms_.priceCap), 1, type(uint32).max);
+        requireRange("earliest start", terms_.earliestStart, 0, block.timestamp + MAX_START_DELAY);
 
         Place memory place = attestation.place();
-        auctionId = ++auctionCount;
-        uint32 mesh = meshOf(auctionId, regionId, terms_.earlier);
+        auctionId = AuctionId.wrap(++auctionCount);
+        MeshId mesh = meshOf(auctionId, regionId, terms_.earlier);
         uint16 phaseBlocks = terms_.profile == Profile.Urgent ? urgentBlocks : normalBlocks;
         terms[auctionId] = CoreTerms({
             opener: regionId,
@@ -175,21 +188,22 @@ contract CapacityAuction is ICapacityAuction {
 
     // Commit.
 
+    /// @inheritdoc ICapacityAuction
     function commit(
-        uint32 auctionId,
-        uint32 regionId,
+        AuctionId auctionId,
+        RegionId regionId,
         Side side,
         uint64 bond,
         bytes32 commitment
     ) external returns (uint16 index) {
         CoreTerms storage t = terms[auctionId];
-        (uint32 opener, uint256 lastBlock, uint16 least) = (t.opener, t.openBlock + t.phaseBlocks, t.minScore);
-        if (opener == 0) revert UnknownAuction(auctionId);
+        (RegionId opener, uint256 lastBlock, uint16 neededScore) = (t.opener, t.openBlock + t.phaseBlocks, t.minScore);
+        if (opener.isNoRegion()) revert UnknownAuction(auctionId);
         if (block.number > lastBlock) revert WrongPhase(auctionId, phaseOf(auctionId), Phase.Commit);
         (Role role, Attestation attestation) = roleAndAttestationOf(regionId);
         requireEligible(auctionId, regionId, attestation);
         uint16 score = IReputation(reputation).closingScore(regionId);
-        if (side == Side.Ask && score < least) revert ScoreTooLow(regionId, score, least);
+        if (side == Side.Ask && score < neededScore) revert ScoreTooLow(regionId, score, neededScore);
         if (bond < minBond) revert BondTooSmall(bond, minBond);
         recordOrder(auctionId, regionId, attestation.organisation(), side);
 
@@ -201,11 +215,12 @@ contract CapacityAuction is ICapacityAuction {
 
     // Reveal.
 
-    function reveal(uint32 auctionId, SealedOrder memory order) external {
+    /// @inheritdoc ICapacityAuction
+    function reveal(AuctionId auctionId, SealedOrder memory order) external {
         CoreTerms storage t = terms[auctionId];
         (uint256 openBlock, uint256 n, uint256 slots) = (t.openBlock, t.phaseBlocks, t.slots);
-        (uint256 cap, uint16 week) = (t.priceCap, Budgets.weekOf(t.openedAt));
-        // An auction that is not open was opened at block 0 for 0 blocks; its phase says that it is unknown.
+        (uint256 cap, uint16 week) = (Price.unwrap(t.priceCap), Budgets.weekOf(t.openedAt));
+        // An unknown auction has openBlock 0 and n 0, so it gets here; phaseOf reverts with UnknownAuction.
         if (block.number <= openBlock + n || block.number > openBlock + 2 * n)
             revert WrongPhase(auctionId, phaseOf(auctionId), Phase.Reveal);
         if (order.index >= MAX_ORDERS) revert UnknownOrder(auctionId, order.index);
@@ -213,9 +228,10 @@ contract CapacityAuction is ICapacityAuction {
         if (stored.isRevealed()) revert AlreadyRevealed(auctionId, order.index);
         if (Order.unwrap(stored) == 0) revert UnknownOrder(auctionId, order.index);
         requireOpening(auctionId, order, stored);
-        requireRange("price", order.price, 1, cap);
+        uint256 limit = Price.unwrap(order.price);
+        requireRange("price", limit, 1, cap);
         requireRange("lots", order.lots, 1, Orders.MAX_LOTS);
-        uint256 amount = uint256(order.price) * order.lots * slots;
+        uint256 amount = limit * order.lots * slots;
         if (5 * uint256(order.bond) < amount) revert BondTooSmall(order.bond, Orders.ceilDiv(amount, 5));
 
         uint256 bps;
@@ -225,18 +241,18 @@ contract CapacityAuction is ICapacityAuction {
             (bps, effective) = boosted(order, stored.score(), cap);
             uint256 need = Orders.budgetNeed(effective, bps) * order.lots * slots;
             if (!IMarketEscrow(escrow).lockBid(order.regionId, order.bond, amount, byAgent, week, need))
-                (bps, effective) = (0, uint256(order.price) * Orders.SCALE);
+                (bps, effective) = (0, limit * Orders.SCALE);
         } else {
             if (order.boostBps != 0) revert BoostTooHigh(order.boostBps, 0);
             bps = Orders.handicapOf(stored.score());
-            effective = Orders.askEffective(order.price, bps);
+            effective = Orders.askEffective(limit, bps);
             IMarketEscrow(escrow).bondAsk(order.regionId, order.bond);
         }
-        books[auctionId][order.index] = stored.shown(
+        books[auctionId][order.index] = stored.revealedAs(
             order.side,
             bps,
             order.lots,
-            order.price,
+            limit,
             effective,
             order.regionId,
             order.bond
@@ -244,7 +260,8 @@ contract CapacityAuction is ICapacityAuction {
         emit OrderRevealed(auctionId, order.regionId, order.index, order.price, order.lots, uint16(bps));
     }
 
-    function revealMany(uint32 auctionId, SealedOrder[] calldata orders_) external returns (uint256 revealed) {
+    /// @inheritdoc ICapacityAuction
+    function revealMany(AuctionId auctionId, SealedOrder[] calldata orders_) external returns (uint256 revealed) {
         for (uint256 i = 0; i < orders_.length; ++i) {
             try this.reveal(auctionId, orders_[i]) {
                 ++revealed;
@@ -256,7 +273,8 @@ contract CapacityAuction is ICapacityAuction {
 
     // Clear, cancel, collect.
 
-    function clear(uint32 auctionId, uint16 bid, uint16 ask) external {
+    /// @inheritdoc ICapacityAuction
+    function clear(AuctionId auctionId, uint16 bid, uint16 ask) external {
         CoreTerms memory t = known(auctionId);
         Tally memory tally = tallies[auctionId];
         requireNotEnded(auctionId, tally);
@@ -285,7 +303,8 @@ contract CapacityAuction is ICapacityAuction {
         closeAuction(auctionId, t.opener, book.revealed > 0, lostBonds, root);
     }
 
-    function cancel(uint32 auctionId) external {
+    /// @inheritdoc ICapacityAuction
+    function cancel(AuctionId auctionId) external {
         CoreTerms memory t = known(auctionId);
         Tally memory tally = tallies[auctionId];
         requireNotEnded(auctionId, tally);
@@ -299,53 +318,63 @@ contract CapacityAuction is ICapacityAuction {
         closeAuction(auctionId, t.opener, book.revealed > 0, lostBonds, 0);
     }
 
-    function collect(uint32 auctionId, uint16[] calldata indices) external {
+    /// @inheritdoc ICapacityAuction
+    function collect(AuctionId auctionId, uint16[] calldata indices) external {
         CoreTerms memory t = known(auctionId);
         Tally memory tally = tallies[auctionId];
         if (tally.ended == 0) revert WrongPhase(auctionId, phase(auctionId, t, tally), Phase.Cleared);
         for (uint256 i = 0; i < indices.length; ++i) collectOne(auctionId, t, tally, indices[i]);
     }
 
-    function poke() external {}
+    /// @inheritdoc ICapacityAuction
+    function poke() external {} // solhint-disable-line no-empty-blocks
 
     // Views.
 
-    function auction(uint32 auctionId) external view returns (AuctionView memory v) {
+    /// @inheritdoc ICapacityAuction
+    function auction(AuctionId auctionId) external view returns (AuctionView memory found) {
         CoreTerms memory t = known(auctionId);
         Cell memory c = cells[auctionId];
         Tally memory tally = tallies[auctionId];
-        v.id = auctionId;
-        (v.mesh, v.opener, v.kind, v.fabric) = (c.mesh, t.opener, t.kind, c.fabric);
-        (v.cosine, v.place, v.attributes) = (c.cosine, Place(c.x, c.y, c.z), c.attributes);
-        (v.minScore, v.latencyBoundMicros) = (t.minScore, t.latencyBoundMicros);
-        (v.lotMbps, v.slots, v.earliestStart, v.priceCap) = (t.lotMbps, t.slots, c.earliestStart, t.priceCap);
-        (v.openBlock, v.openedAt, v.phaseBlocks) = (t.openBlock, t.openedAt, t.phaseBlocks);
-        v.lastCommitBlock = uint64(lastCommit(t));
-        v.lastRevealBlock = uint64(lastReveal(t));
-        v.cancelFromBlock = uint64(lastReveal(t) + clearBlocks + 1);
+        found.id = auctionId;
+        (found.mesh, found.opener, found.kind, found.fabric) = (c.mesh, t.opener, t.kind, c.fabric);
+        (found.cosine, found.place, found.attributes) = (c.cosine, Place(c.x, c.y, c.z), c.attributes);
+        (found.minScore, found.latencyBoundMicros) = (t.minScore, t.latencyBoundMicros);
+        (found.lotMbps, found.slots, found.earliestStart, found.priceCap) = (
+            t.lotMbps,
+            t.slots,
+            c.earliestStart,
+            t.priceCap
+        );
+        (found.openBlock, found.openedAt, found.phaseBlocks) = (t.openBlock, t.openedAt, t.phaseBlocks);
+        found.lastCommitBlock = uint64(lastCommit(t));
+        found.lastRevealBlock = uint64(lastReveal(t));
+        found.cancelFromBlock = uint64(lastReveal(t) + clearBlocks + 1);
         Book memory book = bookOf(auctionId, tally.orders);
-        v.phase = phase(t, tally, book.revealed == tally.orders);
-        (v.orders, v.revealed) = (tally.orders, uint16(book.revealed));
-        if (tally.ended == 0) v.bondsHeld = uint64(tally.bonds - book.revealedBonds);
-        (v.marginalBid, v.marginalAsk) = (tally.marginalBid, tally.marginalAsk);
-        v.scaledPrice = tally.price;
-        v.price = uint32(Orders.ceilDiv(tally.price, Orders.SCALE));
+        found.phase = phase(t, tally, book.revealed == tally.orders);
+        (found.orders, found.revealed) = (tally.orders, uint16(book.revealed));
+        if (tally.ended == 0) found.bondsHeld = uint64(tally.bonds - book.revealedBonds);
+        (found.marginalBid, found.marginalAsk) = (tally.marginalBid, tally.marginalAsk);
+        found.scaledPrice = tally.price;
+        found.price = Price.wrap(uint32(Orders.ceilDiv(tally.price, Orders.SCALE)));
         for (uint16 i = 0; i < tally.orders; ++i) {
             Order order = books[auctionId][i];
-            if (order.isRevealed() && !order.isAsk()) v.lotsTraded += uint32(filled(auctionId, tally, order, i));
+            if (order.isRevealed() && !order.isAsk()) found.lotsTraded += uint32(filled(auctionId, tally, order, i));
         }
     }
 
-    function phaseOf(uint32 auctionId) public view returns (Phase) {
+    /// @inheritdoc ICapacityAuction
+    function phaseOf(AuctionId auctionId) public view returns (Phase phase_) {
         return phase(auctionId, known(auctionId), tallies[auctionId]);
     }
 
-    function orders(uint32 auctionId) external view returns (OrderView[] memory views) {
+    /// @inheritdoc ICapacityAuction
+    function orders(AuctionId auctionId) external view returns (OrderView[] memory found) {
         known(auctionId);
-        views = new OrderView[](tallies[auctionId].orders);
-        for (uint16 i = 0; i < views.length; ++i) {
+        found = new OrderView[](tallies[auctionId].orders);
+        for (uint16 i = 0; i < found.length; ++i) {
             Order order = books[auctionId][i];
-            OrderView memory v = views[i];
+            OrderView memory v = found[i];
             v.index = i;
             v.revealed = order.isRevealed();
             v.byAgent = order.byAgent();
@@ -356,8 +385,8 @@ contract CapacityAuction is ICapacityAuction {
             }
             v.collected = order.isCollected();
             v.side = order.isAsk() ? Side.Ask : Side.Bid;
-            v.regionId = uint32(order.region());
-            v.price = uint32(order.price());
+            v.regionId = order.regionId();
+            v.price = Price.wrap(uint32(order.price()));
             v.lots = uint32(order.lots());
             v.bps = uint16(order.bps());
             v.effectivePrice = uint64(order.effective());
@@ -365,12 +394,15 @@ contract CapacityAuction is ICapacityAuction {
         }
     }
 
-    function hasOrdered(uint32 auctionId, uint32 regionId) external view returns (bool) {
+    /// @inheritdoc ICapacityAuction
+    function hasOrdered(AuctionId auctionId, RegionId regionId) external view returns (bool ordered) {
         known(auctionId);
-        return (orderFlags[auctionId][regionId >> 6] >> (regionId & 63)) & 1 == 1;
+        uint256 region = RegionId.unwrap(regionId);
+        return (orderFlags[auctionId][region >> 6] >> (region & 63)) & 1 == 1;
     }
 
-    function fillOf(uint32 auctionId, uint16 index) external view returns (uint32 lots) {
+    /// @inheritdoc ICapacityAuction
+    function fillOf(AuctionId auctionId, uint16 index) external view returns (uint32 lots) {
         known(auctionId);
         Tally memory tally = tallies[auctionId];
         if (index >= tally.orders) revert UnknownOrder(auctionId, index);
@@ -378,27 +410,29 @@ contract CapacityAuction is ICapacityAuction {
         return order.isRevealed() ? uint32(filled(auctionId, tally, order, index)) : 0;
     }
 
+    /// @inheritdoc ICapacityAuction
     function commitmentOf(
-        uint32 auctionId,
-        uint32 regionId,
+        AuctionId auctionId,
+        RegionId regionId,
         Side side,
-        uint32 price,
+        Price price,
         uint32 lots,
         uint16 boostBps,
         bytes32 salt
-    ) public view returns (bytes32) {
+    ) public view returns (bytes32 commitment) {
         return Orders.commitment(block.chainid, address(this), auctionId, regionId, side, price, lots, boostBps, salt);
     }
 
-    function constants() external view returns (AuctionConstants memory) {
+    /// @inheritdoc ICapacityAuction
+    function constants() external view returns (AuctionConstants memory values) {
         return AuctionConstants(urgentBlocks, normalBlocks, clearBlocks, minBond, openDeposit, minScore, maxCosine);
     }
 
     // Checks.
 
-    function known(uint32 auctionId) private view returns (CoreTerms memory t) {
+    function known(AuctionId auctionId) private view returns (CoreTerms memory t) {
         t = terms[auctionId];
-        if (t.opener == 0) revert UnknownAuction(auctionId);
+        if (t.opener.isNoRegion()) revert UnknownAuction(auctionId);
     }
 
     function lastCommit(CoreTerms memory t) private pure returns (uint256) {
@@ -409,7 +443,7 @@ contract CapacityAuction is ICapacityAuction {
         return uint256(t.openBlock) + 2 * uint256(t.phaseBlocks);
     }
 
-    function phase(uint32 auctionId, CoreTerms memory t, Tally memory tally) private view returns (Phase) {
+    function phase(AuctionId auctionId, CoreTerms memory t, Tally memory tally) private view returns (Phase) {
         return phase(t, tally, bookOf(auctionId, tally.orders).revealed == tally.orders);
     }
 
@@ -419,49 +453,51 @@ contract CapacityAuction is ICapacityAuction {
         return allRevealed || block.number > lastReveal(t) ? Phase.Clear : Phase.Reveal;
     }
 
-    function requireNotEnded(uint32 auctionId, Tally memory tally) private pure {
+    function requireNotEnded(AuctionId auctionId, Tally memory tally) private pure {
         if (tally.ended == CLEARED) revert AlreadyCleared(auctionId);
         if (tally.ended == CANCELLED) revert AlreadyCancelled(auctionId);
     }
 
-    function roleAndAttestationOf(uint32 regionId) private view returns (Role role, Attestation attestation) {
+    function roleAndAttestationOf(RegionId regionId) private view returns (Role role, Attestation attestation) {
         (role, attestation) = IMembership(membership).roleAndAttestationOf(regionId, msg.sender);
         if (role == Role.None) revert NotAuthorised(regionId, msg.sender);
         if (!attestation.isActive()) revert NotActive(regionId);
     }
 
-    function requireOnFabric(uint32 regionId, Attestation attestation, uint8 fabric) private pure {
+    function requireOnFabric(RegionId regionId, Attestation attestation, uint8 fabric) private pure {
         if (fabric >= 64 || (attestation.fabrics() >> fabric) & 1 == 0) revert NotOnFabric(regionId, fabric);
     }
 
-    function requireEligible(uint32 auctionId, uint32 regionId, Attestation attestation) private view {
+    function requireEligible(AuctionId auctionId, RegionId regionId, Attestation attestation) private view {
         Cell storage cell = cells[auctionId];
-        (int256 x, int256 y, int256 z, int32 least) = (cell.x, cell.y, cell.z, cell.cosine);
+        (int256 x, int256 y, int256 z, int32 minCosine) = (cell.x, cell.y, cell.z, cell.cosine);
         (uint8 fabric, uint32 missing) = (cell.fabric, cell.attributes & ~attestation.attributes());
         requireOnFabric(regionId, attestation, fabric);
         int256 cosine = attestation.cosineTo(x, y, z);
-        if (cosine < int256(least) * UNIT) revert NotInCell(regionId, cosine / UNIT, least);
+        if (cosine < int256(minCosine) * UNIT) revert NotInCell(regionId, cosine / UNIT, minCosine);
         if (missing != 0) revert AttributesMissing(regionId, missing);
     }
 
-    /// @dev One order of a region; one side of an organisation, which could else cash out its priority.
-    function recordOrder(uint32 auctionId, uint32 regionId, uint32 organisation, Side side) private {
+    /// @dev A region has one order; an organisation orders on one side, since it could trade with itself otherwise and
+    /// be paid by its budget.
+    function recordOrder(AuctionId auctionId, RegionId regionId, OrganisationId organisationId, Side side) private {
         mapping(uint256 => uint256) storage words = orderFlags[auctionId];
-        uint256 word = words[regionId >> 6];
-        uint256 regionBit = 1 << (regionId & 63);
+        (uint256 region, uint256 organisation) = (RegionId.unwrap(regionId), OrganisationId.unwrap(organisationId));
+        uint256 word = words[region >> 6];
+        uint256 regionBit = 1 << (region & 63);
         if (word & regionBit != 0) revert AlreadyOrdered(auctionId, regionId);
         word |= regionBit;
-        if (organisation >> 6 != regionId >> 6) {
-            words[regionId >> 6] = word;
+        if (organisation >> 6 != region >> 6) {
+            words[region >> 6] = word;
             word = words[organisation >> 6];
         }
         uint256 shift = 64 + 2 * (organisation & 63);
         uint256 own = side == Side.Bid ? 1 : 2;
-        if ((word >> shift) & (3 - own) != 0) revert OtherSide(auctionId, organisation);
+        if ((word >> shift) & (3 - own) != 0) revert OtherSide(auctionId, organisationId);
         words[organisation >> 6] = word | (own << shift);
     }
 
-    function requireOpening(uint32 auctionId, SealedOrder memory order, Order stored) private view {
+    function requireOpening(AuctionId auctionId, SealedOrder memory order, Order stored) private view {
         bytes32 commitment = commitmentOf(
             auctionId,
             order.regionId,
@@ -475,27 +511,27 @@ contract CapacityAuction is ICapacityAuction {
         if (!stored.matches(sealed_)) revert WrongOpening(auctionId, order.index);
     }
 
-    function requireRange(string memory what, uint256 value, uint256 least, uint256 most) private pure {
-        if (value < least || value > most) revert OutOfRange(what, int256(value), int256(least), int256(most));
+    function requireRange(string memory field, uint256 value, uint256 min, uint256 max) private pure {
+        if (value < min || value > max) revert OutOfRange(field, int256(value), int256(min), int256(max));
     }
 
-    function requireCosine(int256 value, int256 most) private pure {
-        if (value < -UNIT || value > most) revert OutOfRange("cosine", value, -UNIT, most);
+    function requireCosine(int256 value, int256 max) private pure {
+        if (value < -UNIT || value > max) revert OutOfRange("cosine", value, -UNIT, max);
     }
 
     // Effects.
 
-    function meshOf(uint32 auctionId, uint32 regionId, uint32 earlier) private view returns (uint32) {
-        if (earlier == 0) return auctionId;
+    function meshOf(AuctionId auctionId, RegionId regionId, AuctionId earlier) private view returns (MeshId) {
+        if (earlier.isNoAuction()) return MeshId.wrap(AuctionId.unwrap(auctionId));
         if (terms[earlier].opener != regionId) revert NotOpener(earlier, regionId);
         return cells[earlier].mesh;
     }
 
     function enter(
-        uint32 auctionId,
+        AuctionId auctionId,
         bytes32 commitment,
         Side side,
-        uint32 regionId,
+        RegionId regionId,
         uint64 bond,
         uint16 score,
         bool byAgent
@@ -509,26 +545,26 @@ contract CapacityAuction is ICapacityAuction {
         books[auctionId][index] = Orders.committed(sealed_, score, byAgent);
     }
 
-    /// @return boost in basis points. @return effective E.
+    /// @dev The boost in basis points, and E with it.
     function boosted(
         SealedOrder memory order,
         uint256 score,
         uint256 cap
     ) private pure returns (uint256 boost, uint256 effective) {
         boost = order.boostBps;
-        uint256 most = Orders.maxBoost(score);
-        if (boost > most) revert BoostTooHigh(boost, most);
-        effective = Orders.bidEffective(order.price, boost, cap);
+        uint256 maxBoost = Orders.maxBoost(score);
+        if (boost > maxBoost) revert BoostTooHigh(boost, maxBoost);
+        effective = Orders.bidEffective(Price.unwrap(order.price), boost, cap);
     }
 
-    function bookOf(uint32 auctionId, uint256 count) private view returns (Book memory book) {
+    function bookOf(AuctionId auctionId, uint256 count) private view returns (Book memory book) {
         Order[MAX_ORDERS] storage stored = books[auctionId];
         Order[] memory list = new Order[](count);
         (uint256 revealed, uint256 bonds) = (0, 0);
         unchecked {
             for (uint256 i = 0; i < count; ++i) {
                 Order order;
-                // The slots follow one another; count is not above their number.
+                // The storage slots of an array follow one another, and count is not above MAX_ORDERS.
                 assembly ("memory-safe") {
                     order := sload(add(stored.slot, i))
                     mstore(add(add(list, 0x20), shl(5, i)), order)
@@ -542,27 +578,38 @@ contract CapacityAuction is ICapacityAuction {
     }
 
     function grant(
-        uint32 auctionId,
+        AuctionId auctionId,
         CoreTerms memory t,
         Order[] memory book,
         Clearing.Outcome memory outcome
     ) private returns (bytes32 root) {
         Cell storage cell = cells[auctionId];
-        uint256 soonest = block.timestamp + LEASE_DELAY;
-        uint40 start = uint40(soonest > cell.earliestStart ? soonest : cell.earliestStart);
-        uint32 price = uint32(Orders.ceilDiv(outcome.price, Orders.SCALE));
+        uint256 minStart = block.timestamp + LEASE_DELAY;
+        uint40 start = uint40(minStart > cell.earliestStart ? minStart : cell.earliestStart);
+        Price price = Price.wrap(uint32(Orders.ceilDiv(outcome.price, Orders.SCALE)));
         uint16 week = Budgets.weekOf(t.openedAt);
         uint256[] memory words = Clearing.leases(book, outcome);
         root = Leases.rootOf(words, Leases.packTerms(start, t.slots, t.lotMbps, price, week));
         emit LeasesGranted(auctionId, cell.mesh, root, start, t.slots, t.lotMbps, price, week, words);
     }
 
-    function closeAuction(uint32 auctionId, uint32 opener, bool depositBack, uint64 lostBonds, bytes32 root) private {
+    function closeAuction(
+        AuctionId auctionId,
+        RegionId opener,
+        bool depositBack,
+        uint64 lostBonds,
+        bytes32 root
+    ) private {
         bool byAgent = cells[auctionId].openedByAgent;
         IMarketEscrow(escrow).closeAuction(auctionId, opener, byAgent, openDeposit, depositBack, lostBonds, root);
     }
 
-    function filled(uint32 auctionId, Tally memory tally, Order order, uint256 index) private view returns (uint256) {
+    function filled(
+        AuctionId auctionId,
+        Tally memory tally,
+        Order order,
+        uint256 index
+    ) private view returns (uint256) {
         uint256 marginal = order.isAsk() ? tally.marginalAsk : tally.marginalBid;
         if (tally.ended != CLEARED || marginal == Clearing.NONE) return 0;
         Order last = books[auctionId][marginal];
@@ -572,14 +619,14 @@ contract CapacityAuction is ICapacityAuction {
                 : Clearing.fillOf(order, index, last.bidRank(marginal), tally.bidFill);
     }
 
-    function collectOne(uint32 auctionId, CoreTerms memory t, Tally memory tally, uint16 index) private {
+    function collectOne(AuctionId auctionId, CoreTerms memory t, Tally memory tally, uint16 index) private {
         if (index >= tally.orders) revert UnknownOrder(auctionId, index);
         Order order = books[auctionId][index];
         if (!order.isRevealed()) revert NotRevealed(auctionId, index);
         if (order.isCollected()) revert AlreadyCollected(auctionId, index);
         books[auctionId][index] = order.collected();
         uint256 fill = filled(auctionId, tally, order, index);
-        uint32 regionId = uint32(order.region());
+        RegionId regionId = order.regionId();
         uint256 released;
         uint256 budgetBack = 0;
         if (order.isAsk()) {

@@ -13,26 +13,29 @@ import {
     EscrowConstants,
     Evidence,
     ILeaseEscrow,
-    IMarketEscrow,
     Lease,
     LeaseStatus,
     PoolView,
     Receipt,
     Settlement
 } from "./interfaces/ILeaseEscrow.sol";
+import {IMarketEscrow} from "./interfaces/IMarketEscrow.sol";
 import {IMembership, Role} from "./interfaces/IMembership.sol";
+import {AuctionId, LeaseId, Price, RegionId} from "./interfaces/Types.sol";
 import {Budgets} from "./libraries/Budgets.sol";
 import {Leases} from "./libraries/Leases.sol";
 import {Receipts} from "./libraries/Receipts.sol";
 import {SettlementRule} from "./libraries/SettlementRule.sol";
 import {Reputation} from "./Reputation.sol";
 
+/// @title LeaseEscrow: accounts, leases, settlement, pool and budgets
+/// @notice Holds all money; the auction contract moves it for orders, treasuries for their regions.
 contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
     using Budgets for Budgets.State;
 
-    /// @dev What the market moves, in one slot. `agentLeft` of the allowance; `agentStopped`: the allowance was set to 0,
-    /// and what earlier orders give back does not raise it.
+    /// @dev What orders and leases move, in one storage slot. `agentLeft`: the rest of the allowance. `agentStopped`: the
+    /// allowance was set to 0, and what earlier orders give back does not raise it.
     struct Balances {
         uint64 free;
         uint64 locked;
@@ -41,43 +44,53 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         bool agentStopped;
     }
 
+    /// @dev A membership bond and when it can be withdrawn; `bondExitAt` 0: it does not exit.
     struct MembershipBond {
         uint64 membershipBond;
         uint40 bondExitAt;
     }
 
     uint256 private constant BOND_EXIT = 56 days;
-    uint256 private constant WINDOW = 24 hours;
-    uint256 private constant ABANDONED = 7 days;
+    uint256 private constant DISPUTE_WINDOW = 24 hours;
+    uint256 private constant SETTLE_DEADLINE = 7 days;
 
+    /// @inheritdoc ILeaseEscrow
     address public immutable auction;
+    /// @inheritdoc ILeaseEscrow
     address public immutable membership;
+    /// @inheritdoc ILeaseEscrow
     address public immutable reputation;
+    /// @inheritdoc ILeaseEscrow
     address public immutable token;
     uint256 private immutable priceUnit;
     uint256 private immutable creditFee;
     uint256 private immutable fullBond;
 
-    mapping(uint32 regionId => Balances) private balances;
-    mapping(uint32 regionId => MembershipBond) private membershipBonds;
+    mapping(RegionId regionId => Balances) private balances;
+    mapping(RegionId regionId => MembershipBond) private membershipBonds;
     Budgets.State private budgets;
-    /// @dev All units ever paid in less those withdrawn: keeps every sum inside 64 bits.
+    /// @dev All units ever paid in less those withdrawn; at most 2^64 − 1, so that no sum overflows 64 bits.
     uint256 private ledger;
-    mapping(uint32 auctionId => bytes32) private roots;
-    mapping(uint32 auctionId => mapping(uint256 word => uint256)) private settledBits;
-    mapping(bytes32 leaseId => Evidence) private evidence;
+    mapping(AuctionId auctionId => bytes32 root) private leaseRoots;
+    mapping(AuctionId auctionId => mapping(uint256 word => uint256)) private settledBits;
+    mapping(LeaseId leaseId => Evidence) private evidence;
 
     modifier onlyAuction() {
         if (msg.sender != auction) revert OnlyAuction(msg.sender);
         _;
     }
 
-    modifier onlyTreasury(uint32 regionId) {
+    modifier onlyTreasury(RegionId regionId) {
         if (IMembership(membership).treasuryOf(regionId) != msg.sender) revert NotTreasury(regionId, msg.sender);
         _;
     }
 
-    /// @param auction_ address at which the auction will be: it refuses to be made with an escrow that names another.
+    /// @notice Creates the reputation contract too.
+    /// @param membership_ the register of regions.
+    /// @param token_ the settlement token.
+    /// @param auction_ address at which the auction contract will be created; that contract refuses an escrow that names
+    /// another address.
+    /// @param constants_ constants of the deployment.
     constructor(
         address membership_,
         address token_,
@@ -99,7 +112,8 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
 
     // Accounts.
 
-    function deposit(uint32 regionId, uint64 units) public nonReentrant {
+    /// @inheritdoc ILeaseEscrow
+    function deposit(RegionId regionId, uint64 units) public nonReentrant {
         if (units == 0) revert ZeroAmount();
         if (!IMembership(membership).isRegion(regionId)) revert UnknownRegion(regionId);
         if (ledger + units > type(uint64).max) revert LedgerFull(ledger, units);
@@ -114,20 +128,23 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         if (received != amount) revert TokenAmountWrong(amount, received);
     }
 
+    /// @inheritdoc ILeaseEscrow
     function depositWithPermit(
-        uint32 regionId,
+        RegionId regionId,
         uint64 units,
         uint256 deadline,
         uint8 v,
         bytes32 r,
         bytes32 s
     ) external {
-        // A permit that somebody else has already posted has done its work: the transfer tells.
+        // The permit may be used already: anyone can post it. If it is invalid, the transfer fails.
+        // solhint-disable-next-line no-empty-blocks
         try IERC20Permit(token).permit(msg.sender, address(this), units * priceUnit, deadline, v, r, s) {} catch {}
         deposit(regionId, units);
     }
 
-    function withdraw(uint32 regionId, uint64 units) external nonReentrant onlyTreasury(regionId) {
+    /// @inheritdoc ILeaseEscrow
+    function withdraw(RegionId regionId, uint64 units) external nonReentrant onlyTreasury(regionId) {
         if (units == 0) revert ZeroAmount();
         spend(regionId, units);
         ledger -= units;
@@ -140,13 +157,15 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         if (sent != amount) revert TokenAmountWrong(amount, sent);
     }
 
-    function setAllowance(uint32 regionId, uint56 units) external onlyTreasury(regionId) {
+    /// @inheritdoc ILeaseEscrow
+    function setAllowance(RegionId regionId, uint56 units) external onlyTreasury(regionId) {
         balances[regionId].agentLeft = units;
         balances[regionId].agentStopped = units == 0;
         emit AllowanceSet(regionId, units);
     }
 
-    function postBond(uint32 regionId, uint64 units) external onlyTreasury(regionId) {
+    /// @inheritdoc ILeaseEscrow
+    function postBond(RegionId regionId, uint64 units) external onlyTreasury(regionId) {
         if (units == 0) revert ZeroAmount();
         MembershipBond storage bond = membershipBonds[regionId];
         if (bond.bondExitAt != 0) revert BondExiting(regionId, bond.bondExitAt);
@@ -155,7 +174,8 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         emit BondPosted(regionId, units);
     }
 
-    function startBondExit(uint32 regionId) external onlyTreasury(regionId) {
+    /// @inheritdoc ILeaseEscrow
+    function startBondExit(RegionId regionId) external onlyTreasury(regionId) {
         MembershipBond storage bond = membershipBonds[regionId];
         if (bond.membershipBond == 0) revert ZeroAmount();
         if (bond.bondExitAt != 0) revert BondExiting(regionId, bond.bondExitAt);
@@ -163,7 +183,8 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         emit BondExitStarted(regionId, bond.membershipBond, bond.bondExitAt);
     }
 
-    function finishBondExit(uint32 regionId) external onlyTreasury(regionId) {
+    /// @inheritdoc ILeaseEscrow
+    function finishBondExit(RegionId regionId) external onlyTreasury(regionId) {
         MembershipBond storage bond = membershipBonds[regionId];
         (uint64 units, uint40 exitAt) = (bond.membershipBond, bond.bondExitAt);
         if (exitAt == 0) revert BondNotExiting(regionId);
@@ -173,31 +194,35 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         emit BondWithdrawn(regionId, units);
     }
 
-    function registerBudget(uint32 regionId) external {
+    /// @inheritdoc ILeaseEscrow
+    function registerBudget(RegionId regionId) external {
         if (!IMembership(membership).isRegion(regionId)) revert UnknownRegion(regionId);
         if (!Budgets.isLastDayOfWeek(block.timestamp)) revert NotLastDayOfWeek(block.timestamp / 1 days);
         uint16 week = Budgets.weekOf(block.timestamp) + 1;
-        Budgets.Part storage part = budgets.parts[week][regionId];
-        if (part.registered) revert AlreadyRegistered(regionId, week);
-        part.registered = true;
-        part.score = Reputation(reputation).closingScore(regionId);
-        budgets.byWeek[week].sumScore += part.score;
-        emit BudgetRegistered(regionId, week, part.score);
+        Budgets.Share storage share = budgets.shares[week][regionId];
+        if (share.registered) revert AlreadyRegistered(regionId, week);
+        share.registered = true;
+        share.score = Reputation(reputation).closingScore(regionId);
+        budgets.byWeek[week].sumScore += share.score;
+        emit BudgetRegistered(regionId, week, share.score);
     }
 
     // The market.
 
-    function takeDeposit(uint32 regionId, uint64 units, bool byAgent) external onlyAuction {
-        budgets.touch();
+    /// @inheritdoc IMarketEscrow
+    function takeDeposit(RegionId regionId, uint64 units, bool byAgent) external onlyAuction {
+        budgets.startWeek();
         takeHeld(regionId, units, byAgent);
     }
 
-    function takeBond(uint32 regionId, uint64 units, bool byAgent) external onlyAuction {
+    /// @inheritdoc IMarketEscrow
+    function takeBond(RegionId regionId, uint64 units, bool byAgent) external onlyAuction {
         takeHeld(regionId, units, byAgent);
     }
 
+    /// @inheritdoc IMarketEscrow
     function lockBid(
-        uint32 regionId,
+        RegionId regionId,
         uint64 bond,
         uint256 amount,
         bool byAgent,
@@ -216,26 +241,29 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         return need != 0 && budgets.reserve(regionId, week, need);
     }
 
-    function bondAsk(uint32 regionId, uint64 bond) external onlyAuction {
+    /// @inheritdoc IMarketEscrow
+    function bondAsk(RegionId regionId, uint64 bond) external onlyAuction {
         balances[regionId].bonded += bond;
     }
 
+    /// @inheritdoc IMarketEscrow
     function closeAuction(
-        uint32 auctionId,
-        uint32 opener,
+        AuctionId auctionId,
+        RegionId opener,
         bool byAgent,
         uint64 deposit_,
         bool depositBack,
         uint64 lostBonds,
         bytes32 root
     ) external onlyAuction {
-        if (root != 0) roots[auctionId] = root;
+        if (root != 0) leaseRoots[auctionId] = root;
         if (depositBack) free(opener, deposit_, byAgent);
         budgets.add(depositBack ? lostBonds : uint256(lostBonds) + deposit_);
     }
 
+    /// @inheritdoc IMarketEscrow
     function releaseBid(
-        uint32 regionId,
+        RegionId regionId,
         uint64 units,
         bool byAgent,
         uint16 week,
@@ -248,7 +276,8 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         if (budgetBack != 0) budgets.giveBack(regionId, week, budgetBack);
     }
 
-    function releaseAsk(uint32 regionId, uint64 units, bool byAgent) external onlyAuction {
+    /// @inheritdoc IMarketEscrow
+    function releaseAsk(RegionId regionId, uint64 units, bool byAgent) external onlyAuction {
         if (units == 0) return;
         balances[regionId].bonded -= units;
         free(regionId, units, byAgent);
@@ -256,6 +285,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
 
     // Leases.
 
+    /// @inheritdoc ILeaseEscrow
     function settle(
         Lease memory lease,
         bytes32[] calldata proof,
@@ -263,7 +293,7 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         bytes calldata sellerSignature,
         bytes calldata buyerSignature
     ) external {
-        bytes32 id = requireOpen(lease, proof);
+        LeaseId id = requireOpen(lease, proof);
         uint256 term = SettlementRule.SLOT_SECONDS * lease.slots;
         uint256 covered = requireSound(lease, id, term, receipt);
         requireSigned(lease, receipt, sellerSignature, buyerSignature);
@@ -271,25 +301,26 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
 
         Evidence memory e = evidence[id];
         if (receipt.release || covered == term) {
-            // Both signed where it ended: nothing is in dispute, whatever was claimed.
+            // Both signed up to the end: nothing is in dispute, and claims do not matter.
             finish(
                 lease,
                 id,
-                SettlementRule.Facts(covered, covered, receipt.available, false, 0, 0, SettlementRule.Silent.Nobody)
+                SettlementRule.Facts(covered, covered, receipt.available, false, 0, 0, SettlementRule.Silent.Neither)
             );
             return;
         }
         bool same = receipt.epochs == e.epochs && receipt.available < e.available;
         if (e.receiptPosted && receipt.epochs <= e.epochs && !same)
             revert ReceiptNotLater(id, receipt.epochs, e.epochs);
-        uint32 by = openWindow(lease, id, e);
+        RegionId by = openWindow(lease, id, e);
         (e.receiptPosted, e.epochs, e.available) = (true, receipt.epochs, receipt.available);
         evidence[id] = e;
         emit ReceiptPosted(id, by, receipt, e.closesAt);
     }
 
-    function claim(Lease memory lease, bytes32[] calldata proof, uint32 regionId, uint32 available) external {
-        bytes32 id = requireOpen(lease, proof);
+    /// @inheritdoc ILeaseEscrow
+    function claim(Lease memory lease, bytes32[] calldata proof, RegionId regionId, uint32 available) external {
+        LeaseId id = requireOpen(lease, proof);
         uint256 term = SettlementRule.SLOT_SECONDS * lease.slots;
         requireEnded(lease, id, term);
         bool seller = regionId == lease.seller;
@@ -308,46 +339,54 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         if (e.sellerClaimed && e.buyerClaimed) finish(lease, id, factsOf(e, term));
     }
 
+    /// @inheritdoc ILeaseEscrow
     function settleAfterWindow(Lease memory lease, bytes32[] calldata proof) external {
-        bytes32 id = requireOpen(lease, proof);
+        LeaseId id = requireOpen(lease, proof);
         uint256 term = SettlementRule.SLOT_SECONDS * lease.slots;
         Evidence memory e = evidence[id];
-        uint256 from = e.closesAt != 0 ? e.closesAt : lease.start + term + ABANDONED;
+        uint256 from = e.closesAt != 0 ? e.closesAt : lease.start + term + SETTLE_DEADLINE;
         if (block.timestamp < from) revert TooEarly(id, from);
         finish(lease, id, factsOf(e, term));
     }
 
     // Views.
 
-    function account(uint32 regionId) external view returns (Account memory) {
+    /// @inheritdoc ILeaseEscrow
+    function account(RegionId regionId) external view returns (Account memory found) {
         Balances storage b = balances[regionId];
         MembershipBond storage s = membershipBonds[regionId];
         return Account(b.free, b.locked, b.bonded, s.membershipBond, b.agentLeft, s.bondExitAt);
     }
 
-    function pool() external view returns (PoolView memory) {
+    /// @inheritdoc ILeaseEscrow
+    function pool() external view returns (PoolView memory found) {
         Budgets.Pool storage p = budgets.pool;
         return PoolView(p.total, p.reserved, p.week, budgets.byWeek[p.week].start);
     }
 
-    function budgetOf(uint32 regionId, uint16 week) external view returns (uint16 score, uint64 budget, uint64 used) {
-        Budgets.Part storage part = budgets.parts[week][regionId];
-        return (part.score, budgets.budgetOf(regionId, week), part.used);
+    /// @inheritdoc ILeaseEscrow
+    function budgetOf(RegionId regionId, uint16 week) external view returns (uint16 score, uint64 budget, uint64 used) {
+        Budgets.Share storage share = budgets.shares[week][regionId];
+        return (share.score, budgets.budgetOf(regionId, week), share.used);
     }
 
-    function weekOf(uint256 timestamp) external pure returns (uint16) {
+    /// @inheritdoc ILeaseEscrow
+    function weekOf(uint256 timestamp) external pure returns (uint16 week) {
         return Budgets.weekOf(timestamp);
     }
 
-    function leaseIdOf(uint32 auctionId, uint16 index) external pure returns (bytes32) {
+    /// @inheritdoc ILeaseEscrow
+    function leaseIdOf(AuctionId auctionId, uint16 index) external pure returns (LeaseId leaseId) {
         return Leases.idOf(auctionId, index);
     }
 
-    function leaseRootOf(uint32 auctionId) external view returns (bytes32) {
-        return roots[auctionId];
+    /// @inheritdoc ILeaseEscrow
+    function leaseRootOf(AuctionId auctionId) external view returns (bytes32 root) {
+        return leaseRoots[auctionId];
     }
 
-    function statusOf(Lease memory lease) external view returns (LeaseStatus) {
+    /// @inheritdoc ILeaseEscrow
+    function statusOf(Lease memory lease) external view returns (LeaseStatus status) {
         if (isSettled(lease.auctionId, lease.index)) return LeaseStatus.Settled;
         if (evidence[Leases.idOf(lease.auctionId, lease.index)].closesAt != 0) return LeaseStatus.Disputed;
         if (block.timestamp < lease.start) return LeaseStatus.Granted;
@@ -355,31 +394,35 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         return block.timestamp < end ? LeaseStatus.Running : LeaseStatus.Ended;
     }
 
-    function isSettled(uint32 auctionId, uint16 index) public view returns (bool) {
+    /// @inheritdoc ILeaseEscrow
+    function isSettled(AuctionId auctionId, uint16 index) public view returns (bool settled) {
         return (settledBits[auctionId][index >> 8] >> (index & 0xff)) & 1 == 1;
     }
 
-    function evidenceOf(bytes32 leaseId) external view returns (Evidence memory) {
+    /// @inheritdoc ILeaseEscrow
+    function evidenceOf(LeaseId leaseId) external view returns (Evidence memory found) {
         return evidence[leaseId];
     }
 
-    function receiptDigest(Receipt memory receipt) public view returns (bytes32) {
+    /// @inheritdoc ILeaseEscrow
+    function receiptDigest(Receipt memory receipt) public view returns (bytes32 digest) {
         return _hashTypedDataV4(Receipts.hash(receipt));
     }
 
-    function constants() external view returns (EscrowConstants memory) {
+    /// @inheritdoc ILeaseEscrow
+    function constants() external view returns (EscrowConstants memory values) {
         return EscrowConstants(uint64(priceUnit), uint64(creditFee), uint64(fullBond));
     }
 
     // Money.
 
-    function spend(uint32 regionId, uint64 units) private {
+    function spend(RegionId regionId, uint64 units) private {
         uint64 available = balances[regionId].free;
         if (units > available) revert BalanceShort(regionId, units, available);
         balances[regionId].free = available - units;
     }
 
-    function takeHeld(uint32 regionId, uint64 units, bool byAgent) private {
+    function takeHeld(RegionId regionId, uint64 units, bool byAgent) private {
         Balances storage b = balances[regionId];
         uint64 available = b.free;
         if (units > available) revert BalanceShort(regionId, units, available);
@@ -387,13 +430,13 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         b.free = available - units;
     }
 
-    function free(uint32 regionId, uint64 units, bool byAgent) private {
+    function free(RegionId regionId, uint64 units, bool byAgent) private {
         Balances storage b = balances[regionId];
         if (byAgent) giveAllowance(b, units);
         b.free += units;
     }
 
-    function takeAllowance(uint32 regionId, Balances storage b, uint256 units) private {
+    function takeAllowance(RegionId regionId, Balances storage b, uint256 units) private {
         uint56 left = b.agentLeft;
         if (units > left) revert AllowanceShort(regionId, units, left);
         b.agentLeft = uint56(left - units);
@@ -407,23 +450,23 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
 
     // Settling.
 
-    function requireOpen(Lease memory lease, bytes32[] calldata proof) private view returns (bytes32 id) {
+    function requireOpen(Lease memory lease, bytes32[] calldata proof) private view returns (LeaseId id) {
         (bytes32 leaf, bool fits) = Leases.leafOf(lease);
-        bytes32 root = roots[lease.auctionId];
+        bytes32 root = leaseRoots[lease.auctionId];
         if (!fits || root == 0 || !MerkleProof.verifyCalldata(proof, root, leaf))
             revert LeaseNotUnderRoot(lease.auctionId, lease.index);
         id = Leases.idOf(lease.auctionId, lease.index);
         if (isSettled(lease.auctionId, lease.index)) revert AlreadySettled(id);
     }
 
-    function requireEnded(Lease memory lease, bytes32 id, uint256 term) private view {
+    function requireEnded(Lease memory lease, LeaseId id, uint256 term) private view {
         if (block.timestamp < lease.start + term) revert TooEarly(id, lease.start + term);
     }
 
-    /// @return covered seconds of the lease that the receipt speaks for.
+    /// @dev The seconds of the lease that the receipt covers.
     function requireSound(
         Lease memory lease,
-        bytes32 id,
+        LeaseId id,
         uint256 term,
         Receipt memory receipt
     ) private view returns (uint256 covered) {
@@ -447,13 +490,13 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         requireSigner(lease.buyer, ECDSA.recoverCalldata(digest, buyerSignature), lease.start);
     }
 
-    function requireSigner(uint32 regionId, address signer, uint40 since) private view {
+    function requireSigner(RegionId regionId, address signer, uint40 since) private view {
         if (!IMembership(membership).signedFor(regionId, signer, since)) revert WrongSigner(regionId, signer);
     }
 
-    /// @return by the party that posts, 0 for anyone else.
-    function openWindow(Lease memory lease, bytes32 id, Evidence memory e) private view returns (uint32 by) {
-        if (e.closesAt == 0) e.closesAt = uint40(block.timestamp + WINDOW);
+    /// @dev The party that posts, 0 for another address.
+    function openWindow(Lease memory lease, LeaseId id, Evidence memory e) private view returns (RegionId by) {
+        if (e.closesAt == 0) e.closesAt = uint40(block.timestamp + DISPUTE_WINDOW);
         else if (block.timestamp >= e.closesAt) revert WindowClosed(id, e.closesAt);
         if (IMembership(membership).roleOf(lease.seller, msg.sender) != Role.None)
             (e.sellerPosted, by) = (true, lease.seller);
@@ -473,23 +516,23 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
         if (e.buyerPosted && !e.sellerPosted) facts.silent = SettlementRule.Silent.Seller;
     }
 
-    function finish(Lease memory lease, bytes32 id, SettlementRule.Facts memory facts) private {
+    function finish(Lease memory lease, LeaseId id, SettlementRule.Facts memory facts) private {
         settledBits[lease.auctionId][lease.index >> 8] |= 1 << (lease.index & 0xff);
         delete evidence[id];
 
-        bool blocked = block.timestamp < Reputation(reputation).creditSuspendedUntil(lease.seller, lease.buyer);
+        bool creditSuspended = block.timestamp < Reputation(reputation).creditSuspendedUntil(lease.seller, lease.buyer);
         SettlementRule.Terms memory terms = SettlementRule.Terms({
             lots: lease.lots,
             mbps: uint256(lease.lots) * lease.lotMbps,
             slots: lease.slots,
-            buyerPrice: lease.buyerPrice,
-            sellerPrice: lease.sellerPrice,
-            price: lease.price,
-            share: lease.bondShare,
-            creditFee: blocked ? 0 : creditFee
+            buyerPrice: Price.unwrap(lease.buyerPrice),
+            sellerPrice: Price.unwrap(lease.sellerPrice),
+            price: Price.unwrap(lease.price),
+            bondShare: lease.bondShare,
+            creditFee: creditSuspended ? 0 : creditFee
         });
         Settlement memory s = SettlementRule.settle(terms, facts);
-        if (blocked) (s.delivered, s.notDelivered) = (0, 0);
+        if (creditSuspended) (s.delivered, s.notDelivered) = (0, 0);
         move(lease, s);
         emit LeaseSettled(id, lease.seller, lease.buyer, lease, s);
         Reputation(reputation).record(
@@ -505,19 +548,20 @@ contract LeaseEscrow is ILeaseEscrow, IMarketEscrow, EIP712, ReentrancyGuardTran
     }
 
     function move(Lease memory lease, Settlement memory s) private {
-        uint64 buyerTotal = uint64(uint256(lease.lots) * lease.buyerPrice * lease.slots);
-        uint256 budgetTotal = uint256(lease.lots) * (lease.price - lease.buyerPrice) * lease.slots;
+        (uint256 price, uint256 buyerPrice) = (Price.unwrap(lease.price), Price.unwrap(lease.buyerPrice));
+        uint64 buyerTotal = uint64(lease.lots * buyerPrice * lease.slots);
+        uint256 budgetTotal = lease.lots * (price - buyerPrice) * lease.slots;
         balances[lease.buyer].locked -= buyerTotal;
         free(lease.buyer, buyerTotal - s.buyerPays, lease.buyerByAgent);
         balances[lease.seller].bonded -= lease.bondShare;
         free(lease.seller, lease.bondShare - s.slash, lease.sellerByAgent);
-        // The fee is taken from what the lease leaves with the seller, pay and bond together.
+        // The seller pays the fee from its pay and from the bond that is freed.
         Balances storage seller = balances[lease.seller];
         seller.free = uint64(uint256(seller.free) + s.sellerGets - s.fee);
         budgets.settle(budgetTotal, uint256(s.buyerPays) + s.slash + s.fee, s.sellerGets);
     }
 
-    function weightOf(uint32 regionId) private view returns (uint64) {
+    function weightOf(RegionId regionId) private view returns (uint64) {
         MembershipBond storage bond = membershipBonds[regionId];
         return bond.bondExitAt == 0 ? bond.membershipBond : 0;
     }

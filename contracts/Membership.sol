@@ -12,12 +12,16 @@ import {
     Role,
     Attestation
 } from "./interfaces/IMembership.sol";
+import {OrganisationId, RegionId} from "./interfaces/Types.sol";
 import {Intervals} from "./libraries/Intervals.sol";
 import {Attestations} from "./libraries/Attestations.sol";
 
+/// @title Membership: the register of regional networks
+/// @notice Restricted calls are decided by the consortium's AccessManager.
 contract Membership is IMembership, AccessManaged {
     using Intervals for Intervals.Set;
 
+    /// @dev What is on record about a region beside its attestation.
     struct Record {
         address treasury;
         address pendingTreasury;
@@ -28,43 +32,49 @@ contract Membership is IMembership, AccessManaged {
         ControlUrl[] controlUrls;
     }
 
-    /// @dev A key stays its region's for good: it can neither move to another region nor be forgotten by receipts.
+    /// @dev A key belongs to its region for ever: no other region can use it, and old receipts stay valid.
     struct AgentKey {
-        uint32 regionId;
+        RegionId regionId;
         uint40 retiredAt;
     }
 
     uint256 private constant MAX_FABRICS = 64;
     uint256 private constant UNIT_SQUARED = 1e18;
-    /// @dev Three coordinates rounded to 10^-9 leave the squared length within 2·√3·½·10^9 of one.
+    /// @dev Rounding three coordinates to 10^-9 changes the squared length by at most 2·√3·½·10^9.
     uint256 private constant ROUNDING = 1e10;
 
+    /// @inheritdoc IMembership
     uint32 public regionCount;
-    mapping(uint32 regionId => Attestation) public attestationOf;
-    mapping(uint32 regionId => Record) private records;
+    /// @inheritdoc IMembership
+    mapping(RegionId regionId => Attestation) public attestationOf;
+    mapping(RegionId regionId => Record) private records;
     mapping(address agent => AgentKey) private agentKeys;
-    mapping(bytes32 routingKey => uint32 regionId) private routingKeys;
-    mapping(bytes32 nameHash => uint32 regionId) public regionByName;
+    mapping(bytes32 routingKey => RegionId regionId) private routingKeys;
+    /// @inheritdoc IMembership
+    mapping(bytes32 nameHash => RegionId regionId) public regionByName;
     Intervals.Set private held;
     string[] private fabricNames;
 
+    /// @notice The register is empty.
+    /// @param consortium the AccessManager that decides who may make restricted calls.
     constructor(address consortium) AccessManaged(consortium) {}
 
-    modifier onlyTreasury(uint32 regionId) {
+    modifier onlyTreasury(RegionId regionId) {
         if (records[regionId].treasury != msg.sender) revert NotTreasury(regionId, msg.sender);
         _;
     }
 
     // The consortium.
 
-    function admit(Admission calldata admission) external restricted returns (uint32 regionId) {
+    /// @inheritdoc IMembership
+    function admit(Admission calldata admission) external restricted returns (RegionId regionId) {
         if (bytes(admission.name).length == 0) revert MissingField("name");
         if (admission.treasury == address(0)) revert MissingField("treasury");
         if (admission.agent == address(0)) revert MissingField("agent");
         bytes32 nameHash = keccak256(bytes(admission.name));
-        if (regionByName[nameHash] != 0) revert NameTaken(admission.name, regionByName[nameHash]);
+        if (!regionByName[nameHash].isNoRegion()) revert NameTaken(admission.name, regionByName[nameHash]);
 
-        regionId = ++regionCount;
+        regionId = RegionId.wrap(++regionCount);
         regionByName[nameHash] = regionId;
         Record storage record = records[regionId];
         record.name = admission.name;
@@ -77,9 +87,10 @@ contract Membership is IMembership, AccessManaged {
         emit RegionAdmitted(regionId, admission.organisation, admission);
     }
 
+    /// @inheritdoc IMembership
     function attest(
-        uint32 regionId,
-        uint32 organisation,
+        RegionId regionId,
+        OrganisationId organisation,
         Place calldata place,
         uint32 attributes,
         uint64 fabrics_
@@ -89,20 +100,23 @@ contract Membership is IMembership, AccessManaged {
         emit RegionAttested(regionId, organisation, place, attributes, fabrics_);
     }
 
-    function suspend(uint32 regionId) external restricted {
+    /// @inheritdoc IMembership
+    function suspend(RegionId regionId) external restricted {
         requireKnown(regionId);
         if (!attestationOf[regionId].isActive()) revert AlreadySuspended(regionId);
         attestationOf[regionId] = attestationOf[regionId].withActive(false);
         emit RegionSuspended(regionId);
     }
 
-    function reinstate(uint32 regionId) external restricted {
+    /// @inheritdoc IMembership
+    function reinstate(RegionId regionId) external restricted {
         requireKnown(regionId);
         if (attestationOf[regionId].isActive()) revert NotSuspended(regionId);
         attestationOf[regionId] = attestationOf[regionId].withActive(true);
         emit RegionReinstated(regionId);
     }
 
+    /// @inheritdoc IMembership
     function addFabric(string calldata name) external restricted returns (uint8 fabric) {
         if (bytes(name).length == 0) revert MissingField("name");
         if (fabricNames.length == MAX_FABRICS) revert TooManyFabrics(MAX_FABRICS);
@@ -111,13 +125,15 @@ contract Membership is IMembership, AccessManaged {
         emit FabricAdded(fabric, name);
     }
 
-    function addPrefix(uint32 regionId, Prefix calldata prefix) external restricted {
+    /// @inheritdoc IMembership
+    function addPrefix(RegionId regionId, Prefix calldata prefix) external restricted {
         requireKnown(regionId);
         hold(regionId, prefix);
         emit PrefixAdded(regionId, prefix.network, prefix.length);
     }
 
-    function removePrefix(uint32 regionId, Prefix calldata prefix) external restricted {
+    /// @inheritdoc IMembership
+    function removePrefix(RegionId regionId, Prefix calldata prefix) external restricted {
         requireKnown(regionId);
         held.remove(prefix.network, prefix.length, regionId);
         Prefix[] storage prefixes = records[regionId].prefixes;
@@ -132,7 +148,8 @@ contract Membership is IMembership, AccessManaged {
 
     // The region.
 
-    function replaceAgent(uint32 regionId, address agent) external onlyTreasury(regionId) {
+    /// @inheritdoc IMembership
+    function replaceAgent(RegionId regionId, address agent) external onlyTreasury(regionId) {
         address previous = records[regionId].agent;
         if (previous != address(0)) agentKeys[previous].retiredAt = uint40(block.timestamp);
         if (agent == address(0)) records[regionId].agent = address(0);
@@ -140,18 +157,21 @@ contract Membership is IMembership, AccessManaged {
         emit AgentReplaced(regionId, previous, agent);
     }
 
-    function replaceRoutingKey(uint32 regionId, bytes32 routingKey) external onlyTreasury(regionId) {
+    /// @inheritdoc IMembership
+    function replaceRoutingKey(RegionId regionId, bytes32 routingKey) external onlyTreasury(regionId) {
         bytes32 previous = records[regionId].routingKey;
         setRoutingKey(regionId, routingKey);
         emit RoutingKeyReplaced(regionId, previous, routingKey);
     }
 
-    function proposeTreasury(uint32 regionId, address treasury) external onlyTreasury(regionId) {
+    /// @inheritdoc IMembership
+    function proposeTreasury(RegionId regionId, address treasury) external onlyTreasury(regionId) {
         records[regionId].pendingTreasury = treasury;
         emit TreasuryProposed(regionId, treasury);
     }
 
-    function acceptTreasury(uint32 regionId) external {
+    /// @inheritdoc IMembership
+    function acceptTreasury(RegionId regionId) external {
         Record storage record = records[regionId];
         if (record.pendingTreasury != msg.sender) revert NotPendingTreasury(regionId, msg.sender);
         emit TreasuryReplaced(regionId, record.treasury, msg.sender);
@@ -159,7 +179,8 @@ contract Membership is IMembership, AccessManaged {
         record.pendingTreasury = address(0);
     }
 
-    function replaceControlUrls(uint32 regionId, ControlUrl[] calldata controlUrls) external {
+    /// @inheritdoc IMembership
+    function replaceControlUrls(RegionId regionId, ControlUrl[] calldata controlUrls) external {
         if (roleOf(regionId, msg.sender) == Role.None) revert NotAuthorised(regionId, msg.sender);
         setControlUrls(regionId, controlUrls);
         emit ControlUrlsReplaced(regionId, controlUrls);
@@ -167,7 +188,8 @@ contract Membership is IMembership, AccessManaged {
 
     // Views.
 
-    function region(uint32 regionId) external view returns (Region memory) {
+    /// @inheritdoc IMembership
+    function region(RegionId regionId) external view returns (Region memory found) {
         requireKnown(regionId);
         Attestation attestation = attestationOf[regionId];
         Record storage record = records[regionId];
@@ -189,57 +211,72 @@ contract Membership is IMembership, AccessManaged {
             });
     }
 
-    function isRegion(uint32 regionId) public view returns (bool) {
-        return regionId != 0 && regionId <= regionCount;
+    /// @inheritdoc IMembership
+    function isRegion(RegionId regionId) public view returns (bool known) {
+        return !regionId.isNoRegion() && RegionId.unwrap(regionId) <= regionCount;
     }
 
-    function regionByAgent(address agent) external view returns (uint32) {
+    /// @inheritdoc IMembership
+    function regionByAgent(address agent) external view returns (RegionId regionId) {
         AgentKey storage key = agentKeys[agent];
-        return key.retiredAt == 0 ? key.regionId : 0;
+        return key.retiredAt == 0 ? key.regionId : RegionId.wrap(0);
     }
 
-    function regionByRoutingKey(bytes32 routingKey) external view returns (uint32) {
-        uint32 regionId = routingKeys[routingKey];
-        return records[regionId].routingKey == routingKey ? regionId : 0;
+    /// @inheritdoc IMembership
+    function regionByRoutingKey(bytes32 routingKey) external view returns (RegionId regionId) {
+        regionId = routingKeys[routingKey];
+        return records[regionId].routingKey == routingKey ? regionId : RegionId.wrap(0);
     }
 
-    function holderOf(uint128 ip) external view returns (uint32 regionId, Prefix memory prefix) {
+    /// @inheritdoc IMembership
+    function holderOf(uint128 ip) external view returns (RegionId regionId, Prefix memory prefix) {
         (uint128 network, Intervals.Node memory node) = held.find(ip);
         return (node.holder, Prefix(network, node.length));
     }
 
+    /// @inheritdoc IMembership
     function fabrics() external view returns (string[] memory names) {
         return fabricNames;
     }
 
-    function roleOf(uint32 regionId, address caller) public view returns (Role) {
+    /// @inheritdoc IMembership
+    function roleOf(RegionId regionId, address caller) public view returns (Role role) {
         AgentKey memory key = agentKeys[caller];
-        if (regionId != 0 && key.regionId == regionId && key.retiredAt == 0) return Role.Agent;
+        if (!regionId.isNoRegion() && key.regionId == regionId && key.retiredAt == 0) return Role.Agent;
         return caller != address(0) && records[regionId].treasury == caller ? Role.Treasury : Role.None;
     }
 
-    function roleAndAttestationOf(uint32 regionId, address caller) external view returns (Role, Attestation) {
+    /// @inheritdoc IMembership
+    function roleAndAttestationOf(
+        RegionId regionId,
+        address caller
+    ) external view returns (Role role, Attestation attestation) {
         return (roleOf(regionId, caller), attestationOf[regionId]);
     }
 
-    function signedFor(uint32 regionId, address key, uint40 since) external view returns (bool) {
+    /// @inheritdoc IMembership
+    function signedFor(RegionId regionId, address key, uint40 since) external view returns (bool valid) {
         AgentKey storage record = agentKeys[key];
-        return regionId != 0 && record.regionId == regionId && (record.retiredAt == 0 || record.retiredAt >= since);
+        return
+            !regionId.isNoRegion() &&
+            record.regionId == regionId &&
+            (record.retiredAt == 0 || record.retiredAt >= since);
     }
 
-    function treasuryOf(uint32 regionId) external view returns (address) {
+    /// @inheritdoc IMembership
+    function treasuryOf(RegionId regionId) external view returns (address treasury) {
         return records[regionId].treasury;
     }
 
     // Shared by admission and later changes.
 
-    function requireKnown(uint32 regionId) private view {
+    function requireKnown(RegionId regionId) private view {
         if (!isRegion(regionId)) revert UnknownRegion(regionId);
     }
 
     function setAttestation(
-        uint32 regionId,
-        uint32 organisation,
+        RegionId regionId,
+        OrganisationId organisation,
         Place calldata place,
         uint32 attributes,
         uint64 fabrics_
@@ -253,27 +290,27 @@ contract Membership is IMembership, AccessManaged {
         attestationOf[regionId] = Attestations.make(organisation, place, attributes, fabrics_).withActive(active);
     }
 
-    function setAgent(uint32 regionId, address agent) private {
-        uint32 holder = agentKeys[agent].regionId;
-        if (holder != 0) revert AgentKeyTaken(agent, holder);
+    function setAgent(RegionId regionId, address agent) private {
+        RegionId holder = agentKeys[agent].regionId;
+        if (!holder.isNoRegion()) revert AgentKeyTaken(agent, holder);
         agentKeys[agent].regionId = regionId;
         records[regionId].agent = agent;
     }
 
-    function setRoutingKey(uint32 regionId, bytes32 routingKey) private {
+    function setRoutingKey(RegionId regionId, bytes32 routingKey) private {
         if (routingKey == 0) revert MissingField("routing key");
-        uint32 holder = routingKeys[routingKey];
-        if (holder != 0) revert RoutingKeyTaken(routingKey, holder);
+        RegionId holder = routingKeys[routingKey];
+        if (!holder.isNoRegion()) revert RoutingKeyTaken(routingKey, holder);
         routingKeys[routingKey] = regionId;
         records[regionId].routingKey = routingKey;
     }
 
-    function hold(uint32 regionId, Prefix calldata prefix) private {
+    function hold(RegionId regionId, Prefix calldata prefix) private {
         held.add(prefix.network, prefix.length, regionId);
         records[regionId].prefixes.push(prefix);
     }
 
-    function setControlUrls(uint32 regionId, ControlUrl[] calldata controlUrls) private {
+    function setControlUrls(RegionId regionId, ControlUrl[] calldata controlUrls) private {
         ControlUrl[] storage stored = records[regionId].controlUrls;
         delete records[regionId].controlUrls;
         for (uint256 i = 0; i < controlUrls.length; ++i) stored.push(controlUrls[i]);

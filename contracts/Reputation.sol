@@ -2,32 +2,39 @@
 pragma solidity ^0.8.30;
 
 import {IReputation, PairState, SellerState} from "./interfaces/IReputation.sol";
+import {LeaseId, RegionId} from "./interfaces/Types.sol";
 import {ReputationRule} from "./libraries/ReputationRule.sol";
 
+/// @title Reputation: scores that follow from settlements only
+/// @notice Created by the escrow, the only account that can record a settlement.
 contract Reputation is IReputation {
     using ReputationRule for SellerState;
 
     uint256 private constant CREDIT_SUSPENSION = 14 days;
 
+    /// @inheritdoc IReputation
     address public immutable escrow;
+    /// @inheritdoc IReputation
     uint64 public immutable fullBond;
 
-    mapping(uint32 regionId => SellerState) private sellers;
-    /// @dev The raw state before the first touch of the seller's day: what yesterday's score is read from.
-    mapping(uint32 regionId => SellerState) private checkpoints;
-    mapping(uint32 seller => mapping(uint32 buyer => PairState)) private pairs;
-    mapping(uint32 lower => mapping(uint32 higher => uint40)) private creditSuspensions;
+    mapping(RegionId seller => SellerState) private sellers;
+    /// @dev A seller's state before the first settlement of its day: yesterday's score is read from it.
+    mapping(RegionId seller => SellerState) private checkpoints;
+    mapping(RegionId seller => mapping(RegionId buyer => PairState)) private pairs;
+    mapping(RegionId lower => mapping(RegionId higher => uint40 until)) private creditSuspensions;
 
-    /// @dev Created by the escrow, which thereby is the one writer.
+    /// @notice The sender is the escrow of this contract.
+    /// @param fullBond_ membership bond at which a buyer's settlements have full weight, in price units.
     constructor(uint64 fullBond_) {
         escrow = msg.sender;
         fullBond = fullBond_;
     }
 
+    /// @inheritdoc IReputation
     function record(
-        uint32 seller,
-        uint32 buyer,
-        bytes32 leaseId,
+        RegionId seller,
+        RegionId buyer,
+        LeaseId leaseId,
         uint128 delivered,
         uint128 failed,
         uint64 buyerBond,
@@ -50,39 +57,45 @@ contract Reputation is IReputation {
         if (contested) suspendCredit(seller, buyer);
     }
 
-    function score(uint32 regionId) external view returns (uint32) {
+    /// @inheritdoc IReputation
+    function score(RegionId regionId) external view returns (uint32 score_) {
         return scoreAt(regionId, today());
     }
 
-    function scoreAt(uint32 regionId, uint32 day) public view returns (uint32) {
+    /// @inheritdoc IReputation
+    function scoreAt(RegionId regionId, uint32 day) public view returns (uint32 score_) {
         SellerState memory state = sellers[regionId];
         if (day < state.day) revert DayBeforeSettlement(regionId, day, state.day);
         return uint32(state.scoreAt(day));
     }
 
-    function closingScore(uint32 regionId) external view returns (uint16) {
+    /// @inheritdoc IReputation
+    function closingScore(RegionId regionId) external view returns (uint16 score_) {
         uint32 day = today();
         SellerState memory state = sellers[regionId];
         if (state.day == day) state = checkpoints[regionId];
         return state.delivered == 0 ? 0 : uint16(state.scoreAt(day - 1) / 1000);
     }
 
+    /// @inheritdoc IReputation
     function sellerState(
-        uint32 regionId
+        RegionId regionId
     ) external view returns (SellerState memory current, SellerState memory checkpoint) {
         return (sellers[regionId], checkpoints[regionId]);
     }
 
-    function pairState(uint32 seller, uint32 buyer) external view returns (PairState memory) {
+    /// @inheritdoc IReputation
+    function pairState(RegionId seller, RegionId buyer) external view returns (PairState memory state) {
         return pairs[seller][buyer];
     }
 
-    function creditSuspendedUntil(uint32 one, uint32 other) external view returns (uint40) {
+    /// @inheritdoc IReputation
+    function creditSuspendedUntil(RegionId one, RegionId other) external view returns (uint40 until) {
         return one < other ? creditSuspensions[one][other] : creditSuspensions[other][one];
     }
 
-    function suspendCredit(uint32 one, uint32 other) private {
-        (uint32 lower, uint32 higher) = one < other ? (one, other) : (other, one);
+    function suspendCredit(RegionId one, RegionId other) private {
+        (RegionId lower, RegionId higher) = one < other ? (one, other) : (other, one);
         uint40 until = uint40(block.timestamp + CREDIT_SUSPENSION);
         creditSuspensions[lower][higher] = until;
         emit CreditSuspended(lower, higher, until);

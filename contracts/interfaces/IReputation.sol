@@ -1,30 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice A seller's decayed credit: delivered D, failed F, as of `day`.
+import {LeaseId, RegionId} from "./Types.sol";
+
+/// @notice A seller's decayed credit as of `day`.
+/// @param delivered D, in micro-units: 10^9 is one reference lease.
+/// @param failed F, in micro-units.
+/// @param day days since 1970, UTC.
 struct SellerState {
     uint96 delivered;
     uint96 failed;
     uint32 day;
 }
 
-/// @notice What one buyer's word adds to a seller: a and b, as of `day`.
+/// @notice One buyer's part of a seller's credit, as of `day`.
+/// @param delivered in micro-units.
+/// @param failed in micro-units.
+/// @param day days since 1970, UTC.
 struct PairState {
     uint96 delivered;
     uint96 failed;
     uint32 day;
 }
 
-/// @title Reputation: scores from settlements, and from nothing else
-/// @notice `record` is callable by the escrow alone; no setter, no pause, no owner (INV-7).
+/// @title Reputation: scores that follow from settlements only
+/// @notice Only the escrow can record a settlement; no account can set, pause or change a score (INV-7).
 interface IReputation {
-    /// @notice All that the rule read, so that the same events always give the same state; and what it wrote.
-    /// @param delivered x, @param failed y: micro-units as settled, before decay from the lease's end.
-    /// @param endDay day of the lease's end; `day` of the settlement. @param buyerBond as it weighed then.
+    /// @notice A settlement was recorded: everything the rule read, so that the same events always give the same state,
+    /// and the two states that it wrote.
+    /// @param seller region that delivered.
+    /// @param buyer region that the seller's credit comes from.
+    /// @param leaseId the settled lease.
+    /// @param delivered x, in micro-units as settled, before decay from the lease's end.
+    /// @param failed y, in micro-units as settled, before decay from the lease's end.
+    /// @param buyerBond the buyer's membership bond at the settlement, in price units; 0 while it exits.
+    /// @param endDay day of the lease's end, in days since 1970.
+    /// @param day day of the settlement, in days since 1970.
+    /// @param sellerState the seller's state afterwards.
+    /// @param pairState the pair's state afterwards.
     event LeaseRecorded(
-        uint32 indexed seller,
-        uint32 indexed buyer,
-        bytes32 indexed leaseId,
+        RegionId indexed seller,
+        RegionId indexed buyer,
+        LeaseId indexed leaseId,
         uint128 delivered,
         uint128 failed,
         uint64 buyerBond,
@@ -33,18 +50,39 @@ interface IReputation {
         SellerState sellerState,
         PairState pairState
     );
-    /// @notice More than a twentieth of a lease was void or disputed: no credit between the two until then.
-    event CreditSuspended(uint32 indexed lower, uint32 indexed higher, uint40 until);
 
+    /// @notice More than a twentieth of a lease was void or disputed: leases between the two regions give no credit for
+    /// 14 days.
+    /// @param lower the smaller region number of the pair.
+    /// @param higher the larger region number of the pair.
+    /// @param until end of the suspension, Unix second.
+    event CreditSuspended(RegionId indexed lower, RegionId indexed higher, uint40 until);
+
+    /// @notice The caller is not the escrow that created this contract.
+    /// @param caller sender of the call.
     error OnlyEscrow(address caller);
-    error DayBeforeSettlement(uint32 regionId, uint32 day, uint32 settled);
 
-    /// @notice A lease settled.
-    /// @param contested more than a twentieth of the term was void or disputed: the pair is blocked for 14 days.
+    /// @notice The score was asked for a day before the seller's last settlement.
+    /// @param regionId the seller.
+    /// @param day the day asked for, in days since 1970.
+    /// @param settled day of the seller's last settlement, in days since 1970.
+    error DayBeforeSettlement(RegionId regionId, uint32 day, uint32 settled);
+
+    /// @notice Records the settlement of a lease.
+    /// @param seller region that delivered.
+    /// @param buyer region that bought.
+    /// @param leaseId the settled lease.
+    /// @param delivered x, in micro-units before decay.
+    /// @param failed y, in micro-units before decay.
+    /// @param buyerBond the buyer's membership bond, in price units; 0 while it exits.
+    /// @param endDay day of the lease's end, in days since 1970.
+    /// @param contested whether more than a twentieth of the term was void or disputed: the pair's credit is suspended
+    /// for 14 days.
+    /// @custom:reverts OnlyEscrow
     function record(
-        uint32 seller,
-        uint32 buyer,
-        bytes32 leaseId,
+        RegionId seller,
+        RegionId buyer,
+        LeaseId leaseId,
         uint128 delivered,
         uint128 failed,
         uint64 buyerBond,
@@ -52,20 +90,48 @@ interface IReputation {
         bool contested
     ) external;
 
-    function fullBond() external view returns (uint64);
-    function escrow() external view returns (address);
+    /// @notice The membership bond at which a buyer's settlements have full weight.
+    /// @return units in price units.
+    function fullBond() external view returns (uint64 units);
 
-    /// @return 0..10^6, as of the block's day.
-    function score(uint32 regionId) external view returns (uint32);
-    /// @param day since 1970; not before the seller's last settlement.
+    /// @notice The escrow that may record settlements.
+    /// @return escrowAddress its address.
+    function escrow() external view returns (address escrowAddress);
+
+    /// @notice A seller's score as of the block's day.
+    /// @param regionId the seller.
+    /// @return score_ 0 to 10^6.
+    function score(RegionId regionId) external view returns (uint32 score_);
+
+    /// @notice A seller's score as of a day, if no further lease is settled until then.
+    /// @param regionId the seller.
+    /// @param day days since 1970; not before the seller's last settlement.
+    /// @return score_ 0 to 10^6.
     /// @custom:reverts DayBeforeSettlement
-    function scoreAt(uint32 regionId, uint32 day) external view returns (uint32);
-    /// @return 0..1000, of yesterday: nothing that happens today moves it.
-    function closingScore(uint32 regionId) external view returns (uint16);
+    function scoreAt(RegionId regionId, uint32 day) external view returns (uint32 score_);
+
+    /// @notice A seller's score at the end of yesterday: no settlement of today changes it.
+    /// @param regionId the seller.
+    /// @return score_ 0 to 1000.
+    function closingScore(RegionId regionId) external view returns (uint16 score_);
+
+    /// @notice A seller's stored credit, not decayed to today.
+    /// @param regionId the seller.
+    /// @return current state after the last settlement.
+    /// @return checkpoint state before the first settlement of `current.day`.
     function sellerState(
-        uint32 regionId
+        RegionId regionId
     ) external view returns (SellerState memory current, SellerState memory checkpoint);
-    function pairState(uint32 seller, uint32 buyer) external view returns (PairState memory);
-    /// @return second until which leases of the two carry no credit, either way; 0: never blocked.
-    function creditSuspendedUntil(uint32 one, uint32 other) external view returns (uint40);
+
+    /// @notice The stored credit of a seller from one buyer, not decayed to today.
+    /// @param seller region that delivered.
+    /// @param buyer region that bought.
+    /// @return state state after the pair's last settlement.
+    function pairState(RegionId seller, RegionId buyer) external view returns (PairState memory state);
+
+    /// @notice Until when leases between two regions give no credit, in either direction.
+    /// @param one one region of the pair.
+    /// @param other the other region of the pair.
+    /// @return until Unix second; 0: credit was never suspended.
+    function creditSuspendedUntil(RegionId one, RegionId other) external view returns (uint40 until);
 }

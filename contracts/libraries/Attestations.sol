@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Place, Attestation} from "../interfaces/IMembership.sol";
+import {Attestation, Place} from "../interfaces/IMembership.sol";
+import {OrganisationId} from "../interfaces/Types.sol";
 
-/// @title Attestations: the word in which a region's standing is stored
+/// @title Attestations: the word in which a region's attestation is stored
+/// @notice `IMembership.Attestation` has the bits.
 library Attestations {
     function make(
-        uint32 organisation_,
+        OrganisationId organisation_,
         Place memory place_,
         uint32 attributes_,
         uint64 fabrics_
     ) internal pure returns (Attestation) {
-        uint256 word = 1 | (uint256(organisation_) << 1);
+        uint256 word = 1 | (uint256(OrganisationId.unwrap(organisation_)) << 1);
         word |= uint256(uint32(place_.x)) << 33;
         word |= uint256(uint32(place_.y)) << 65;
         word |= uint256(uint32(place_.z)) << 97;
@@ -27,8 +29,8 @@ library Attestations {
         return Attestation.unwrap(attestation) & 1 == 1;
     }
 
-    function organisation(Attestation attestation) internal pure returns (uint32) {
-        return uint32(Attestation.unwrap(attestation) >> 1);
+    function organisation(Attestation attestation) internal pure returns (OrganisationId) {
+        return OrganisationId.wrap(uint32(Attestation.unwrap(attestation) >> 1));
     }
 
     function place(Attestation attestation) internal pure returns (Place memory) {
@@ -44,7 +46,8 @@ library Attestations {
         return uint64(Attestation.unwrap(attestation) >> 161);
     }
 
-    /// @return cosine of the angle between the two places, scaled by 10^18.
+    /// @dev Cosine of the angle between the region's place and (x, y, z), scaled by 10^18. Unchecked: the sum of three
+    /// products of 32-bit numbers cannot overflow.
     function cosineTo(Attestation attestation, int256 x, int256 y, int256 z) internal pure returns (int256) {
         uint256 word = Attestation.unwrap(attestation);
         unchecked {

@@ -5,13 +5,12 @@ import {Order, Orders} from "./Orders.sol";
 import {Leases} from "./Leases.sol";
 
 /// @title Clearing: checks a certificate in one unsorted pass, and makes the leases
-/// @notice Exactly one certificate passes where there is trade, and (NONE, NONE) where there is none.
+/// @notice If orders trade, exactly one certificate passes; if none does, (NONE, NONE) passes.
 library Clearing {
     uint16 internal constant NONE = type(uint16).max;
 
-    /// @param bid K, the last bid with a fill; `ask` L. @param bidRank of K; `askRank` of L.
-    /// @param bidFill lots that K won; `askFill` L. @param low bound of the price from below; `high` from above; scaled by
-    /// 10^4 as `price`.
+    /// @dev What a certificate gives: K, the last bid with a fill, and L, the last ask; their ranks and fills in lots;
+    /// the clearing price and its bounds, scaled by 10^4.
     struct Outcome {
         bool valid;
         uint256 bid;
@@ -32,18 +31,18 @@ library Clearing {
         uint256 next;
     }
 
-    /// @dev A walk over one side's fills: the next order to look at, what the present one won and what of it is not yet
-    /// leased, its part of a lease's word, and the bond that stands behind its leases so far.
+    /// @dev A walk over one side's fills: index of the next order to look at; the current order, the lots that it won,
+    /// those of them not leased yet, its part of a lease's word, and the part of its bond that its leases have so far.
     struct Cursor {
         uint256 next;
         Order order;
         uint256 fill;
         uint256 left;
         uint256 bits;
-        uint256 behind;
+        uint256 bondLeased;
     }
 
-    /// @param book words in commit order; those not revealed are ignored.
+    /// @dev Checks a certificate. `book`: all orders by index; those not revealed are ignored.
     function check(Order[] memory book, uint16 bid, uint16 ask) internal pure returns (Outcome memory) {
         return bid == NONE && ask == NONE ? checkEmpty(book) : checkTrade(book, bid, ask);
     }
@@ -71,9 +70,9 @@ library Clearing {
         (outcome.bidRank, outcome.askRank) = (lastBid.bidRank(bid), lastAsk.askRank(ask));
         (Half memory bids, Half memory asks) = pass(book, outcome.bidRank, outcome.askRank);
         uint256 traded = bids.lots < asks.lots ? bids.lots : asks.lots;
-        // The marginal orders trade at all …
+        // Both marginal orders must trade.
         if (bids.lots >= traded + lastBid.lots() || asks.lots >= traded + lastAsk.lots()) return outcome;
-        // … and what they leave joins what stands after them.
+        // What is left of a marginal order counts as the best order after it.
         if (bids.lots > traded) bids.next = lastBid.effective();
         if (asks.lots > traded) asks.next = lastAsk.effective();
         if (lastBid.effective() < lastAsk.effective() || bids.next >= asks.next) return outcome;
@@ -111,21 +110,21 @@ library Clearing {
         (bids.lots, bids.next, asks.lots, asks.next) = (bidLots, nextBid, askLots, nextAsk);
     }
 
-    /// @notice Lots that an order won: all before the marginal one, its remainder, nothing after it.
+    /// @dev Lots that an order won: all before the marginal order, its fill at it, none after it.
     function fillOf(
         Order order,
         uint256 index,
         uint256 marginalRank,
         uint256 marginalFill
     ) internal pure returns (uint256) {
-        // The index is part of the rank: equal ranks are one order.
+        // The index is part of the rank: orders of equal rank are the same order.
         bool ask = order.isAsk();
         uint256 rank = ask ? order.askRank(index) : order.bidRank(index);
         if (rank == marginalRank) return marginalFill;
         return ask == (rank < marginalRank) ? order.lots() : 0;
     }
 
-    /// @notice The overlaps of fills, two pointers in commit order, packed by `Leases`.
+    /// @dev The overlaps of the fills of both sides, by two pointers in commit order, packed by `Leases`.
     function leases(Order[] memory book, Outcome memory outcome) internal pure returns (uint256[] memory words) {
         if (outcome.lotsTraded == 0) return words;
         words = new uint256[](book.length - 1);
@@ -140,15 +139,16 @@ library Clearing {
                 }
                 if (ask.left == 0) {
                     toNextFill(book, ask, true, outcome.askRank, outcome.askFill);
-                    ask.behind = 0;
+                    ask.bondLeased = 0;
                     ask.bits = Leases.askBits(ask.order, ask.next - 1, outcome.price);
                 }
                 uint256 lots = bid.left < ask.left ? bid.left : ask.left;
                 uint256 before = ask.fill - ask.left;
                 // Differences of one running quotient: shares add up to ⌊bond · filled / lots⌋.
-                uint256 behind = (ask.order.bond() * (before + lots)) / ask.order.lots();
-                put(words, count++, bid.bits | ask.bits | Leases.lotBits(behind - ask.behind, before, lots));
-                ask.behind = behind;
+                uint256 bondLeased = (ask.order.bond() * (before + lots)) / ask.order.lots();
+                put(words, count, bid.bits | ask.bits | Leases.lotBits(bondLeased - ask.bondLeased, before, lots));
+                ++count;
+                ask.bondLeased = bondLeased;
                 bid.left -= lots;
                 ask.left -= lots;
                 left -= lots;
@@ -159,7 +159,7 @@ library Clearing {
         }
     }
 
-    /// @dev There is one: as long as lots are left to lease, both sides have fills.
+    /// @dev As long as lots are left to lease, both sides have a next fill.
     function toNextFill(
         Order[] memory book,
         Cursor memory cursor,
@@ -185,7 +185,7 @@ library Clearing {
         }
     }
 
-    /// @dev Without the bounds check that a loop has made already.
+    /// @dev Without a bounds check: the loops have made it.
     function peek(Order[] memory book, uint256 i) private pure returns (Order order) {
         assembly ("memory-safe") {
             order := mload(add(add(book, 0x20), shl(5, i)))

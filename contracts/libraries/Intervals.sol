@@ -1,33 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title Intervals: disjoint prefixes of one space of 128 bits, each with a holder
-/// @notice Two prefixes overlap exactly if one contains the other. So a prefix is free if no prefix that is held
-/// contains it (at most one look-up a length in use) and none that is held lies inside it (the next one in order
-/// begins after its end). Kept as a list in the order of addresses; the first address is the key.
+import {RegionId} from "../interfaces/Types.sol";
+
+/// @title Intervals: disjoint prefixes of the 128-bit address space, each with a holder
+/// @notice Two prefixes overlap exactly if one contains the other. So a prefix overlaps with none if no held prefix
+/// contains it (at most one look-up for each length in use) and no held prefix is inside it (the next one in order
+/// begins after its end). They are a list in the order of addresses, with the first address as the key.
 library Intervals {
+    /// @dev A held prefix and the first address of the next one; `holder` 0: no prefix.
     struct Node {
         uint128 next;
-        uint32 holder;
+        RegionId holder;
         uint8 length;
     }
 
-    /// @param nodes by first address; `nodes[0]` is the head, so that ::/n cannot be held.
-    /// @param lengths bit n: some prefix of length n was added.
+    /// @dev `nodes` by first address; `nodes[0]` is the head of the list, so that ::/n cannot be held. Bit n of
+    /// `lengths`: a prefix of length n was added.
     struct Set {
         mapping(uint128 network => Node) nodes;
         uint256 lengths;
     }
 
-    error Overlap(uint128 network, uint8 length, uint128 heldNetwork, uint8 heldLength, uint32 holder);
+    /// @notice The prefix contains a held prefix, or is inside one.
+    /// @param network first address of the prefix.
+    /// @param length its length.
+    /// @param heldNetwork first address of the held prefix.
+    /// @param heldLength its length.
+    /// @param holder region that holds it.
+    error Overlap(uint128 network, uint8 length, uint128 heldNetwork, uint8 heldLength, RegionId holder);
+
+    /// @notice The prefix has a length outside 1 to 128, the network 0, or bits set after its length.
+    /// @param network first address of the prefix.
+    /// @param length its length.
     error NotCanonical(uint128 network, uint8 length);
+
+    /// @notice The region does not hold the prefix.
+    /// @param network first address of the prefix.
+    /// @param length its length.
     error NotHeld(uint128 network, uint8 length);
 
-    function add(Set storage set, uint128 network, uint8 length, uint32 holder) internal {
+    function add(Set storage set, uint128 network, uint8 length, RegionId holder) internal {
         if (length == 0 || length > 128 || network == 0 || network != first(network, length))
             revert NotCanonical(network, length);
         (uint128 containing, Node memory node) = find(set, network);
-        if (node.holder != 0) revert Overlap(network, length, containing, node.length, node.holder);
+        if (!node.holder.isNoRegion()) revert Overlap(network, length, containing, node.length, node.holder);
         uint128 before = predecessor(set, network);
         uint128 next = set.nodes[before].next;
         if (next != 0 && next <= last(network, length))
@@ -37,28 +54,28 @@ library Intervals {
         set.lengths |= 1 << length;
     }
 
-    function remove(Set storage set, uint128 network, uint8 length, uint32 holder) internal {
+    function remove(Set storage set, uint128 network, uint8 length, RegionId holder) internal {
         Node memory node = set.nodes[network];
-        // A holder of 0 is nobody's: an empty node would pass for one of length 0, and cut the list.
-        if (network == 0 || holder == 0 || node.holder != holder || node.length != length)
+        // Without this check an empty node would count as a prefix of length 0, and removing it would cut the list.
+        if (network == 0 || holder.isNoRegion() || node.holder != holder || node.length != length)
             revert NotHeld(network, length);
         set.nodes[predecessor(set, network)].next = node.next;
         delete set.nodes[network];
     }
 
-    /// @return network of the prefix that contains `ip`, with its node; a holder of 0 says that there is none.
+    /// @dev The prefix that contains `ip`, with its node; `holder` 0: there is none.
     function find(Set storage set, uint128 ip) internal view returns (uint128 network, Node memory node) {
         uint256 lengths = set.lengths;
         for (uint8 length = 128; length > 0; --length) {
             if ((lengths >> length) & 1 == 0) continue;
             network = first(ip, length);
             node = set.nodes[network];
-            if (network != 0 && node.holder != 0 && node.length == length) return (network, node);
+            if (network != 0 && !node.holder.isNoRegion() && node.length == length) return (network, node);
         }
-        return (0, Node(0, 0, 0));
+        return (0, Node(0, RegionId.wrap(0), 0));
     }
 
-    /// @dev Walks from the head; the consortium's own call, one storage read a prefix on record.
+    /// @dev Walks from the head, one storage read for each prefix: only the consortium calls this.
     function predecessor(Set storage set, uint128 network) private view returns (uint128 before) {
         for (uint128 next = set.nodes[0].next; next != 0 && next < network; next = set.nodes[before].next)
             before = next;

@@ -2,29 +2,34 @@
 pragma solidity ^0.8.30;
 
 import {Lease} from "../interfaces/ILeaseEscrow.sol";
+import {AuctionId, LeaseId, Price, RegionId} from "../interfaces/Types.sol";
 import {Order} from "./Orders.sol";
 
 /// @title Leases: one word each, bound by a Merkle root
-/// @notice Word, from the lowest bit: bid 9 · ask 9 · seller by agent 1 · buyer by agent 1 · bond share 64 · r 32 ·
+/// @notice A word from the lowest bit: bid 9 · ask 9 · seller by agent 1 · buyer by agent 1 · bond share 64 · r 32 ·
 /// u 32 · c 20 · lots 20 · buyer 32 · seller 32. Terms, common to an auction: start 40 · slots 16 · lotMbps 24 ·
 /// price 32 · week 16, the week lowest.
 library Leases {
-    function idOf(uint32 auctionId, uint256 index) internal pure returns (bytes32) {
-        return keccak256(abi.encode(auctionId, index));
+    function idOf(AuctionId auctionId, uint256 index) internal pure returns (LeaseId) {
+        return LeaseId.wrap(keccak256(abi.encode(auctionId, index)));
     }
 
-    /// @notice A bid's part of the word; its lease is the or of three parts.
+    /// @dev A bid's part of the word; the word of a lease is the OR of three parts.
     function bidBits(Order bid, uint256 index, uint256 scaledPrice) internal pure returns (uint256) {
         uint256 flag = bid.byAgent() ? 1 << 19 : 0;
-        return index | flag | (bid.buyerUnitUp(scaledPrice) << 116) | (bid.region() << 188);
+        return index | flag | (bid.buyerUnitUp(scaledPrice) << 116) | (uint256(RegionId.unwrap(bid.regionId())) << 188);
     }
 
     function askBits(Order ask, uint256 index, uint256 scaledPrice) internal pure returns (uint256) {
         uint256 flag = ask.byAgent() ? 1 << 18 : 0;
-        return (index << 9) | flag | (ask.sellerUnitDown(scaledPrice) << 84) | (ask.region() << 220);
+        return
+            (index << 9) |
+            flag |
+            (ask.sellerUnitDown(scaledPrice) << 84) |
+            (uint256(RegionId.unwrap(ask.regionId())) << 220);
     }
 
-    /// @param share bond share of this lease. @param before lots of the ask that earlier leases took.
+    /// @dev `share`: bond share of this lease. `before`: lots of the ask that earlier leases took.
     function lotBits(uint256 share, uint256 before, uint256 lots) internal pure returns (uint256) {
         return (share << 20) | (before << 148) | (lots << 168);
     }
@@ -33,14 +38,14 @@ library Leases {
         uint40 start,
         uint16 slots,
         uint24 lotMbps,
-        uint32 price,
+        Price price,
         uint16 week
     ) internal pure returns (uint256) {
         return
             (uint256(start) << 88) |
             (uint256(slots) << 72) |
             (uint256(lotMbps) << 48) |
-            (uint256(price) << 16) |
+            (uint256(Price.unwrap(price)) << 16) |
             uint256(week);
     }
 
@@ -54,14 +59,14 @@ library Leases {
         }
     }
 
-    /// @notice The leaf of a lease that a caller names; `fits` is false where a field would run into its neighbour.
+    /// @dev The leaf of a lease that a caller names; `fits` is false if a value is too large for its bits.
     function leafOf(Lease memory lease) internal pure returns (bytes32 hash, bool fits) {
         fits = lease.lots < 2 ** 20 && lease.before < 2 ** 20 && lease.bid < 2 ** 9 && lease.ask < 2 ** 9;
-        uint256 word = (uint256(lease.seller) << 32) | lease.buyer;
+        uint256 word = (uint256(RegionId.unwrap(lease.seller)) << 32) | RegionId.unwrap(lease.buyer);
         word = (word << 20) | lease.lots;
         word = (word << 20) | lease.before;
-        word = (word << 32) | lease.buyerPrice;
-        word = (word << 32) | lease.sellerPrice;
+        word = (word << 32) | Price.unwrap(lease.buyerPrice);
+        word = (word << 32) | Price.unwrap(lease.sellerPrice);
         word = (word << 64) | lease.bondShare;
         word = (word << 1) | (lease.buyerByAgent ? 1 : 0);
         word = (word << 1) | (lease.sellerByAgent ? 1 : 0);
@@ -71,9 +76,9 @@ library Leases {
         hash = leaf(lease.index, terms, word);
     }
 
-    /// @notice Pairs sorted, an odd node carried up to the next level; 0 where there is no lease.
-    /// @dev In assembly because 511 leases must fit into a clearing: each level overwrites the one below it, in memory
-    /// behind the free pointer, which nobody else uses meanwhile.
+    /// @dev Merkle root with sorted pairs and an odd node carried up to the next level; 0 if there is no lease.
+    /// In assembly, since a clearing must be able to grant 511 leases: each level overwrites the one below it, in memory
+    /// after the free pointer, which nothing else uses meanwhile.
     function rootOf(uint256[] memory words, uint256 terms) internal pure returns (bytes32 root) {
         assembly ("memory-safe") {
             let width := mload(words)

@@ -2,20 +2,23 @@
 pragma solidity ^0.8.30;
 
 import {Side} from "../interfaces/ICapacityAuction.sol";
+import {AuctionId, Price, RegionId} from "../interfaces/Types.sol";
 
 /// @notice One order in one storage word, before and after its reveal.
 ///
-/// bits from the lowest: revealed 1 · agent 1 · score 10 · collected 1 · side 1 · boost or handicap 12 · lots 20 ·
-/// price 32 · E 46 · region 32 · bond 64. Until the reveal the upper 240 bits hold the sealed order's hash instead.
-/// The price stands beside E because the cap may cut E.
+/// From the lowest bit: revealed 1 · agent 1 · score 10 · collected 1 · side 1 · boost or handicap 12 · lots 20 ·
+/// price 32 · E 46 · region 32 · bond 64. Until the reveal the upper 240 bits are those of the sealed order's hash.
+/// The price is stored too, since the cap may lower E.
 type Order is uint256;
 
 using Orders for Order global;
 
+/// @title Orders: commitments, the word of an order, prices and ranks
+/// @notice E, the effective price, is scaled by 10^4.
 library Orders {
     uint256 internal constant SCALE = 10_000;
     uint256 internal constant MAX_LOTS = 1_000_000;
-    /// @dev Above every E: "no ask".
+    /// @dev Above every E, for "no ask".
     uint256 internal constant NO_ASK = 2 ** 48 - 1;
     uint256 private constant REVEALED = 1;
     uint256 private constant COLLECTED = 1 << 12;
@@ -25,14 +28,14 @@ library Orders {
 
     // Sealed.
 
-    /// @notice Binds chain, contract, auction and region, so that a copy is worthless (INV-3).
+    /// @dev Binds chain, contract, auction and region, so that a copy is worthless (INV-3).
     function commitment(
         uint256 chainId,
         address auction,
-        uint32 auctionId,
-        uint32 regionId,
+        AuctionId auctionId,
+        RegionId regionId,
         Side side_,
-        uint32 price_,
+        Price price_,
         uint32 lots_,
         uint16 boostBps,
         bytes32 salt
@@ -44,7 +47,7 @@ library Orders {
     function seal(
         bytes32 commitment_,
         Side side_,
-        uint32 regionId,
+        RegionId regionId,
         uint64 bond_,
         uint256 index
     ) internal pure returns (bytes32) {
@@ -65,19 +68,25 @@ library Orders {
 
     // Revealed.
 
-    /// @notice What the reveal makes of a sealed order: score and agent stay as they were committed.
-    function shown(
+    /// @dev The revealed word of a sealed order; score and agent stay as committed.
+    function revealedAs(
         Order sealed_,
         Side side_,
         uint256 bps_,
         uint256 lots_,
         uint256 price_,
         uint256 effective_,
-        uint256 region_,
+        RegionId regionId_,
         uint256 bond_
     ) internal pure returns (Order) {
         uint256 word = REVEALED | (Order.unwrap(sealed_) & (2 | (0x3ff << 2))) | (uint256(side_) << 13);
-        word |= (bps_ << 14) | (lots_ << 26) | (price_ << 46) | (effective_ << 78) | (region_ << 124) | (bond_ << 156);
+        word |=
+            (bps_ << 14) |
+            (lots_ << 26) |
+            (price_ << 46) |
+            (effective_ << 78) |
+            (uint256(RegionId.unwrap(regionId_)) << 124) |
+            (bond_ << 156);
         return Order.wrap(word);
     }
 
@@ -121,8 +130,8 @@ library Orders {
         return (Order.unwrap(order) >> 78) & 0x3fffffffffff;
     }
 
-    function region(Order order) internal pure returns (uint256) {
-        return (Order.unwrap(order) >> 124) & 0xffffffff;
+    function regionId(Order order) internal pure returns (RegionId) {
+        return RegionId.wrap(uint32(Order.unwrap(order) >> 124));
     }
 
     function bond(Order order) internal pure returns (uint256) {
@@ -131,13 +140,13 @@ library Orders {
 
     // Prices and ranks.
 
-    /// @notice By what a bid is ordered, scaled by 10^4.
+    /// @dev E of a bid: its price raised by the boost, at most the cap.
     function bidEffective(uint256 price_, uint256 boost, uint256 cap) internal pure returns (uint256) {
         uint256 raised = price_ * (SCALE + boost);
         return raised < cap * SCALE ? raised : cap * SCALE;
     }
 
-    /// @notice By what an ask is ordered, scaled by 10^4.
+    /// @dev E of an ask: its price raised by the handicap.
     function askEffective(uint256 price_, uint256 handicap) internal pure returns (uint256) {
         return price_ * (SCALE + handicap);
     }
@@ -150,31 +159,31 @@ library Orders {
         return (2500 * score_) / 1000;
     }
 
-    /// @notice What a boosted bid may cost its budget at most, per lot and slot.
+    /// @dev The most that a boosted bid can cost its budget, per lot and slot.
     function budgetNeed(uint256 effective_, uint256 boost) internal pure returns (uint256) {
         return boost == 0 ? 0 : ceilDiv(effective_, SCALE) - effective_ / (SCALE + boost);
     }
 
-    /// @notice u: what a bid pays per lot and slot at the scaled clearing price p.
+    /// @dev u: what a bid pays per lot and slot at the scaled clearing price p.
     function buyerUnitUp(Order order, uint256 p) internal pure returns (uint256) {
         unchecked {
             return ceilDiv(p, SCALE + order.bps());
         }
     }
 
-    /// @notice r: what an ask receives per lot and slot at the scaled clearing price p.
+    /// @dev r: what an ask receives per lot and slot at the scaled clearing price p.
     function sellerUnitDown(Order order, uint256 p) internal pure returns (uint256) {
         unchecked {
             return p / (SCALE + order.bps());
         }
     }
 
-    /// @notice Larger is better: E, then score, then the earlier commit (511 ^ i = 511 − i below 512).
+    /// @dev Larger is better: E, then score, then the earlier commit (511 ^ i = 511 − i below 512).
     function bidRank(Order order, uint256 index) internal pure returns (uint256) {
         return (order.effective() << 19) | (order.score() << 9) | (511 ^ index);
     }
 
-    /// @notice Smaller is better: E, then the higher score, then the earlier commit.
+    /// @dev Smaller is better: E, then the higher score, then the earlier commit.
     function askRank(Order order, uint256 index) internal pure returns (uint256) {
         return (order.effective() << 19) | ((1023 ^ order.score()) << 9) | index;
     }

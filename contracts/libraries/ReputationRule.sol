@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {PairState, SellerState} from "../interfaces/IReputation.sol";
 
 /// @title ReputationRule: decayed credit, capped by pair, weighted by the buyer's bond
-/// @notice Integers throughout: `/` rounds down, what fails is rounded up. docs/PROTOCOL.md says why.
+/// @notice All integers: delivered credit is rounded down, failed credit up. docs/PROTOCOL.md has the reasons.
 library ReputationRule {
     uint256 internal constant ONE = 1e9;
     uint256 internal constant PAIR_CAP = ONE;
@@ -13,7 +13,7 @@ library ReputationRule {
     uint256 internal constant SCALE = 1e6;
     uint256 internal constant HALF_LIFE_DAYS = 14;
 
-    /// @notice One lease settled. x and y are already decayed from the lease's end.
+    /// @dev Adds a settled lease to the states of its seller and pair; x and y are decayed from the lease's end already.
     function settle(
         SellerState memory seller,
         PairState memory pair,
@@ -24,13 +24,13 @@ library ReputationRule {
         uint32 day
     ) internal pure {
         uint256 weight = buyerBond < fullBond ? buyerBond : fullBond;
-        uint256 most = (PAIR_CAP * weight) / fullBond;
-        (x, y) = capped((x * weight) / fullBond, ceilDiv(y * weight, fullBond), most);
+        uint256 cap = (PAIR_CAP * weight) / fullBond;
+        (x, y) = capped((x * weight) / fullBond, ceilDiv(y * weight, fullBond), cap);
 
         uint256 pairDelivered = decay(pair.delivered, day - pair.day);
         uint256 pairFailed = decay(pair.failed, day - pair.day);
         uint256 held = pairDelivered + pairFailed;
-        (uint256 delivered, uint256 failed) = capped(pairDelivered + x, pairFailed + y, held > most ? held : most);
+        (uint256 delivered, uint256 failed) = capped(pairDelivered + x, pairFailed + y, held > cap ? held : cap);
 
         seller.delivered = replaced(decay(seller.delivered, day - seller.day), pairDelivered, delivered);
         seller.failed = replaced(decay(seller.failed, day - seller.day), pairFailed, failed);
@@ -38,7 +38,7 @@ library ReputationRule {
         (pair.delivered, pair.failed, pair.day) = (uint96(delivered), uint96(failed), day);
     }
 
-    /// @return 0..10^6: breadth `min(D / RAMP, 1)` times reliability `D / (D + 3F)`.
+    /// @dev 0 to 10^6: breadth `min(D / RAMP, 1)` times reliability `D / (D + 3F)`.
     function score(uint256 delivered, uint256 failed) internal pure returns (uint256) {
         if (delivered == 0) return 0;
         uint256 breadth = delivered < RAMP ? delivered : RAMP;
@@ -49,7 +49,7 @@ library ReputationRule {
         return score(decay(seller.delivered, day - seller.day), decay(seller.failed, day - seller.day));
     }
 
-    /// @notice Halves every 14 days; the days between by exact constants.
+    /// @dev Halves every 14 days; the days between by exact constants.
     function decay(uint256 value, uint256 dayCount) internal pure returns (uint256) {
         uint256 halvings = dayCount / HALF_LIFE_DAYS;
         if (halvings >= 64) return 0;
@@ -58,16 +58,16 @@ library ReputationRule {
         return rest == 0 ? value : (value * decayFactor(rest)) >> 64;
     }
 
-    function capped(uint256 delivered, uint256 failed, uint256 most) private pure returns (uint256, uint256) {
+    function capped(uint256 delivered, uint256 failed, uint256 cap) private pure returns (uint256, uint256) {
         uint256 sum = delivered + failed;
-        return sum <= most ? (delivered, failed) : ((delivered * most) / sum, ceilDiv(failed * most, sum));
+        return sum <= cap ? (delivered, failed) : ((delivered * cap) / sum, ceilDiv(failed * cap, sum));
     }
 
     function replaced(uint256 total, uint256 part, uint256 by) private pure returns (uint96) {
         return uint96((total > part ? total - part : 0) + by);
     }
 
-    /// @return ⌊2^64 · 2^(−days/14)⌋
+    /// @dev ⌊2^64 · 2^(−days/14)⌋
     function decayFactor(uint256 dayCount) private pure returns (uint256) {
         if (dayCount == 1) return 17555676923776752229;
         if (dayCount == 2) return 16707652636178719991;

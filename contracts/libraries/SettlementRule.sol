@@ -3,24 +3,25 @@ pragma solidity ^0.8.30;
 
 import {Settlement} from "../interfaces/ILeaseEscrow.sol";
 
-/// @title SettlementRule: who pays what for a lease, from what both signed and what each claims
-/// @notice No claim about the seconds in dispute earns its author money at any size.
+/// @title SettlementRule: who pays what for a lease, by what both parties signed and what each claims
+/// @notice No claim about the seconds in dispute earns its author money.
 library SettlementRule {
     uint256 internal constant EPOCH_SECONDS = 10;
-    /// @dev Three epochs: all that can be disputed, and all that a seller must serve without a signature.
+    /// @dev Three epochs: the most that can be in dispute, and the longest that a seller must serve without a signature.
     uint256 internal constant GRACE_SECONDS = 30;
     uint256 internal constant SLOT_SECONDS = 60;
     uint256 internal constant ONE = 1e9;
     /// @dev Mbit of a reference lease: 100 Mbit/s for one hour.
     uint256 internal constant REFERENCE_MBITS = 360_000;
 
+    /// @dev The party that posted neither a receipt nor a claim while the other one did.
     enum Silent {
-        Nobody,
+        Neither,
         Seller,
         Buyer
     }
 
-    /// @param mbps of the whole lease. @param share of the ask's bond.
+    /// @dev `mbps` of the whole lease; prices per lot and slot; `bondShare` and `creditFee` in price units.
     struct Terms {
         uint256 lots;
         uint256 mbps;
@@ -28,12 +29,12 @@ library SettlementRule {
         uint256 buyerPrice;
         uint256 sellerPrice;
         uint256 price;
-        uint256 share;
+        uint256 bondShare;
         uint256 creditFee;
     }
 
-    /// @param end E: second of a co-signed release, or the term. @param covered t0, `available` A0.
-    /// @param lowerClaim of the two, `upperClaim` equal to it where there is one; ignored where `claimed` is false.
+    /// @dev All in seconds. `end` E: second of a co-signed release, or the term. `covered` t0 and `available` A0 of the
+    /// latest receipt. Claims count only if `claimed`; one claim is both the lower and the upper one.
     struct Facts {
         uint256 end;
         uint256 covered;
@@ -44,6 +45,7 @@ library SettlementRule {
         Silent silent;
     }
 
+    /// @dev docs/PROTOCOL.md has the formulas.
     function settle(Terms memory terms, Facts memory facts) internal pure returns (Settlement memory s) {
         uint256 term = SLOT_SECONDS * terms.slots;
         uint256 buyerTotal = terms.lots * terms.buyerPrice * terms.slots;
@@ -54,9 +56,9 @@ library SettlementRule {
         uint256 failed = facts.covered + grace - b;
         uint256 voided = facts.end - facts.covered - grace;
 
-        uint256 breakCost = (min(buyerTotal / 5, terms.share) * voided) / term;
+        uint256 breakCost = (min(buyerTotal / 5, terms.bondShare) * voided) / term;
         uint256 buyerBreak =
-            facts.silent == Silent.Nobody
+            facts.silent == Silent.Neither
                 ? breakCost
                 : facts.silent == Silent.Buyer
                     ? 2 * breakCost
@@ -64,11 +66,11 @@ library SettlementRule {
         uint256 sellerBreak = 2 * breakCost - buyerBreak;
 
         uint256 sellerGets = (terms.lots * terms.sellerPrice * terms.slots * a) / term;
-        uint256 slash = min(terms.share, (terms.share * failed) / term + sellerBreak);
+        uint256 slash = min(terms.bondShare, (terms.bondShare * failed) / term + sellerBreak);
         uint256 promised = (terms.mbps * term * ONE) / REFERENCE_MBITS;
         uint256 delivered = (promised * a) / term;
         uint256 due = ceilDiv(terms.creditFee * delivered, ONE);
-        uint256 fee = min(due, sellerGets + terms.share - slash);
+        uint256 fee = min(due, sellerGets + terms.bondShare - slash);
 
         s.end = uint32(facts.end);
         s.lower = uint32(a);

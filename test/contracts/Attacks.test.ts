@@ -1,4 +1,4 @@
-/** The attacks that MARKET.md section 6 names, one test each: what refuses it, or what it costs who tries it. */
+/** The attacks that MARKET.md section 6 names, one test each: what refuses it, or what it costs the attacker. */
 import { expect } from "chai";
 import { encodeAbiParameters, type Hex, keccak256 } from "viem";
 import { commitmentOf, type OrderToSeal, SIDES } from "../../agent/auction/commitment.ts";
@@ -106,7 +106,7 @@ describe("Attacks on the market", function () {
       expect(await refused(one, "reveal", [1, original])).to.equal("AlreadyRevealed");
     });
 
-    it("wallet that lost its disk: it derives its salt again and reveals", async () => {
+    it("agent that lost its disk: it derives its salt again and reveals", async () => {
       const { chainId, auction } = market.deployment;
       const scope = { chainId, auction, auctionId: 1, regionId: two.id };
       const derive = () => walletSalt(scope, (request) => two.treasury.signTypedData(request));
@@ -123,7 +123,7 @@ describe("Attacks on the market", function () {
   });
 
   describe("on the book", () => {
-    it("ladder of commits: every rung that is not revealed loses a fifth of its order at least", async () => {
+    it("many commits of which some are revealed: each of the others loses at least a fifth of its order", async () => {
       for (const organisation of [9, 9, 9]) await market.admit({ organisation });
       const auctionId = await market.open(one);
       const rungs = market.regions.slice(4).map((region, i) => ({ region, price: 1_000 + 400 * i, lots: 2 }));
@@ -135,7 +135,7 @@ describe("Attacks on the market", function () {
       expect(5n * (await pool()) >= lost).to.equal(true);
     });
 
-    it("last revealer: it may only show what it sealed, or lose its bond; the others trade without it", async () => {
+    it("last revealer: it can only reveal its sealed order or lose its bond; the others trade without it", async () => {
       const auctionId = await market.open(one);
       const sealed = [
         await market.commit(auctionId, { region: one, side: "bid", price: 3_000, lots: 1 }),
@@ -178,7 +178,7 @@ describe("Attacks on the market", function () {
       await market.send(one.agent, "auction", "clear", [auctionId, NONE, NONE]);
     });
 
-    it("censoring proposer: the first and the last block of a phase both count, so all but one of n may be lost", async () => {
+    it("censoring proposer: the first and the last block of a phase both count, so all blocks but one of n can be lost", async () => {
       const auctionId = await market.open(one);
       type Blocks = { openBlock: number; lastCommitBlock: bigint; lastRevealBlock: bigint };
       const blocks = await market.read<Blocks>("auction", "auction", [auctionId]);
@@ -223,7 +223,7 @@ describe("Attacks on the market", function () {
   });
 
   describe("on the arithmetic", () => {
-    it("rounding: up for who pays, down for who receives, and the pool keeps the dust", async () => {
+    it("rounding: up for the payer, down for the receiver, and the pool keeps the difference", async () => {
       const auctionId = await market.open(one);
       const { grant } = await market.trade(auctionId, [
         { region: one, side: "bid", price: 8, lots: 1 },
@@ -276,7 +276,7 @@ describe("Attacks on the market", function () {
       await market.send(market.consortium, "escrow", "settleAfterWindow", args);
     };
 
-    it("seller that sells air: it is paid nothing, loses of its bond, and earns no score", async () => {
+    it("seller without capacity: it is not paid, loses part of its bond, and earns no score", async () => {
       const before = await market.account(two);
       const grant = await sold(two, one);
       await abandoned(grant);
@@ -300,7 +300,7 @@ describe("Attacks on the market", function () {
       expect(buyer.failed > 0n && buyer.delivered === 0n).to.equal(true);
     });
 
-    it("wash trade inside an organisation: refused at the commit, whoever of it sells", async () => {
+    it("wash trade inside an organisation: refused at the commit, whichever region of it sells", async () => {
       const sister = await market.admit({ organisation: one.organisation });
       const auctionId = await market.open(one);
       await market.commit(auctionId, { region: one, side: "bid", price: 10, lots: 1 });
@@ -320,7 +320,7 @@ describe("Attacks on the market", function () {
       expect((await score(two)) > 240_000).to.equal(true);
     });
 
-    it("wash trade in a clique without bonds: their word adds nothing, and no budget comes of it", async () => {
+    it("wash trade in a clique without bonds: their settlements have no weight and give no budget", async () => {
       const clique = [two, three];
       for (const region of clique) await market.send(region.treasury, "escrow", "startBondExit", [region.id]);
       for (const [seller, buyer] of [clique, [three, two]] as [TestRegion, TestRegion][]) {
@@ -345,7 +345,7 @@ describe("Attacks on the market", function () {
     });
   });
 
-  describe("admin with a bad intent", () => {
+  describe("malicious admin", () => {
     it("cannot change the terms of an open auction by attesting its opener elsewhere", async () => {
       const auctionId = await market.open(one);
       const before = await market.read<object>("auction", "auction", [auctionId]);
@@ -355,7 +355,7 @@ describe("Attacks on the market", function () {
       await market.commit(auctionId, { region: two, side: "ask", price: 10, lots: 1 });
     });
 
-    it("can close none of reveal, clear, cancel, collect, settle, claim and withdraw", async () => {
+    it("cannot stop reveal, clear, cancel, collect, settle, claim or withdraw", async () => {
       const [first, second] = [await market.open(one), await market.open(one)];
       const orders: TestOrder[] = [
         { region: one, side: "bid", price: 2_000, lots: 1 },
@@ -382,7 +382,7 @@ describe("Attacks on the market", function () {
       await expectSolvent(market, [grant!]);
     });
 
-    it("owns no money, no score and no pool: the consortium's key is refused wherever those move", async () => {
+    it("has no access to money, scores or the pool: each call that moves them refuses the consortium's key", async () => {
       const by = (contract: "escrow" | "reputation", fn: string, args: readonly unknown[]) =>
         refusalOf(market.send(market.consortium, contract, fn, args)).then(({ name }) => name);
       expect(await by("escrow", "withdraw", [1, 1n])).to.equal("NotTreasury");

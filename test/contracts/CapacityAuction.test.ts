@@ -50,7 +50,7 @@ describe("CapacityAuction", function () {
       expect((await market.account(market.region(3))).bonded).to.equal(72_000n / 4n);
     });
 
-    it("the leases' root is the one that anybody computes from the event", async () => {
+    it("the root of the leases is the one computed from the event", async () => {
       const auctionId = await market.open(market.region(1));
       const { grant } = await market.trade(auctionId, orders);
       expect(await market.read("escrow", "leaseRootOf", [auctionId])).to.equal(leaseRoot(grant!.words, grant!.terms));
@@ -71,7 +71,7 @@ describe("CapacityAuction", function () {
       expect(words[0]).to.deep.equal(words[1]);
     });
 
-    it("a bond of an order never revealed goes to the pool; the deposit comes back if anything was shown", async () => {
+    it("a bond of an order never revealed goes to the pool; the deposit comes back if any order was revealed", async () => {
       const before = await market.account(market.region(1));
       const auctionId = await market.open(market.region(1));
       const silent = [...orders, { region: market.region(5), side: "ask" as const, price: 900, lots: 1, silent: true }];
@@ -84,7 +84,7 @@ describe("CapacityAuction", function () {
       expect(before.free - after.free).to.equal(after.locked);
     });
 
-    it("an opening whose orders all stay hidden loses its deposit to the pool", async () => {
+    it("an auction in which no order is revealed loses its deposit to the pool", async () => {
       const auctionId = await market.open(market.region(1));
       const { grant, sealed } = await market.trade(
         auctionId,
@@ -96,7 +96,7 @@ describe("CapacityAuction", function () {
       await expectSolvent(market, []);
     });
 
-    it("a batch of reveals skips what fails and names the reason; it may be tried again", async () => {
+    it("a batch of reveals skips an order that fails and names the reason; it can be tried again", async () => {
       const auctionId = await market.open(market.region(1));
       const sealed = [];
       for (const order of orders) sealed.push(await market.commit(auctionId, order));
@@ -140,7 +140,7 @@ describe("CapacityAuction", function () {
       await expectSolvent(market, []);
     });
 
-    it("INV-4: whoever refuses what, anyone ends it: cancel releases everything but bonds of the silent", async () => {
+    it("INV-4: anyone can end an auction: cancel releases everything but bonds of orders not revealed", async () => {
       const auctionId = await market.open(market.region(1));
       const sealed = [];
       for (const order of orders) sealed.push(await market.commit(auctionId, order));
@@ -165,7 +165,7 @@ describe("CapacityAuction", function () {
       );
     });
 
-    it("a commit fits into the last block of its phase, and so does a reveal; a block later neither does", async () => {
+    it("commit and reveal are accepted in the last block of their phase and refused a block later", async () => {
       const auctionId = await market.open(market.region(1));
       type Blocks = { readonly lastCommitBlock: bigint; readonly lastRevealBlock: bigint };
       const { lastCommitBlock, lastRevealBlock } = await market.read<Blocks>("auction", "auction", [auctionId]);
@@ -186,7 +186,7 @@ describe("CapacityAuction", function () {
       expect((await refusalOf(reveal)).name).to.equal("WrongPhase");
     });
 
-    it("phases move by blocks alone: what each call needs is refused in every other", async () => {
+    it("phases depend on blocks only: each call is refused in every other phase", async () => {
       const auctionId = await market.open(market.region(1));
       const phase = () => market.read<number>("auction", "phaseOf", [auctionId]);
       const sealed = [];
@@ -216,7 +216,7 @@ describe("CapacityAuction", function () {
       expect(await refused("reveal", [auctionId, sealed[0]])).to.equal("AlreadyRevealed");
     });
 
-    it("every wrong certificate is refused and costs only its sender", async () => {
+    it("every wrong certificate is refused and changes nothing", async () => {
       const auctionId = await market.open(market.region(1));
       const sealed = [];
       for (const order of orders) sealed.push(await market.commit(auctionId, order));
@@ -234,7 +234,7 @@ describe("CapacityAuction", function () {
   });
 
   describe("INV-3: sealed", () => {
-    it("nothing of an opening can be changed: side, price, lots, boost, bond, salt, region, index", async () => {
+    it("no part of an opening can be changed: side, price, lots, boost, bond, salt, region, index", async () => {
       const market = await Market.create(2);
       const auctionId = await market.open(market.region(1));
       const sealed = await market.commit(auctionId, { region: market.region(1), side: "bid", price: 2_000, lots: 2 });
@@ -299,11 +299,11 @@ describe("CapacityAuction", function () {
     it("not off the fabric", async () => expect(await commit({}, 6)).to.equal("NotOnFabric"));
     it("not without the attributes", async () =>
       expect(await commit({ attributes: 1 }, 7)).to.equal("AttributesMissing"));
-    it("a seller not below the least score; a buyer needs none", async () =>
+    it("a seller not below the required score; a buyer needs none", async () =>
       expect(await commit({ requiresMinScore: true }, 2, 1)).to.equal("ScoreTooLow"));
     it("a region not twice", async () => expect(await commit({}, 1)).to.equal("AlreadyOrdered"));
     it("an organisation not on both sides", async () => expect(await commit({}, 8, 1)).to.equal("OtherSide"));
-    it("whatever its organisation's number: once, and on one side", async () => {
+    it("once and on one side, for any number of the organisation", async () => {
       for (const organisation of [64, 4_096, 2 ** 32 - 1]) {
         const [first, second] = [await market.admit({ organisation }), await market.admit({ organisation })];
         const auctionId = await market.open(market.region(1));
@@ -317,7 +317,7 @@ describe("CapacityAuction", function () {
         await ordering(second, 0);
       }
     });
-    it("not with a bond below the least", async () => expect(await commit({}, 2, 0, 999n)).to.equal("BondTooSmall"));
+    it("not with a bond below the smallest", async () => expect(await commit({}, 2, 0, 999n)).to.equal("BondTooSmall"));
     it("not beyond the free balance", async () =>
       expect(await commit({}, 2, 0, 3_000_000_000n, market.region(2).treasury)).to.equal("BalanceShort"));
     it("the agent not beyond its allowance", async () =>
@@ -352,7 +352,7 @@ describe("CapacityAuction", function () {
     });
   });
 
-  describe("what an opening may say", () => {
+  describe("the terms of an auction: refused", () => {
     let market: Market;
     before(async () => {
       market = await Market.create(3);
@@ -372,7 +372,7 @@ describe("CapacityAuction", function () {
     for (const [what, options, error] of bad)
       it(`not ${what}`, async () =>
         expect((await refusalOf(market.open(market.region(1), options))).name).to.equal(error));
-    it("joins the mesh of an earlier auction of the same opener, and of nobody else", async () => {
+    it("joins the mesh of an earlier auction of the same opener, and of no other region", async () => {
       const first = await market.open(market.region(1));
       const second = await market.open(market.region(1), { earlier: first });
       const third = await market.open(market.region(1), { earlier: second });
@@ -381,7 +381,7 @@ describe("CapacityAuction", function () {
     });
   });
 
-  describe("what a reveal may say", () => {
+  describe("the values of a reveal: refused", () => {
     let market: Market;
     before(async () => {
       market = await Market.create(3);
@@ -416,7 +416,7 @@ describe("CapacityAuction", function () {
   });
 
   describe("collect", () => {
-    it("once for each revealed order, for anyone, and not for what is not there", async () => {
+    it("once for each revealed order, by anyone, and not for an unknown order", async () => {
       const market = await Market.create(3);
       const auctionId = await market.open(market.region(1));
       const { sealed } = await market.trade(auctionId, [

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Side} from "../../contracts/interfaces/ICapacityAuction.sol";
+import {RegionId} from "../../contracts/interfaces/Types.sol";
 import {Clearing} from "../../contracts/libraries/Clearing.sol";
 import {Order, Orders} from "../../contracts/libraries/Orders.sol";
 
@@ -9,7 +10,7 @@ import {Order, Orders} from "../../contracts/libraries/Orders.sol";
 contract ClearingTest {
     uint256 private constant CAP = 60;
 
-    /// @dev What a walk from the best pair on finds, without sorting: the best of each side, again and again.
+    /// @dev The result of matching lot by lot, without sorting: the best order of each side, again and again.
     struct Reference {
         uint256 lots;
         uint16 bid;
@@ -85,7 +86,8 @@ contract ClearingTest {
             );
             assert(lots > 0 && !book[bid].isAsk() && book[ask].isAsk());
             assert(((words[i] >> 148) & 0xfffff) == leased[ask]);
-            assert(uint32(words[i] >> 188) == book[bid].region() && uint32(words[i] >> 220) == book[ask].region());
+            assert(RegionId.wrap(uint32(words[i] >> 188)) == book[bid].regionId());
+            assert(RegionId.wrap(uint32(words[i] >> 220)) == book[ask].regionId());
             leased[bid] += lots;
             leased[ask] += lots;
             shares[ask] += uint64(words[i] >> 20);
@@ -111,7 +113,15 @@ contract ClearingTest {
             uint256 bps = ask ? Orders.handicapOf(score) : (r >> 48) % (Orders.maxBoost(score) + 1);
             uint256 e = ask ? Orders.askEffective(price, bps) : Orders.bidEffective(price, bps, CAP);
             Order sealed_ = Orders.committed(0, uint16(score), (r >> 60) % 2 == 0);
-            book[i] = sealed_.shown(ask ? Side.Ask : Side.Bid, bps, lots, price, e, i + 1, (r >> 70) % 100_000);
+            book[i] = sealed_.revealedAs(
+                ask ? Side.Ask : Side.Bid,
+                bps,
+                lots,
+                price,
+                e,
+                RegionId.wrap(uint32(i + 1)),
+                (r >> 70) % 100_000
+            );
         }
     }
 
@@ -136,7 +146,7 @@ contract ClearingTest {
         }
     }
 
-    /// @dev Said in words: E, then the higher score; the earlier commit stands already.
+    /// @dev By E, then the higher score; the earlier commit was found first.
     function better(Order one, Order other, bool asks) private pure returns (bool) {
         if (one.effective() != other.effective()) return asks == (one.effective() < other.effective());
         return one.score() > other.score();

@@ -39,7 +39,7 @@ describe("Hostile values", function () {
   for (const [name, abi] of Object.entries(ABIS))
     for (const entry of abi as readonly AbiFunction[])
       if (entry.type === "function")
-        it(`${name}.${entry.name} answers or refuses by name, and never panics`, async () => {
+        it(`${name}.${entry.name} answers or reverts with a named error, and never panics`, async () => {
           const callers = [market.consortium, market.region(1).treasury, market.region(1).agent];
           const samples = fc.sample(fc.tuple(fc.tuple(...entry.inputs.map(arbitraryOf)), fc.nat(2)), {
             numRuns: entry.inputs.length === 0 ? 1 : TRIES,
@@ -70,13 +70,13 @@ describe("Hostile values", function () {
   });
 });
 
-/** Of the contract itself, of those that it calls, and of the libraries that both use. */
+/** Errors of the contract, of those that it calls, and of the libraries that both use. */
 function known(own: readonly string[]): string[] {
   const all = Object.values(ABIS).flatMap((abi) => abi.flatMap((e) => (e.type === "error" ? [e.name] : [])));
   return [...own, ...all, "AccessManagedUnauthorized", "ERC20InsufficientAllowance", "ERC20InsufficientBalance"];
 }
 
-/** Null: it went through. */
+/** Null: the call succeeded. */
 async function outcomeOf(market: Market, account: Hex, to: Hex, data: Hex): Promise<string | null> {
   return refusalOf(market.client.call({ account, to, data })).then(
     ({ name }) => name,
@@ -87,7 +87,7 @@ async function outcomeOf(market: Market, account: Hex, to: Hex, data: Hex): Prom
   );
 }
 
-/** Edges first: what a type can hold at most, nothing, and what exists. */
+/** Largest value of the type, zero, and values that exist. */
 function arbitraryOf(parameter: AbiParameter): fc.Arbitrary<unknown> {
   const { type, name = "" } = parameter;
   if (type.endsWith("[]"))

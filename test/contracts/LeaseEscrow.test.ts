@@ -21,7 +21,7 @@ describe("LeaseEscrow", function () {
     const refused = async (by: "treasury" | "agent", fn: string, args: readonly unknown[]) =>
       (await refusalOf(send(by, fn, args))).name;
 
-    it("INV-2: what leaves goes to the treasury by the treasury's call, and to nobody else", async () => {
+    it("INV-2: money leaves only to the treasury, by the treasury's call", async () => {
       const { constants } = market.deployment;
       const before = await market.read<bigint>("token", "balanceOf", [market.region(1).treasury.address]);
       await send("treasury", "withdraw", [1, 1_000n]);
@@ -32,7 +32,7 @@ describe("LeaseEscrow", function () {
       await expectSolvent(market, []);
     });
 
-    it("nothing, too much, or for nobody is refused by name", async () => {
+    it("zero, too much, or for no region is refused with a named error", async () => {
       expect(await refused("treasury", "withdraw", [1, 0n])).to.equal("ZeroAmount");
       expect(await refused("treasury", "withdraw", [1, 10n ** 15n])).to.equal("BalanceShort");
       expect(await refused("treasury", "deposit", [1, 0n])).to.equal("ZeroAmount");
@@ -45,7 +45,7 @@ describe("LeaseEscrow", function () {
         expect(await refused("agent", fn, [1])).to.equal("NotTreasury");
     });
 
-    it("a permit pays in without an approval; one that somebody else has posted does no harm", async () => {
+    it("a permit pays in without an approval; a permit that another sender used first does no harm", async () => {
       const { treasury } = market.region(1);
       const { token, escrow, chainId, constants } = market.deployment;
       const value = 500n * constants.escrow.priceUnit;
@@ -78,7 +78,7 @@ describe("LeaseEscrow", function () {
       expect((await market.account(market.region(1))).free - before).to.equal(500n);
     });
 
-    it("a stolen agent key spends its allowance at most, and 0 stops it at once and for good", async () => {
+    it("a stolen agent key spends at most its allowance, and 0 stops it at once and permanently", async () => {
       await send("treasury", "setAllowance", [1, 20_000n]);
       const auctionId = await market.open(market.region(2));
       const sealed = await market.commit(auctionId, {
@@ -102,7 +102,7 @@ describe("LeaseEscrow", function () {
       expect((await market.account(market.region(1))).allowance).to.equal(0n);
     });
 
-    it("a membership bond leaves after 56 days, weighs nothing meanwhile, and cannot be topped up on its way", async () => {
+    it("an exiting membership bond can be withdrawn after 56 days, has no weight, and cannot be raised", async () => {
       expect(await refused("treasury", "finishBondExit", [1])).to.equal("BondNotExiting");
       await send("treasury", "startBondExit", [1]);
       expect(await refused("treasury", "startBondExit", [1])).to.equal("BondExiting");
@@ -115,7 +115,7 @@ describe("LeaseEscrow", function () {
       await expectSolvent(market, []);
     });
 
-    it("the market's own calls are nobody else's", async () => {
+    it("only the auction contract can call the market's side", async () => {
       const calls: [string, readonly unknown[]][] = [
         ["takeDeposit", [1, 1n, false]],
         ["takeBond", [1, 1n, false]],
@@ -157,7 +157,7 @@ describe("LeaseEscrow", function () {
         expect(await market.account(market.region(1))).to.deep.equal(before);
         await expectSolvent(market, []);
       });
-    it("an escrow for an address without code is not made", async () => {
+    it("an escrow is not created for a token address without code", async () => {
       expect((await refusalOf(Market.create(0, undefined, undefined, testKey("nobody").address))).name).to.equal(
         "TokenWithoutCode",
       );
@@ -228,7 +228,7 @@ describe("LeaseEscrow", function () {
       await expectSolvent(market, [grant]);
     });
 
-    it("a release before the start costs nobody anything", async () => {
+    it("a release before the start costs neither party anything", async () => {
       const event = settled(await market.settle(grant, 0, market.receiptFor(grant, 0, 0, { release: true })));
       const { sellerGets, buyerPays, slash, fee } = event.args.settlement as Record<string, bigint>;
       expect([sellerGets, buyerPays, slash, fee]).to.deep.equal([0n, 0n, 0n, 0n]);
@@ -260,7 +260,7 @@ describe("LeaseEscrow", function () {
         ).to.equal("WrongSigner");
     });
 
-    it("not for a lease that the auction did not grant: no field can be changed, none can run into another", async () => {
+    it("not for a lease that the auction did not grant: no field can be changed or overflow into another", async () => {
       await market.warpTo(end());
       const receipt = market.receiptFor(grant, 0, 360);
       const signatures = [
@@ -352,7 +352,7 @@ describe("LeaseEscrow", function () {
         await expectSolvent(market, [grant]);
       });
 
-      it("one side silent bears both halves of the break", async () => {
+      it("a party that posts nothing pays both halves of the break cost", async () => {
         await claim("buyer", 0);
         await market.warpTo(end() + DAY + 10);
         const event = settled(await close());
@@ -362,7 +362,7 @@ describe("LeaseEscrow", function () {
         await expectSolvent(market, [grant]);
       });
 
-      it("a claim is a party's, by its agent or treasury, and not above the term", async () => {
+      it("only a party can claim, by its agent or treasury, and not above the term", async () => {
         const proof = leaseProof(grant.words, grant.terms, 0);
         const stranger = market.regions.find(({ id }) => id !== lease.seller && id !== lease.buyer)!;
         const send = (from: typeof stranger, id: number, available = 0) =>
@@ -374,7 +374,7 @@ describe("LeaseEscrow", function () {
         );
       });
 
-      it("a last receipt ends a dispute whatever was claimed", async () => {
+      it("a last receipt ends a dispute, and claims do not matter", async () => {
         await claim("buyer", 0);
         expectFigures(
           settled(await market.settle(grant, 0, market.receiptFor(grant, 0, 360))),
@@ -382,7 +382,7 @@ describe("LeaseEscrow", function () {
         );
       });
 
-      it("INV-4: nobody posts anything: anyone settles 7 days after the end, all void, at the same cost for both", async () => {
+      it("INV-4: if nothing is posted, anyone settles 7 days after the end, all void, at the same cost for both", async () => {
         await market.warpTo(end() + 7 * DAY - 10);
         expect((await refusalOf(close())).name).to.equal("TooEarly");
         await market.warpTo(end() + 7 * DAY);
@@ -392,7 +392,7 @@ describe("LeaseEscrow", function () {
         await expectSolvent(market, [grant]);
       });
 
-      it("a pair with more than a twentieth void carries no credit for 14 days, and pays no fee for it", async () => {
+      it("more than a twentieth void suspends the pair's credit for 14 days, without credit fees", async () => {
         await market.warpTo(end() + 7 * DAY);
         const first = settled(await close());
         expect(isContested(expected({}), 60n)).to.equal(true);
@@ -411,7 +411,7 @@ describe("LeaseEscrow", function () {
   });
 
   describe("pool and budgets", () => {
-    it("a boost is paid by the week's budget; u, P − u and r add up; what is not needed comes back", async () => {
+    it("a boost is paid by the week's budget; u, P − u and r add up; what is not needed is given back", async () => {
       const market = await Market.create(6);
       const settledLeases = await traded(market, [
         { region: market.region(5), side: "ask", price: 500, lots: 1, bond: 40_000_000n, silent: true },
@@ -458,7 +458,7 @@ describe("LeaseEscrow", function () {
       await expectSolvent(market, [grant!]);
     });
 
-    it("timestamp at the edge: registration ends with the last second of Sunday, UTC, and is for registered regions", async () => {
+    it("registration ends with the last second of Sunday, UTC, and is for registered regions", async () => {
       const market = await Market.create(2);
       const sunday = await nextSunday(market);
       const register = (id: number) => market.send(market.consortium, "escrow", "registerBudget", [id]);
@@ -479,7 +479,7 @@ describe("LeaseEscrow", function () {
       expect((await refusalOf(register(2))).name).to.equal("NotLastDayOfWeek");
     });
 
-    it("a boost that the budget does not cover is 0, and the order stands at its price", async () => {
+    it("a boost that the budget does not cover becomes 0, and the order keeps its price", async () => {
       const market = await Market.create(4);
       const first = await traded(market);
       await market.warpTo(first.terms.startSeconds + HOUR);

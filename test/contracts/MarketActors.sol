@@ -12,24 +12,25 @@ import {
     Side
 } from "../../contracts/interfaces/ICapacityAuction.sol";
 import {Account, Lease, Receipt} from "../../contracts/interfaces/ILeaseEscrow.sol";
+import {AuctionId, LeaseId, Price, RegionId} from "../../contracts/interfaces/Types.sol";
 import {Leases} from "../../contracts/libraries/Leases.sol";
 import {Reputation} from "../../contracts/Reputation.sol";
 import {HostileToken} from "../../contracts/test/HostileToken.sol";
 import {TestMarket} from "./TestMarket.sol";
 import {vm} from "./Vm.sol";
 
-/// @notice Regions that trade, and regions that misbehave: never reveal, reveal wrongly or twice, claim falsely, break
-/// off, come too early, call what is not theirs. Whatever is refused changes nothing; whatever passes keeps INV-1.
+/// @notice Regions that trade, and regions that misbehave: they do not reveal, reveal wrongly or twice, claim falsely, end
+/// leases early, call too early or without the right to. What is refused changes nothing; what passes keeps INV-1.
 contract MarketActors is TestMarket {
     uint32 private constant REGIONS = 5;
     uint16 private constant NONE = type(uint16).max;
 
     /// @dev Leases that were granted, rebuilt from the books.
     Lease[] private granted;
-    mapping(uint32 auctionId => uint256 count) private leasesIn;
-    mapping(uint32 auctionId => SealedOrder[]) private sealedOrders;
-    mapping(uint32 auctionId => SealedOrder[]) private copies;
-    /// @dev What was done, in calls; and of it what the stories are worth.
+    mapping(AuctionId auctionId => uint256 count) private leasesIn;
+    mapping(AuctionId auctionId => SealedOrder[]) private sealedOrders;
+    mapping(AuctionId auctionId => SealedOrder[]) private copies;
+    /// @dev Counts of calls, of boosts granted and of commitments copied.
     uint256 public calls;
     uint256 public boosts;
     uint256 public copied;
@@ -37,8 +38,8 @@ contract MarketActors is TestMarket {
     constructor() {
         for (uint32 i = 1; i <= REGIONS; ++i) {
             admit(i, 60_000_000, 40_000_000);
-            vm.prank(treasuryOf(i));
-            escrow.postBond(i, 1_000);
+            vm.prank(treasuryOf(RegionId.wrap(i)));
+            escrow.postBond(RegionId.wrap(i), 1_000);
         }
     }
 
@@ -46,22 +47,16 @@ contract MarketActors is TestMarket {
 
     function open(uint8 who, uint16 slots) external {
         ++calls;
-        AuctionTerms memory o = AuctionTerms(
+        AuctionTerms memory terms;
+        (terms.kind, terms.latencyBoundMicros, terms.lotMbps, terms.slots) = (
             EventKind.Surge,
-            0,
-            0,
-            0,
-            0,
-            false,
             1,
             100,
-            5 + (slots % 90),
-            0,
-            500,
-            Profile.Urgent
+            5 + (slots % 90)
         );
+        (terms.priceCap, terms.profile) = (Price.wrap(500), Profile.Urgent);
         vm.prank(agentOf(regionFrom(who)));
-        try auction.open(regionFrom(who), o) {} catch {}
+        try auction.open(regionFrom(who), terms) {} catch {}
     }
 
     function commit(
@@ -74,18 +69,19 @@ contract MarketActors is TestMarket {
         uint8 bondFactor
     ) external {
         ++calls;
-        uint32 id = auctionFrom(which);
-        if (id == 0) return;
-        uint32 regionId = regionFrom(who);
+        AuctionId id = auctionFrom(which);
+        if (id.isNoAuction()) return;
+        RegionId regionId = regionFrom(who);
         AuctionView memory v = auction.auction(id);
         SealedOrder memory o;
         (o.regionId, o.side, o.lots) = (regionId, ask ? Side.Ask : Side.Bid, 1 + (lots % 9));
         // Books that cross, and now and then a price above the cap.
-        o.price = ask ? 1 + (price % 300) : 180 + (price % 330);
+        uint256 limit = ask ? 1 + (price % 300) : 180 + (uint256(price) % 330);
+        o.price = Price.wrap(uint32(limit));
         o.boostBps = ask || boost % 2 != 0 ? 0 : uint16(boost) * 2;
-        uint256 least = (uint256(o.price) * o.lots * v.slots) / 5 + 1;
+        uint256 minBond = (limit * o.lots * v.slots) / 5 + 1;
         // A few are too small, or hide the size.
-        o.bond = uint64((least * (9 + (bondFactor % 16))) / 10 + 100);
+        o.bond = uint64((minBond * (9 + (bondFactor % 16))) / 10 + 100);
         o.salt = keccak256(abi.encode(id, regionId, calls));
         bytes32 c = auction.commitmentOf(id, regionId, o.side, o.price, o.lots, o.boostBps, o.salt);
         vm.prank(bondFactor % 3 == 0 ? treasuryOf(regionId) : agentOf(regionId));
@@ -98,8 +94,8 @@ contract MarketActors is TestMarket {
     /// @dev Commits what another region committed, and `revealAll` tries to open it as its own.
     function copy(uint8 which, uint8 who, uint8 order) external {
         ++calls;
-        uint32 id = auctionFrom(which);
-        if (id == 0 || sealedOrders[id].length == 0) return;
+        AuctionId id = auctionFrom(which);
+        if (id.isNoAuction() || sealedOrders[id].length == 0) return;
         SealedOrder memory o = sealedOrders[id][order % sealedOrders[id].length];
         bytes32 c = auction.commitmentOf(id, o.regionId, o.side, o.price, o.lots, o.boostBps, o.salt);
         vm.prank(agentOf(regionFrom(who)));
@@ -110,16 +106,16 @@ contract MarketActors is TestMarket {
         } catch {}
     }
 
-    /// @dev A token that turns against its users: nothing comes in, nothing goes out, nothing changes.
+    /// @dev With a misbehaving token, deposits and withdrawals fail and change nothing.
     function hostileToken(uint8 mode, uint8 who, uint32 units) external {
         ++calls;
-        uint32 regionId = regionFrom(who);
+        RegionId regionId = regionFrom(who);
         token.mint(address(this), units);
         token.approve(address(escrow), units);
         token.turn(HostileToken.Mode(1 + (mode % 6)), escrow, regionId);
         bytes32 before = keccak256(abi.encode(escrow.account(regionId)));
         try escrow.deposit(regionId, units) {
-            assert(units < 100 && mode % 6 == 0); // a fee of nothing
+            assert(units < 100 && mode % 6 == 0); // a fee of 0
         } catch {
             assert(before == keccak256(abi.encode(escrow.account(regionId))));
         }
@@ -135,10 +131,10 @@ contract MarketActors is TestMarket {
 
     function reveal(uint8 which, uint8 order, uint8 lie) external {
         ++calls;
-        uint32 id = auctionFrom(which);
-        if (id == 0 || sealedOrders[id].length == 0) return;
+        AuctionId id = auctionFrom(which);
+        if (id.isNoAuction() || sealedOrders[id].length == 0) return;
         SealedOrder memory o = sealedOrders[id][order % sealedOrders[id].length];
-        if (lie % 11 == 0) o.price += 1;
+        if (lie % 11 == 0) o.price = Price.wrap(Price.unwrap(o.price) + 1);
         if (lie % 13 == 0) o.bond += 1;
         try auction.reveal(id, o) {
             assert(lie % 11 != 0 && lie % 13 != 0);
@@ -150,8 +146,8 @@ contract MarketActors is TestMarket {
 
     function revealAll(uint8 which) external {
         ++calls;
-        uint32 id = auctionFrom(which);
-        if (id == 0) return;
+        AuctionId id = auctionFrom(which);
+        if (id.isNoAuction()) return;
         for (uint256 i = 0; i < copies[id].length; ++i)
             try auction.reveal(id, copies[id][i]) {
                 assert(false);
@@ -163,8 +159,8 @@ contract MarketActors is TestMarket {
     /// @dev Tries every certificate: no more than one may pass.
     function clear(uint8 which) external {
         ++calls;
-        uint32 id = auctionFrom(which);
-        if (id == 0 || auction.phaseOf(id) != Phase.Clear) return;
+        AuctionId id = auctionFrom(which);
+        if (id.isNoAuction() || auction.phaseOf(id) != Phase.Clear) return;
         uint16 n = auction.auction(id).orders;
         for (uint16 bid = 0; bid < n; ++bid)
             for (uint16 ask = 0; ask < n; ++ask)
@@ -177,15 +173,15 @@ contract MarketActors is TestMarket {
 
     function cancel(uint8 which) external {
         ++calls;
-        uint32 id = auctionFrom(which);
-        if (id == 0) return;
+        AuctionId id = auctionFrom(which);
+        if (id.isNoAuction()) return;
         try auction.cancel(id) {} catch {}
     }
 
     function collect(uint8 which, uint8 order) external {
         ++calls;
-        uint32 id = auctionFrom(which);
-        if (id == 0) return;
+        AuctionId id = auctionFrom(which);
+        if (id.isNoAuction()) return;
         uint16[] memory one = new uint16[](1);
         one[0] = order % 7;
         try auction.collect(id, one) {} catch {}
@@ -208,7 +204,7 @@ contract MarketActors is TestMarket {
         } catch {}
     }
 
-    /// @dev What should happen to every lease: served to its end, and both sign so.
+    /// @dev The regular end of a lease: served for the whole term, and both agents sign the last receipt.
     function serve(uint8 which) external {
         ++calls;
         if (granted.length == 0) return;
@@ -227,7 +223,7 @@ contract MarketActors is TestMarket {
         ++calls;
         if (granted.length == 0) return;
         Lease memory lease = granted[which % granted.length];
-        uint32 regionId = seller ? lease.seller : lease.buyer;
+        RegionId regionId = seller ? lease.seller : lease.buyer;
         vm.prank(agentOf(regionId));
         try escrow.claim(lease, proofOf(lease), regionId, available) {} catch {}
     }
@@ -241,7 +237,7 @@ contract MarketActors is TestMarket {
 
     function treasury(uint8 who, uint8 what, uint32 units) external {
         ++calls;
-        uint32 regionId = regionFrom(who);
+        RegionId regionId = regionFrom(who);
         vm.prank(what % 5 == 4 ? agentOf(regionId) : treasuryOf(regionId));
         if (what % 5 == 0) try escrow.withdraw(regionId, units) {} catch {}
         else if (what % 5 == 1) try escrow.setAllowance(regionId, uint56(units) * 16) {} catch {}
@@ -264,7 +260,7 @@ contract MarketActors is TestMarket {
         ++calls;
         uint256 day = block.timestamp / 1 days;
         vm.warp((day + ((13 - ((day + 3) % 7)) % 7)) * 1 days + 1 + (block.timestamp % 1 days));
-        for (uint32 i = 1; i <= REGIONS; ++i) try escrow.registerBudget(i) {} catch {}
+        for (uint32 i = 1; i <= REGIONS; ++i) try escrow.registerBudget(RegionId.wrap(i)) {} catch {}
     }
 
     function nextBlocks(uint8 count) external {
@@ -282,36 +278,37 @@ contract MarketActors is TestMarket {
         vm.warp(block.timestamp + uint256(dayCount % 9) * 1 days);
     }
 
-    /// @dev Calls that are nobody's here: each must be refused.
-    function trespass(uint8 what, uint64 units) external {
+    /// @dev Calls that only another contract may make: each must be refused.
+    function callWithoutRight(uint8 what, uint64 units) external {
         ++calls;
+        RegionId one = RegionId.wrap(1);
         if (what % 4 == 0)
-            try escrow.takeBond(1, units, false) {
+            try escrow.takeBond(one, units, false) {
                 assert(false);
             } catch {}
         else if (what % 4 == 1)
-            try escrow.releaseBid(1, units, false, 1, units) {
+            try escrow.releaseBid(one, units, false, 1, units) {
                 assert(false);
             } catch {}
         else if (what % 4 == 2)
-            try escrow.closeAuction(1, 1, false, units, true, 0, bytes32(uint256(1))) {
+            try escrow.closeAuction(AuctionId.wrap(1), one, false, units, true, 0, bytes32(uint256(1))) {
                 assert(false);
             } catch {}
         else
-            try Reputation(escrow.reputation()).record(1, 2, 0, units, 0, 1, 1, false) {
+            try Reputation(escrow.reputation()).record(one, RegionId.wrap(2), LeaseId.wrap(0), units, 0, 1, 1, false) {
                 assert(false);
             } catch {}
     }
 
-    // What is read.
+    // Views.
 
     function unitsHeld() external view returns (uint256 units) {
         for (uint32 i = 1; i <= REGIONS; ++i) {
-            Account memory a = escrow.account(i);
+            Account memory a = escrow.account(RegionId.wrap(i));
             units += uint256(a.free) + a.locked + a.bonded + a.membershipBond;
         }
-        for (uint32 id = 1; id <= auction.auctionCount(); ++id) {
-            AuctionView memory v = auction.auction(id);
+        for (uint32 i = 1; i <= auction.auctionCount(); ++i) {
+            AuctionView memory v = auction.auction(AuctionId.wrap(i));
             if (v.phase != Phase.Cleared && v.phase != Phase.Cancelled) units += uint256(v.bondsHeld) + DEPOSIT;
         }
         units += escrow.pool().pool;
@@ -325,7 +322,8 @@ contract MarketActors is TestMarket {
     /// @dev One honest party that brings everything to its end, whatever the others did or refuse (INV-4).
     function endEverything() external {
         vm.roll(block.number + 40);
-        for (uint32 id = 1; id <= auction.auctionCount(); ++id) {
+        for (uint32 number = 1; number <= auction.auctionCount(); ++number) {
+            AuctionId id = AuctionId.wrap(number);
             if (auction.phaseOf(id) == Phase.Clear) auction.cancel(id);
             OrderView[] memory orders = auction.orders(id);
             for (uint16 i = 0; i < orders.length; ++i) {
@@ -342,16 +340,16 @@ contract MarketActors is TestMarket {
 
     function nothingIsHeld() external view returns (bool) {
         for (uint32 i = 1; i <= REGIONS; ++i) {
-            Account memory a = escrow.account(i);
+            Account memory a = escrow.account(RegionId.wrap(i));
             if (a.locked != 0 || a.bonded != 0) return false;
         }
         return escrow.pool().reserved == 0;
     }
 
-    // How it is made.
+    // Helpers.
 
     /// @dev Finds each lease of a cleared auction by its leaf: two pointers over the fills, as the event has them.
-    function remember(uint32 id) private {
+    function remember(AuctionId id) private {
         AuctionView memory v = auction.auction(id);
         OrderView[] memory orders = auction.orders(id);
         (uint256 b, uint256 a, uint256 taken, uint256 before) = (0, 0, 0, 0);
@@ -369,13 +367,13 @@ contract MarketActors is TestMarket {
         }
     }
 
-    function countBoosts(uint32 id) private {
+    function countBoosts(AuctionId id) private {
         OrderView[] memory orders = auction.orders(id);
         for (uint256 i = 0; i < orders.length; ++i)
             if (orders[i].revealed && orders[i].side == Side.Bid && orders[i].bps > 0) ++boosts;
     }
 
-    function isFilled(uint32 id, OrderView memory o, Side side) private view returns (bool) {
+    function isFilled(AuctionId id, OrderView memory o, Side side) private view returns (bool) {
         return o.revealed && o.side == side && auction.fillOf(id, o.index) > 0;
     }
 
@@ -390,8 +388,10 @@ contract MarketActors is TestMarket {
         Lease memory l;
         (l.auctionId, l.index) = (v.id, uint16(leasesIn[v.id]++));
         (l.seller, l.buyer, l.lots, l.before) = (ask.regionId, bid.regionId, uint32(lots), uint32(before));
-        l.buyerPrice = uint32((uint256(v.scaledPrice) + 10_000 + bid.bps - 1) / (10_000 + uint256(bid.bps)));
-        l.sellerPrice = uint32(uint256(v.scaledPrice) / (10_000 + uint256(ask.bps)));
+        l.buyerPrice = Price.wrap(
+            uint32((uint256(v.scaledPrice) + 10_000 + bid.bps - 1) / (10_000 + uint256(bid.bps)))
+        );
+        l.sellerPrice = Price.wrap(uint32(uint256(v.scaledPrice) / (10_000 + uint256(ask.bps))));
         l.bondShare = uint64(
             (uint256(ask.bond) * (before + lots)) / ask.lots - (uint256(ask.bond) * before) / ask.lots
         );
@@ -406,7 +406,7 @@ contract MarketActors is TestMarket {
         uint256 width = leasesIn[lease.auctionId];
         bytes32[] memory level = new bytes32[](width);
         for (uint256 i = 0; i < granted.length; ++i) {
-            if (granted[i].auctionId != lease.auctionId) continue;
+            if (AuctionId.unwrap(granted[i].auctionId) != AuctionId.unwrap(lease.auctionId)) continue;
             (level[granted[i].index], ) = Leases.leafOf(granted[i]);
         }
         proof = new bytes32[](10);
@@ -426,14 +426,13 @@ contract MarketActors is TestMarket {
         return a < b ? keccak256(abi.encode(a, b)) : keccak256(abi.encode(b, a));
     }
 
-    function regionFrom(uint8 who) private pure returns (uint32) {
-        return 1 + (who % REGIONS);
+    function regionFrom(uint8 who) private pure returns (RegionId) {
+        return RegionId.wrap(1 + (who % REGIONS));
     }
 
-    function auctionFrom(uint8 which) private view returns (uint32) {
+    function auctionFrom(uint8 which) private view returns (AuctionId) {
         uint32 count = auction.auctionCount();
-        if (count == 0) return 0;
         uint32 back = which % 3;
-        return count > back ? count - back : count;
+        return AuctionId.wrap(count > back ? count - back : count);
     }
 }

@@ -23,12 +23,12 @@ contract MarketInvariantTest {
         targets[0] = address(actors);
     }
 
-    /// @dev INV-1: every token stands in an account, a bond, a deposit or the pool, and budgets are covered.
+    /// @dev INV-1: every token is in an account, a bond, a deposit or the pool, and budgets are covered.
     function invariant_Solvency() external view {
         requireSolvent();
     }
 
-    /// @dev Steps drawn so that auctions come to leases and leases to disputes; INV-1 after each, INV-4 at the end.
+    /// @dev Random steps, chosen so that auctions lead to leases and leases to disputes; INV-1 after each, INV-4 at the end.
     function testFuzz_AnyStoryStaysSolventAndEnds(uint256 seed) external {
         tell(seed);
         assert(actors.calls() == STORY_ACTIONS);
@@ -39,8 +39,7 @@ contract MarketInvariantTest {
         assert(all == ended);
     }
 
-    /// @dev What the story above is worth: it makes leases, they settle in more than one way, budgets bear boosts, and
-    /// commitments are copied.
+    /// @dev The stories above do reach leases, more than one way to settle, boosts paid by budgets and copied commitments.
     function test_TheStoriesReachLeasesBoostsAndCopies() external {
         (uint256 leases, uint256 settledEarly) = (0, 0);
         for (uint256 seed = 0; seed < 16; ++seed) {
@@ -109,7 +108,7 @@ contract MarketInvariantTest {
         else if (what == 6) actors.settleAfterWindow(uint8(r));
         else if (what == 7) actors.treasury(uint8(r), uint8(r >> 8), uint32(r >> 16));
         else if (what == 8) actors.fund(uint8(r), uint32(r >> 8));
-        else if (what == 9) actors.trespass(uint8(r), uint64(r >> 8));
+        else if (what == 9) actors.callWithoutRight(uint8(r), uint64(r >> 8));
         else if (what == 10) actors.later(uint32(r));
         else if (what == 11) actors.muchLater(uint8(r));
         else if (what == 12) actors.cancel(uint8(r));

@@ -27,7 +27,7 @@ describe("Membership", function () {
       controlUrls: readonly unknown[];
     }>("membership", "region", [id]);
 
-  it("keeps everything attested, readable by number, name, agent key and routing key", async () => {
+  it("stores everything attested, readable by number, name, agent key and routing key", async () => {
     await admit();
     const { prefixes, controlUrls, ...kept } = await region(4);
     const { organisation, place, attributes, fabrics, name, treasury, agent, routingKey } = admission();
@@ -40,7 +40,7 @@ describe("Membership", function () {
     expect(await refused(market.read("membership", "region", [5]))).to.equal("UnknownRegion");
   });
 
-  it("admission, suspension, attestation, fabrics and prefixes are the consortium's alone", async () => {
+  it("admission, suspension, attestation, fabrics and prefixes are restricted to the consortium", async () => {
     const { treasury } = market.region(1);
     const prefix = parsePrefix("10.200.0.0/16");
     const calls: [string, readonly unknown[]][] = [
@@ -56,7 +56,7 @@ describe("Membership", function () {
       expect(await refused(market.send(treasury, "membership", fn, args)), fn).to.equal("AccessManagedUnauthorized");
   });
 
-  it("names, agent keys and routing keys are one region's each, also after they were replaced", async () => {
+  it("names, agent keys and routing keys belong to one region, also after they were replaced", async () => {
     expect(await refused(admit({ name: "region-1" }))).to.equal("NameTaken");
     expect(await refused(admit({ agent: market.region(2).agent.address }))).to.equal("AgentKeyTaken");
     expect(await refused(admit({ routingKey: admissionOf(2, ZERO, ZERO).routingKey }))).to.equal("RoutingKeyTaken");
@@ -68,7 +68,7 @@ describe("Membership", function () {
     expect(await market.read("membership", "regionByRoutingKey", [admissionOf(2, ZERO, ZERO).routingKey])).to.equal(0);
   });
 
-  it("nothing may be missing, a place must be on the globe, a fabric must exist", async () => {
+  it("refuses missing fields, a place that is not on the globe, and unknown fabrics", async () => {
     expect(await refused(admit({ name: "" }))).to.equal("MissingField");
     expect(await refused(admit({ treasury: ZERO }))).to.equal("MissingField");
     expect(await refused(admit({ agent: ZERO }))).to.equal("MissingField");
@@ -102,14 +102,14 @@ describe("Membership", function () {
     expect(await market.read("membership", "signedFor", [1, agent.address, (await market.now()) + 60])).to.equal(false);
   });
 
-  it("two regions without an agent at once: no address is nobody's key", async () => {
+  it("two regions can be without an agent: the zero address is no key", async () => {
     for (const id of [1, 2]) await market.send(market.region(id).treasury, "membership", "replaceAgent", [id, ZERO]);
     expect((await region(2)).agent).to.equal(ZERO);
     expect(await market.read("membership", "regionByAgent", [ZERO])).to.equal(0);
     await market.send(market.region(1).treasury, "membership", "replaceAgent", [1, testKey("fresh").address]);
   });
 
-  it("control URLs are the agent's or the treasury's to change", async () => {
+  it("agent and treasury can change control URLs", async () => {
     const urls = [{ fabric: 255, url: "https://one.example:7357" }];
     await market.send(market.region(1).agent, "membership", "replaceControlUrls", [1, urls]);
     expect((await region(1)).controlUrls).to.deep.equal(urls);
@@ -138,7 +138,7 @@ describe("Membership", function () {
       return id;
     };
 
-    it("neither the same, nor a part, nor a whole, in IPv4 or IPv6", async () => {
+    it("refuses the same prefix, a part of it and one that contains it, in IPv4 and IPv6", async () => {
       await add("172.16.0.0/16", 1);
       await add("2001:db8:1::/48", 2);
       for (const text of [
@@ -161,7 +161,7 @@ describe("Membership", function () {
       expect([await holder("2001:db8:1::1"), await holder("2001:db8:3::1")]).to.deep.equal([2, 0]);
     });
 
-    it("of several prefixes of a region, the one given back goes and the others stay", async () => {
+    it("removes one of several prefixes of a region and keeps the others", async () => {
       const id = (await market.admit()).id;
       const [first, second, third] = ["10.61.0.0/16", "10.62.0.0/16", "10.63.0.0/16"].map(parsePrefix) as [
         ReturnType<typeof parsePrefix>,
@@ -176,7 +176,7 @@ describe("Membership", function () {
       expect(prefixes.map(({ network }) => network)).not.to.include(second.network);
     });
 
-    it("not with host bits set, not everything, not nothing", async () => {
+    it("refuses host bits, network 0 and lengths outside 1 to 128", async () => {
       const raw = (network: bigint, length: number) =>
         market.send(market.consortium, "membership", "addPrefix", [1, { network, length }]);
       expect(await refused(raw(parsePrefix("10.250.0.0/16").network + 1n, 112))).to.equal("NotCanonical");
@@ -188,7 +188,7 @@ describe("Membership", function () {
         expect(await refused(raw(network, length))).to.equal("NotCanonical");
     });
 
-    it("the longest and the shortest prefixes are held whole", async () => {
+    it("the longest and the shortest prefixes cover all their addresses", async () => {
       const held = async (network: bigint, length: number, id: number) =>
         market.send(market.consortium, "membership", "addPrefix", [id, { network, length }]);
       const top = 1n << 127n;
@@ -205,7 +205,7 @@ describe("Membership", function () {
       expect(await Promise.all(holders)).to.deep.equal([2, 0, 3, 3, 0]);
     });
 
-    it("a prefix given back can be held by another; nobody gives back what it does not hold", async () => {
+    it("a removed prefix can be given to another region; a prefix not held cannot be removed", async () => {
       await add("172.16.0.0/16", 1);
       const remove = (id: number, text: string) =>
         market.send(market.consortium, "membership", "removePrefix", [id, parsePrefix(text)]);
@@ -217,7 +217,7 @@ describe("Membership", function () {
       expect((await region(1)).prefixes.length).to.equal(1);
     });
 
-    it("nobody's empty prefix cannot be given back: it would cut the list, and overlaps would pass", async () => {
+    it("an empty node cannot be removed: that would cut the list and let overlaps pass", async () => {
       await add("10.72.0.0/16", 2);
       const { network } = parsePrefix("10.71.0.0/16");
       for (const [id, expected] of [

@@ -13,7 +13,7 @@ describe("Reputation", function () {
       expect((await refusalOf(market.send(from, "reputation", "record", args))).name).to.equal("OnlyEscrow");
   });
 
-  it("INV-7: events alone give every state, day after day, with gaps, failures and exits", async () => {
+  it("INV-7: the events give every state, day after day, with gaps, failures and exits", async () => {
     const market = await Market.create(5);
     const events: LeaseRecorded[] = [];
     for (const [round, gap] of [0, 0, 1, 3, 14, 40].entries()) {
@@ -60,7 +60,7 @@ describe("Reputation", function () {
     expect(deviations[0]?.leaseId).to.equal(events[1]!.leaseId);
   });
 
-  it("what happens today does not move the closing score of today", async () => {
+  it("settlements of today do not change today's closing score", async () => {
     const market = await Market.create(4);
     const first = await traded(market, 0);
     await market.warpTo(first.terms.startSeconds + 3_600);
@@ -91,7 +91,7 @@ describe("Reputation", function () {
   });
 });
 
-/** Buyers and sellers change places from round to round. */
+/** Buyers and sellers change roles from round to round. */
 async function traded(market: Market, round: number): Promise<Grant> {
   const auctionId = await market.open(market.region(1));
   const { grant } = await market.trade(

@@ -7,14 +7,18 @@ import {ReputationRule} from "../../contracts/libraries/ReputationRule.sol";
 contract ReputationRuleTest {
     uint256 private constant FULL_BOND = 1e7;
 
-    function testFuzz_ScoreStaysInItsScaleAndOnlyFades(uint96 delivered, uint96 failed, uint16 dayCount) external pure {
+    function testFuzz_ScoreStaysInItsScaleAndOnlyDecays(
+        uint96 delivered,
+        uint96 failed,
+        uint16 dayCount
+    ) external pure {
         uint256 now_ = ReputationRule.score(delivered, failed);
         assert(now_ <= ReputationRule.SCALE);
         uint256 later = ReputationRule.score(
             ReputationRule.decay(delivered, dayCount),
             ReputationRule.decay(failed, dayCount)
         );
-        // Where next to nothing is left, rounding moves the ratio: below a reference lease it decides nothing.
+        // With almost no credit left, rounding changes the ratio; below a reference lease this does not matter.
         if (delivered < 4 * ReputationRule.ONE && failed < 4 * ReputationRule.ONE) assert(later <= now_ + 1);
     }
 

@@ -6,8 +6,8 @@ import {SettlementRule} from "../../contracts/libraries/SettlementRule.sol";
 
 contract SettlementRuleTest {
     /// @dev INV-1 in one lease: what the seller gets beyond what the buyer pays is at most what the budget pays, so the
-    /// pool never falls below what is reserved; and nobody loses more than it put up.
-    function testFuzz_NothingIsPaidThatWasNotPutUp(uint256 seed) external pure {
+    /// pool never falls below what is reserved; and nobody loses more than it locked or bonded.
+    function testFuzz_NoPaymentExceedsWhatWasLocked(uint256 seed) external pure {
         (SettlementRule.Terms memory t, SettlementRule.Facts memory f) = caseOf(seed);
         Settlement memory s = SettlementRule.settle(t, f);
         uint256 buyerTotal = t.lots * t.buyerPrice * t.slots;
@@ -15,8 +15,8 @@ contract SettlementRuleTest {
         assert(s.buyerPays <= buyerTotal);
         assert(s.budgetPays <= budgetTotal);
         assert(uint256(s.sellerGets) <= uint256(s.buyerPays) + s.budgetPays);
-        assert(s.slash <= t.share);
-        assert(uint256(s.fee) <= uint256(s.sellerGets) + t.share - s.slash);
+        assert(s.slash <= t.bondShare);
+        assert(uint256(s.fee) <= uint256(s.sellerGets) + t.bondShare - s.slash);
     }
 
     /// @dev Every second of the lease is available, in dispute, failed or void, and is counted once.
@@ -29,8 +29,8 @@ contract SettlementRuleTest {
         assert(s.delivered <= promised);
     }
 
-    /// @dev A seller that is agreed to have delivered more is never paid less, never slashed more, and never
-    /// has more counted as failed. (The fee for credit may be more than a lease at a tiny price earns.)
+    /// @dev If both agree that a seller delivered more, it is not paid less, not slashed more, and has no more failed
+    /// credit. (The credit fee can be more than a lease at a tiny price earns.)
     function testFuzz_MoreDeliveredIsNeverLess(uint256 seed, uint16 more) external pure {
         (SettlementRule.Terms memory t, SettlementRule.Facts memory f) = caseOf(seed);
         f.claimed = false;
@@ -42,11 +42,11 @@ contract SettlementRuleTest {
         assert(s.slash <= less.slash);
     }
 
-    /// @dev The author of a claim gains nothing that the other side loses: a buyer's lower claim does not lower what it
-    /// pays beyond its own word, a seller's higher claim does not raise what it gets.
+    /// @dev A false claim earns its author nothing: a buyer's lower claim does not lower what it pays, a seller's higher
+    /// claim does not raise what it gets.
     function testFuzz_NoClaimEarnsItsAuthorPay(uint256 seed, uint16 truth, uint16 lie) external pure {
         (SettlementRule.Terms memory t, SettlementRule.Facts memory f) = caseOf(seed);
-        (f.claimed, f.silent) = (true, SettlementRule.Silent.Nobody);
+        (f.claimed, f.silent) = (true, SettlementRule.Silent.Neither);
         (f.lowerClaim, f.upperClaim) = (truth, truth);
         Settlement memory honest = SettlementRule.settle(t, f);
         if (lie > truth) {
@@ -67,7 +67,7 @@ contract SettlementRuleTest {
         t.buyerPrice = t.price - (t.price * ((r >> 48) & 0x1f)) / 128;
         // r = ⌊p / (1 + handicap)⌋ is never above P.
         t.sellerPrice = t.price - (t.price * ((r >> 56) & 0xf)) / 160;
-        t.share = (r >> 64) & 0xffffffff;
+        t.bondShare = (r >> 64) & 0xffffffff;
         t.creditFee = (r >> 96) & 0xffff;
         uint256 term = 60 * t.slots;
         f.end = (r >> 112) & 1 == 0 ? term : 10 * (((r >> 113) & 0xffff) % (6 * t.slots + 1));

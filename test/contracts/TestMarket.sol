@@ -6,6 +6,7 @@ import {CapacityAuction} from "../../contracts/CapacityAuction.sol";
 import {AuctionConstants} from "../../contracts/interfaces/ICapacityAuction.sol";
 import {EscrowConstants} from "../../contracts/interfaces/ILeaseEscrow.sol";
 import {Admission, ControlUrl, Place, Prefix} from "../../contracts/interfaces/IMembership.sol";
+import {OrganisationId, RegionId} from "../../contracts/interfaces/Types.sol";
 import {LeaseEscrow} from "../../contracts/LeaseEscrow.sol";
 import {Membership} from "../../contracts/Membership.sol";
 import {HostileToken} from "../../contracts/test/HostileToken.sol";
@@ -36,12 +37,13 @@ abstract contract TestMarket {
 
     /// @dev Region numbers follow one another; each is an organisation of its own.
     function admit(uint32 i, uint64 money, uint56 allowance) internal {
+        RegionId id = RegionId.wrap(i);
         Prefix[] memory prefixes = new Prefix[](0);
         Admission memory a = Admission({
             name: string(abi.encodePacked("region-", i)),
-            organisation: i,
-            treasury: treasuryOf(i),
-            agent: agentOf(i),
+            organisation: OrganisationId.wrap(i),
+            treasury: treasuryOf(id),
+            agent: agentOf(id),
             routingKey: bytes32(uint256(i)),
             place: Place(0, 0, 1e9),
             attributes: 0,
@@ -52,21 +54,21 @@ abstract contract TestMarket {
         membership.admit(a);
         token.mint(address(this), money);
         token.approve(address(escrow), money);
-        escrow.deposit(i, money);
-        vm.prank(treasuryOf(i));
-        escrow.setAllowance(i, allowance);
+        escrow.deposit(id, money);
+        vm.prank(treasuryOf(id));
+        escrow.setAllowance(id, allowance);
     }
 
-    function agentOf(uint32 regionId) internal pure returns (address) {
-        return vm.addr(1_000_000 + regionId);
+    function agentOf(RegionId regionId) internal pure returns (address) {
+        return vm.addr(1_000_000 + RegionId.unwrap(regionId));
     }
 
-    function treasuryOf(uint32 regionId) internal pure returns (address) {
-        return vm.addr(2_000_000 + regionId);
+    function treasuryOf(RegionId regionId) internal pure returns (address) {
+        return vm.addr(2_000_000 + RegionId.unwrap(regionId));
     }
 
-    function signature(uint32 regionId, bytes32 digest) internal pure returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(1_000_000 + regionId, digest);
+    function signature(RegionId regionId, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(1_000_000 + RegionId.unwrap(regionId), digest);
         return abi.encodePacked(r, s, v);
     }
 

@@ -51,7 +51,7 @@ export async function settlementInSolidity(file: SettlementFile, call: Call): Pr
   for (const { name, terms, facts, result } of file.settlements) {
     const claims = facts.claims.map(BigInt).sort((a, b) => (a < b ? -1 : 1));
     const found = await call<Record<string, unknown>>("settle", [
-      { ...terms, share: terms.bondShare, mbps: BigInt(terms.lots) * BigInt(terms.lotMbps) },
+      { ...terms, mbps: BigInt(terms.lots) * BigInt(terms.lotMbps) },
       {
         ...facts,
         claimed: claims.length > 0,

@@ -23,7 +23,7 @@ export const membershipAbi = [
   {
     inputs: [
       { name: "name", type: "string" },
-      { name: "holder", type: "uint256" },
+      { name: "holder", type: "uint32" },
     ],
     name: "NameTaken",
     type: "error",
@@ -410,7 +410,7 @@ export const membershipAbi = [
   {
     inputs: [{ name: "regionId", type: "uint32" }],
     name: "isRegion",
-    outputs: [{ name: "", type: "bool" }],
+    outputs: [{ name: "known", type: "bool" }],
     stateMutability: "view",
     type: "function",
   },
@@ -466,7 +466,7 @@ export const membershipAbi = [
             type: "tuple[]",
           },
         ],
-        name: "",
+        name: "found",
         type: "tuple",
       },
     ],
@@ -476,7 +476,7 @@ export const membershipAbi = [
   {
     inputs: [{ name: "agent", type: "address" }],
     name: "regionByAgent",
-    outputs: [{ name: "", type: "uint32" }],
+    outputs: [{ name: "regionId", type: "uint32" }],
     stateMutability: "view",
     type: "function",
   },
@@ -490,7 +490,7 @@ export const membershipAbi = [
   {
     inputs: [{ name: "routingKey", type: "bytes32" }],
     name: "regionByRoutingKey",
-    outputs: [{ name: "", type: "uint32" }],
+    outputs: [{ name: "regionId", type: "uint32" }],
     stateMutability: "view",
     type: "function",
   },
@@ -569,8 +569,8 @@ export const membershipAbi = [
     ],
     name: "roleAndAttestationOf",
     outputs: [
-      { name: "", type: "uint8" },
-      { name: "", type: "uint256" },
+      { name: "role", type: "uint8" },
+      { name: "attestation", type: "uint256" },
     ],
     stateMutability: "view",
     type: "function",
@@ -581,7 +581,7 @@ export const membershipAbi = [
       { name: "caller", type: "address" },
     ],
     name: "roleOf",
-    outputs: [{ name: "", type: "uint8" }],
+    outputs: [{ name: "role", type: "uint8" }],
     stateMutability: "view",
     type: "function",
   },
@@ -599,7 +599,7 @@ export const membershipAbi = [
       { name: "since", type: "uint40" },
     ],
     name: "signedFor",
-    outputs: [{ name: "", type: "bool" }],
+    outputs: [{ name: "valid", type: "bool" }],
     stateMutability: "view",
     type: "function",
   },
@@ -613,7 +613,7 @@ export const membershipAbi = [
   {
     inputs: [{ name: "regionId", type: "uint32" }],
     name: "treasuryOf",
-    outputs: [{ name: "", type: "address" }],
+    outputs: [{ name: "treasury", type: "address" }],
     stateMutability: "view",
     type: "function",
   },
