@@ -2,7 +2,7 @@
  * Deploys the contracts in one go: all transactions at once, by the creation code that the build wrote, with no compiler
  * and no Hardhat. For the lab, tests and fresh chains; `scripts/deploy` does the same with a journal (Ignition).
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import {
   type Abi,
   createPublicClient,
@@ -165,7 +165,8 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
 export function writeDeployment(directory: string, deployment: Deployment): void {
   mkdirSync(directory, { recursive: true });
   const text = JSON.stringify(deployment, (_, value) => (typeof value === "bigint" ? value.toString() : value), 2);
-  writeFileSync(`${directory}/deployment.json`, `${text}\n`);
+  writeFileSync(`${directory}/deployment.json.new`, `${text}\n`);
+  renameSync(`${directory}/deployment.json.new`, `${directory}/deployment.json`);
 }
 
 async function requireCreated(client: PublicClient, name: ContractName, hash: Hex): Promise<void> {

@@ -1,18 +1,20 @@
 /**
  * scripts/deploy --rpc URL --key FILE [--constants consortium|embedded] [--consortium ADDRESS] [--token ADDRESS]
  *
- * Deploys by Hardhat Ignition into `deployments/chain-<id>`: its journal and artifacts, and `deployment.json`, which
- * agents and console read. Asked again after a crash it goes on; when all is there it changes nothing.
+ * Deploys with Hardhat Ignition into `deployments/chain-<id>`: the plan, Ignition's journal and artifacts, and at the
+ * end `deployment.json`, which agents and console read. Run again after a crash, it goes on with the same plan; run again
+ * after the end, it changes nothing. Exit codes: 0 deployed, 1 failed, 2 wrong options.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { isDeepStrictEqual, parseArgs } from "node:util";
 import { network } from "hardhat";
-import { createPublicClient, getContractAddress, type Hex, http, isAddress } from "viem";
+import { createPublicClient, getContractAddress, type Hex, http, isAddress, type PublicClient } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
+import { readSecret } from "../agent/config.ts";
 import { describeError, EphemeshError } from "../agent/model/errors.ts";
-import { CONSORTIUM_CONSTANTS, EMBEDDED_CONSTANTS, writeDeployment } from "./contracts.ts";
+import { buildContracts } from "./artifacts.ts";
+import { CONSORTIUM_CONSTANTS, type Deployment, EMBEDDED_CONSTANTS, writeDeployment } from "./contracts.ts";
 import { ephemeshModule } from "./module.ts";
 
 const USAGE =
@@ -23,7 +25,7 @@ try {
   await deploy();
 } catch (error) {
   console.error(describeError(error));
-  process.exitCode = 1;
+  process.exitCode = error instanceof EphemeshError && error.code === "USAGE" ? 2 : 1;
 }
 
 async function deploy(): Promise<void> {
@@ -40,15 +42,18 @@ async function deploy(): Promise<void> {
   });
   const folder = `${fileURLToPath(new URL("../deployments", import.meta.url))}/chain-${chainId}`;
   if (existsSync(`${folder}/deployment.json`)) {
+    await requireOnChain(client, folder);
     console.log(`chain ${chainId} has its deployment: ${folder}/deployment.json; nothing was sent.`);
     return;
   }
+  await buildContracts();
   const connection = await network.create({
     network: "target",
     override: { url: rpc, accounts: [key], gasPrice: 0n },
   });
   const constants = CONSTANTS[profile];
-  const { fromBlock, parameters } = await planOnce(`${folder}/plan.json`, async () => {
+  const options = { deployer: deployer.address, constants: profile, consortium, token };
+  const { fromBlock, parameters } = await planOnce(folder, options, async () => {
     const nonce = await client.getTransactionCount({ address: deployer.address });
     const before = token ? 3 : 4;
     return {
@@ -69,41 +74,52 @@ async function deploy(): Promise<void> {
   const entries = await Promise.all(
     Object.entries(deployed).map(async ([name, contract]) => [name, await contract.getAddress()] as const),
   );
-  const {
-    manager,
-    membership,
-    auction,
-    escrow,
-    reputation,
-    token: tokenAddress,
-  } = Object.fromEntries(entries) as Record<keyof typeof deployed, Hex>;
-  writeDeployment(folder, {
-    chainId,
-    fromBlock,
-    manager,
-    membership,
-    auction,
-    escrow,
-    reputation,
-    token: tokenAddress,
-    constants,
-  });
+  const addresses = Object.fromEntries(entries) as Record<keyof typeof deployed, Hex>;
+  writeDeployment(folder, { chainId, fromBlock, ...addresses, constants });
   console.log(`chain ${chainId}: deployed into ${folder}`);
   for (const [name, address] of entries) console.log(`  ${name.padEnd(11)} ${address}`);
 }
 
+/** A development chain that was started again has the same id and none of the contracts. */
+async function requireOnChain(client: PublicClient, folder: string): Promise<void> {
+  const { auction } = JSON.parse(readFileSync(`${folder}/deployment.json`, "utf8")) as Deployment;
+  if (await client.getCode({ address: auction })) return;
+  throw new EphemeshError(
+    "DEPLOYMENT_NOT_ON_CHAIN",
+    `${folder}/deployment.json names contracts that are not on this chain. Nothing was sent.`,
+    "Check --rpc. If the chain was started anew, move the folder away and deploy again.",
+  );
+}
+
+type Options = Readonly<Record<"deployer" | "constants" | "consortium" | "token", string | undefined>>;
+
 interface Plan {
+  readonly options: Options;
   readonly fromBlock: number;
   readonly parameters: { readonly [name: string]: string | Record<string, string | number> };
 }
 
-/** Where the auction will be must not change when a deployment goes on after a crash: it is written down first. */
-async function planOnce(file: string, make: () => Promise<Plan>): Promise<Plan> {
-  if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${JSON.stringify(await make(), null, 2)}\n`);
+/**
+ * The address of the auction must not change when a deployment goes on after a crash, so the plan is written before
+ * the first transaction. Without Ignition's journal nothing was sent yet, and the plan is made anew.
+ */
+async function planOnce(folder: string, options: Options, make: () => Promise<Omit<Plan, "options">>): Promise<Plan> {
+  const file = `${folder}/plan.json`;
+  const wanted = JSON.parse(JSON.stringify(options)) as Options;
+  if (existsSync(file) && existsSync(`${folder}/journal.jsonl`)) {
+    const plan = JSON.parse(readFileSync(file, "utf8")) as Plan;
+    if (isDeepStrictEqual(plan.options, wanted)) return plan;
+    throw new EphemeshError(
+      "DEPLOYMENT_DIFFERS",
+      `The deployment in ${folder} was begun with other options: ${JSON.stringify(plan.options)}. Nothing was sent.`,
+      "Deploy with the key and the options that it was begun with.",
+    );
   }
-  return JSON.parse(readFileSync(file, "utf8")) as Plan;
+  const plan = { options: wanted, ...(await make()) };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${file}.new`, `${JSON.stringify(plan, null, 2)}\n`);
+  renameSync(`${file}.new`, file);
+  return plan;
 }
 
 function plain(constants: Record<string, bigint | number>): Record<string, string | number> {
@@ -113,18 +129,28 @@ function plain(constants: Record<string, bigint | number>): Record<string, strin
 }
 
 function readOptions() {
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({ options: { rpc: text, key: text, constants: text, consortium: text, token: text } });
-  const { rpc, key: keyFile, constants = "consortium", consortium, token } = values;
-  if (!rpc || !keyFile) throw usage("--rpc and --key are needed");
+  const { rpc, key: keyFile, constants = "consortium", consortium, token } = parsedOptions();
+  if (!rpc) throw usage("--rpc is missing");
+  if (!keyFile) throw usage("--key is missing");
+  if (!/^https?:$/.test(URL.parse(rpc)?.protocol ?? "")) throw usage(`--rpc ${rpc} is not an http or https URL`);
   if (constants !== "consortium" && constants !== "embedded")
     throw usage(`--constants ${constants} is neither consortium nor embedded`);
-  for (const address of [consortium, token])
-    if (address !== undefined && !isAddress(address)) throw usage(`${address} is not an address`);
-  if (!existsSync(keyFile)) throw usage(`there is no key file ${keyFile}`);
-  const key = readFileSync(keyFile, "utf8").trim();
-  if (!/^0x[0-9a-fA-F]{64}$/.test(key)) throw usage(`${keyFile} does not hold a key (0x and 64 hexadecimal digits)`);
+  for (const [name, address] of Object.entries({ consortium, token }))
+    if (address !== undefined && !isAddress(address)) throw usage(`--${name} ${address} is not an address`);
+  const key = readSecret(keyFile);
+  if (!/^0x[0-9a-fA-F]{64}$/.test(key))
+    throw usage(`--key ${keyFile} does not hold a key (0x and 64 hexadecimal digits)`);
   return { rpc, key: key as Hex, constants, consortium, token } as const;
+}
+
+function parsedOptions() {
+  const text = { type: "string" } as const;
+  try {
+    return parseArgs({ options: { rpc: text, key: text, constants: text, consortium: text, token: text } }).values;
+  } catch (error) {
+    // Node's message says more than the first sentence, for programmers.
+    throw usage((error as Error).message.split(/[.\n]/)[0]!);
+  }
 }
 
 function usage(what: string): EphemeshError {

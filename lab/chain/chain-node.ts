@@ -24,20 +24,23 @@ export interface ChainNodeOptions {
   readonly port?: number;
   /** Time of the genesis block, in seconds; absent: now. Earlier leaves room for a history. */
   readonly genesisTimestamp?: number;
+  /** Absent: `CHAIN_ID`. */
+  readonly chainId?: number;
   /** Loaded if it exists; written every two seconds and at the end. */
   readonly stateFile?: string;
   readonly logFile?: string;
 }
 
 export class ChainNode {
-  readonly chainId = CHAIN_ID;
+  readonly chainId: number;
   /** For processes in the machine's own network. */
   readonly rpcUrl: string;
   /** For processes in the lab's routers and core; without a lab the same. */
   readonly regionRpcUrl: string;
   readonly #process: LabProcess;
 
-  private constructor(rpcUrl: string, regionRpcUrl: string, process: LabProcess) {
+  private constructor(chainId: number, rpcUrl: string, regionRpcUrl: string, process: LabProcess) {
+    this.chainId = chainId;
     this.rpcUrl = rpcUrl;
     this.regionRpcUrl = regionRpcUrl;
     this.#process = process;
@@ -45,11 +48,11 @@ export class ChainNode {
 
   /** Starts it and waits until it answers. It mines a block for every transaction until `setBlockTime`. */
   static async start(options: ChainNodeOptions = {}): Promise<ChainNode> {
-    const { lab } = options;
+    const { lab, chainId = CHAIN_ID } = options;
     const port = lab ? RPC_PORT : options.port || (await freePort());
     const host = lab ? "0.0.0.0" : "127.0.0.1";
     const args = [
-      ...["--host", host, "--port", String(port), "--chain-id", String(CHAIN_ID), "--accounts", "1"],
+      ...["--host", host, "--port", String(port), "--chain-id", String(chainId), "--accounts", "1"],
       // Without a price for gas nobody needs the chain's own coin; 0 stays 0 however full the blocks are.
       ...["--gas-price", "0", "--base-fee", "0", "--order", "fifo"],
       ...(options.genesisTimestamp === undefined ? [] : ["--timestamp", String(options.genesisTimestamp)]),
@@ -68,7 +71,7 @@ export class ChainNode {
           )
         : { port };
       const rpcUrl = `http://127.0.0.1:${door.port}`;
-      const node = new ChainNode(rpcUrl, lab ? `http://${CORE_MANAGEMENT_ADDRESS}:${port}` : rpcUrl, process);
+      const node = new ChainNode(chainId, rpcUrl, lab ? `http://${CORE_MANAGEMENT_ADDRESS}:${port}` : rpcUrl, process);
       await node.#ready(options.logFile);
       return node;
     } catch (error) {
@@ -127,7 +130,7 @@ export class ChainNode {
     while (performance.now() < deadline) {
       const answer = await Promise.race([ended, this.request("eth_chainId").catch(() => undefined)]);
       if (answer === "ended") break;
-      if (Number(answer) === CHAIN_ID) return;
+      if (Number(answer) === this.chainId) return;
       // Nothing tells when a port in another process opens.
       await delay(10);
     }

@@ -1,7 +1,6 @@
 /** The Solidity side: the contracts' libraries on Hardhat's in-process chain, called with figures from files. */
-import { artifacts, network } from "hardhat";
+import { network } from "hardhat";
 import {
-  type Abi,
   createPublicClient,
   createTestClient,
   createWalletClient,
@@ -11,24 +10,25 @@ import {
   stringToBytes,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
+import { builtArtifact } from "../../deploy/artifacts.ts";
 
 export type Call = <T>(functionName: string, args: readonly unknown[]) => Promise<T>;
 
-/** @param creation instead of the build's: bench/mutation.ts has faults in it. */
+/** @param creation code to test instead of the build's, e.g. with a fault that bench/mutation.ts put into it. */
 export async function parityHarness(creation?: Hex): Promise<Call> {
   const { provider } = await network.create();
   const transport = custom(provider);
   const account = privateKeyToAccount(keccak256(stringToBytes("parity")));
   await createTestClient({ mode: "hardhat", transport }).setBalance({ address: account.address, value: 10n ** 24n });
-  const { abi, bytecode } = await artifacts.readArtifact("ParityHarness");
+  const { abi, bytecode } = await builtArtifact("ParityHarness");
   const client = createPublicClient({ transport, pollingInterval: 5 });
   const hash = await createWalletClient({ account, transport }).deployContract({
-    abi: abi as Abi,
-    bytecode: creation ?? (bytecode as Hex),
+    abi,
+    bytecode: creation ?? bytecode,
     chain: null,
   });
   const { contractAddress } = await client.waitForTransactionReceipt({ hash });
   if (!contractAddress) throw new Error("the harness could not be deployed");
   return async <T>(functionName: string, args: readonly unknown[]) =>
-    (await client.readContract({ address: contractAddress, abi: abi as Abi, functionName, args })) as T;
+    (await client.readContract({ address: contractAddress, abi, functionName, args })) as T;
 }

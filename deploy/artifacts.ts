@@ -1,0 +1,15 @@
+/** Reads what the compiler made of a contract. Only for tests, benchmarks and deployments: agents need no compiler. */
+import hre from "hardhat";
+import type { Abi, Hex } from "viem";
+
+/** Compiles the contracts (not their tests) if artifacts are missing or older than the sources; else takes a second. */
+export async function buildContracts(): Promise<void> {
+  await hre.tasks.getTask("build").run({ noTests: true, quiet: true });
+}
+
+/** The artifact of a contract as its sources are now. */
+export async function builtArtifact(name: string): Promise<{ readonly abi: Abi; readonly bytecode: Hex }> {
+  await buildContracts();
+  const { abi, bytecode } = await hre.artifacts.readArtifact(name);
+  return { abi: abi as Abi, bytecode: bytecode as Hex };
+}
