@@ -9,6 +9,7 @@ import { z } from "zod";
 import { ipAddress as address } from "./model/address.ts";
 import { EphemeshError } from "./model/errors.ts";
 import { EVENT_KINDS } from "./model/event.ts";
+import { PROFILES } from "./model/market.ts";
 import type { MeshdConfig } from "./model/meshd-messages.ts";
 import { REQUESTED_TOPOLOGIES } from "./model/topology-mode.ts";
 
@@ -47,6 +48,16 @@ const buyPolicy = z.strictObject({
   /** Most that a lot of 100 Mbit/s may cost for one slot of 60 s, in price units. */
   maxPrice: priceUnits,
   boost: z.number().min(0).max(0.25).default(0),
+  minScore: z
+    .boolean()
+    .default(false)
+    .describe("Only sellers whose score reaches the deployment's least score may sell to this region."),
+  profile: z
+    .enum(PROFILES)
+    .default("urgent")
+    .describe(
+      "Length of the auction's phases, from the deployment: `urgent` is short, `normal` leaves more sellers time.",
+    ),
   maxMbps: mbps,
   budgetPerDay: z.number().int().min(1),
 });
@@ -83,7 +94,17 @@ const schema = z.strictObject({
   buy: z.partialRecord(z.enum(EVENT_KINDS), buyPolicy).default({}),
   accept: z
     .strictObject({
-      radius: z.strictObject({ rttMillis: z.number().min(1).max(2000) }),
+      radius: z.strictObject({
+        rttMillis: z.number().min(1).max(2000),
+        km: z
+          .number()
+          .min(1)
+          .max(20_100)
+          .optional()
+          .describe(
+            "Great-circle distance within which sellers may be, besides rttMillis. The contracts' smallest cell may be wider.",
+          ),
+      }),
       require: z.array(z.enum(["postQuantum"])).default([]),
     })
     .default({ radius: { rttMillis: 40 }, require: [] }),

@@ -11,8 +11,8 @@ import { connectChain, loadDeployment } from "./chain/client.ts";
 import { ChainClock } from "./chain/clock.ts";
 import { decodeEvent } from "./chain/decode.ts";
 import { ChainFollower } from "./chain/follower.ts";
+import { ChainReads } from "./chain/reads.ts";
 import { readRegister } from "./chain/register.ts";
-import { readFabrics, readRegions } from "./chain/registry.ts";
 import { Sender } from "./chain/sender.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "./config.ts";
 import { ControlClient } from "./control/client.ts";
@@ -39,6 +39,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
   const deployment = loadDeployment(config.chain.deployment);
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   const client = connectChain(config.chain.rpc, deployment);
+  const chain = new ChainReads(client, deployment);
   const journal = Journal.open(`${config.stateDir}/journal.sqlite`);
   const closers: (() => void | Promise<void>)[] = [() => journal.close()];
   try {
@@ -53,9 +54,9 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     const register = await registerAtStart(read, kept, log, signal);
     bind();
     const { self } = register;
-    let { regions, fabrics } = register;
+    let { constants, regions, fabrics } = register;
     const take = (now: Register): void => {
-      ({ regions, fabrics } = now);
+      ({ constants, regions, fabrics } = now);
       try {
         journal.keepRegister(now);
       } catch (error) {
@@ -78,11 +79,13 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       get config() {
         return config;
       },
+      get constants() {
+        return constants;
+      },
       self,
       key,
       deployment,
-      constants: register.constants,
-      client,
+      chain,
       clock,
       sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
       journal,
@@ -104,10 +107,10 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       decodeEvent(entry, {
         eventOfTransaction: (hash) => journal.transactionByHash(hash)?.event ?? null,
         fabricName: async (index) => {
-          if (index >= fabrics.length) fabrics = await readFabrics(client, deployment.membership);
+          if (index >= fabrics.length) fabrics = await chain.fabrics();
           return fabrics[index] ?? "";
         },
-        blockSeconds: async (number) => Number((await client.getBlock({ blockNumber: number })).timestamp),
+        blockSeconds: (number) => chain.blockSeconds(number),
       });
     const opened = (now: Register): void => {
       take(now);
@@ -117,13 +120,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     const coordinator = new Coordinator(
       site,
       follower,
-      async () => {
-        const now = await Promise.all([
-          readRegions(client, deployment.membership),
-          readFabrics(client, deployment.membership),
-        ]);
-        take({ ...register, regions: now[0], fabrics: now[1] });
-      },
+      async () => take({ self, constants, ...(await chain.register()) }),
       (message) => events.add(message),
       (enis) => void eniListeners.follow(enis),
       register === kept ? async () => opened(await read().catch(notYet)) : null,

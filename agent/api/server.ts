@@ -3,7 +3,6 @@ import { timingSafeEqual } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { z } from "zod";
-import { reputationAbi } from "../chain/abi/reputation.ts";
 import type { Config } from "../config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { scanPeers } from "../coordinator/handlers/scan.ts";
@@ -158,7 +157,6 @@ function endEvents(site: Site, coordinator: Coordinator, key: string | undefined
 }
 
 async function regionsView(site: Site) {
-  const { reputation } = site.deployment;
   return Promise.all(
     [...site.regions().values()].map(async (region) => ({
       id: region.id,
@@ -166,12 +164,7 @@ async function regionsView(site: Site) {
       active: region.active,
       prefixes: region.prefixes,
       fabrics: region.fabrics,
-      score: await site.client.readContract({
-        address: reputation,
-        abi: reputationAbi,
-        functionName: "score",
-        args: [region.id],
-      }),
+      score: await site.chain.score(region.id),
     })),
   );
 }

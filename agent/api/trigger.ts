@@ -1,12 +1,14 @@
 /** Turns a request into an event, or tells what it would do. The same for the command line, the API and webhooks. */
 import { randomUUID } from "node:crypto";
-import { lotFor, priceCapFor } from "../auction/strategy.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
-import { bidFor, readFunds, readPriority } from "../coordinator/handlers/auction.ts";
+import { readFunds, readPriority } from "../coordinator/handlers/auction.ts";
 import { scanPeers } from "../coordinator/handlers/scan.ts";
 import { emptyMesh, type TriggeredEvent } from "../coordinator/mesh.ts";
-import { chainNow, leadSeconds, regionOf, type Site } from "../coordinator/site.ts";
+import { decideBid, decideTerms } from "../coordinator/order.ts";
+import { leadSeconds } from "../coordinator/shortfall.ts";
+import { chainNow, marketFacts, regionOf, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
+import type { EventKind } from "../model/event.ts";
 import { demandOf, type TriggerRequest } from "../trigger/demand.ts";
 
 /** @throws EphemeshError TRIGGER_TOO_LATE, TRIGGER_NO_POLICY, DRAINING, CHAIN_NOT_READY */
@@ -28,13 +30,9 @@ export function eventFrom(
       "This agent is draining: it starts nothing new.",
       "`ephemesh drain --off` makes it take part again.",
     );
-  if (!site.config.buy[request.kind])
-    throw new EphemeshError(
-      "TRIGGER_NO_POLICY",
-      `The policy buys nothing for a ${request.kind}; nothing was started.`,
-      `Add buy.${request.kind} to the configuration and reload it.`,
-    );
-  const setUpSeconds = leadSeconds(site.constants);
+  const policy = site.config.buy[request.kind];
+  if (!policy) throw noPolicy(request.kind);
+  const setUpSeconds = leadSeconds(site.constants, policy.profile);
   const demand = demandOf(request, setUpSeconds);
   if (!demand)
     throw new EphemeshError(
@@ -70,20 +68,20 @@ export function startEvent(site: Site, coordinator: Coordinator, request: Trigge
 export async function dryRun(site: Site, coordinator: Coordinator, request: TriggerRequest) {
   const { demandReason, ...event } = eventFrom(site, coordinator, request);
   const [peers, funds, priority] = await Promise.all([scanPeers(site), readFunds(site), readPriority(site)]);
-  const policy = site.config.buy[event.kind]!;
-  const lotMbps = lotFor(event.demandMbps);
-  const terms = {
-    lotMbps,
-    slots: Math.max(5, Math.ceil(event.durationSeconds / 60)),
-    priceCap: priceCapFor(policy, lotMbps),
-  };
-  const plan = bidFor(site, { ...emptyMesh(event.id), event }, terms, funds, priority);
+  const facts = marketFacts(site);
+  const need = { mbps: event.demandMbps, durationSeconds: event.durationSeconds, earliestStartSeconds: 0 };
+  const planned = decideTerms(event, need, peers, 0, facts);
+  if ("declined" in planned) throw noPolicy(event.kind);
+  const { lotMbps, slots, priceCap } = planned.terms;
+  const terms = { lotMbps, slots, priceCap };
+  const plan = decideBid({ ...emptyMesh(event.id), event }, terms, funds, priority, facts);
   const included = peers.filter((peer) => peer.included);
   const own = regionOf(site, site.self).prefixes;
   return {
     event,
     demandReason,
     peers,
+    fabric: planned.fabric,
     terms,
     bid:
       "declined" in plan
@@ -106,4 +104,12 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
       );
     }),
   };
+}
+
+function noPolicy(kind: EventKind): EphemeshError {
+  return new EphemeshError(
+    "TRIGGER_NO_POLICY",
+    `The policy buys nothing for a ${kind}; nothing was started.`,
+    `Add buy.${kind} to the configuration and reload it.`,
+  );
 }

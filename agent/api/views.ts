@@ -1,5 +1,4 @@
 /** What the API and the command line show of the world: plain data, amounts as text, nothing secret. */
-
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { type Auction, endOf, isRecent, leasesOf, type Mesh, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
@@ -101,6 +100,7 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
     abandoned: mesh.abandoned,
     resolved: mesh.resolved,
     peers: mesh.peers,
+    fabric: mesh.fabric,
     topology: mesh.topology && {
       mode: mesh.topology.mode,
       reason: mesh.topology.reason,

@@ -6,6 +6,9 @@ import type { BuyPolicy, Config } from "../config.ts";
 import { BPS, PRICED_MBPS } from "../model/market.ts";
 import { maxBoost, smaller } from "./clearing.ts";
 
+/** What of a policy decides prices and amounts. */
+export type PricePolicy = Pick<BuyPolicy, "maxPrice" | "boost" | "maxMbps" | "budgetPerDay">;
+
 export interface OrderTerms {
   readonly lotMbps: number;
   readonly slots: number;
@@ -44,14 +47,14 @@ export function lotFor(demandMbps: number): number {
 }
 
 /** A cap that tells nothing exact about the opener's own limit: the next power of two above twice it. */
-export function priceCapFor(policy: BuyPolicy, lotMbps: number): number {
+export function priceCapFor(policy: Pick<BuyPolicy, "maxPrice">, lotMbps: number): number {
   const limit = Math.max(1, Math.floor((policy.maxPrice * lotMbps) / PRICED_MBPS));
   return Math.min(2 ** 32 - 1, 2 ** Math.ceil(Math.log2(limit * 2)));
 }
 
 export function planBid(
   demandMbps: number,
-  policy: BuyPolicy,
+  policy: PricePolicy,
   terms: OrderTerms,
   funds: Funds,
   priority: Priority,
@@ -89,7 +92,7 @@ export function planBid(
 
 /** A boost above what the score allows could not be revealed, and would cost the bond: in doubt there is none. */
 function boostFor(
-  policy: BuyPolicy,
+  policy: PricePolicy,
   { score, budgetLeft }: Priority,
 ): { readonly bps: number; readonly reason: string } {
   if (policy.boost === 0) return { bps: 0, reason: "no boost: the policy wants none" };

@@ -106,9 +106,16 @@ export async function checkDeployment(client: PublicClient, deployment: Deployme
   }
 }
 
-/** A node has this very transaction, or a block does: as good as sent. Nodes word it differently (geth, Besu, anvil). */
+/** A node or a block has this very transaction. Nodes give no code for it, and word it differently (geth, Besu, anvil). */
 export function isSentAlready(error: unknown): boolean {
   return /already (known|imported)|\bknown transaction|nonce too low/i.test(String(error));
+}
+
+/** Sends signed bytes; that a node or a block has them already is as good. @throws EphemeshError RPC_UNREACHABLE, RPC_REFUSED */
+export async function submit(client: PublicClient, raw: Hex): Promise<void> {
+  await client.sendRawTransaction({ serializedTransaction: raw }).catch((error: unknown) => {
+    if (!isSentAlready(error)) throw rpcError(error);
+  });
 }
 
 export function rpcError(cause: unknown): EphemeshError {

@@ -62,10 +62,10 @@ export async function whoAmI(
 }
 
 async function readConstants(client: PublicClient, { auction }: Deployment): Promise<ChainConstants> {
-  const { clearBlocks, minBond, maxCosine, urgentBlocks } = await client.readContract({
+  const { clearBlocks, minBond, maxCosine, urgentBlocks, normalBlocks } = await client.readContract({
     address: auction,
     abi: capacityAuctionAbi,
     functionName: "constants",
   });
-  return { clearBlocks, minBond, maxCosine, urgentBlocks };
+  return { clearBlocks, minBond, maxCosine, urgentBlocks, normalBlocks };
 }

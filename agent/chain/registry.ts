@@ -2,7 +2,7 @@
 import type { Hex, PublicClient } from "viem";
 import { type RegionId, regionId } from "../model/ids.ts";
 import { formatPrefix } from "../model/prefix.ts";
-import { ATTRIBUTES, type Region } from "../model/region.ts";
+import { attributesOf, type Region } from "../model/region.ts";
 import { membershipAbi } from "./abi/membership.ts";
 
 export async function readRegions(client: PublicClient, membership: Hex): Promise<ReadonlyMap<RegionId, Region>> {
@@ -31,7 +31,7 @@ export async function readRegions(client: PublicClient, membership: Hex): Promis
           place: r.place,
           prefixes: r.prefixes.map(({ network, length }) => formatPrefix(network, length)),
           fabrics: fabricNames.filter((_, i) => (r.fabrics >> BigInt(i)) & 1n),
-          attributes: ATTRIBUTES.filter((_, i) => (r.attributes >>> i) & 1),
+          attributes: attributesOf(r.attributes),
           controlUrls: r.controlUrls.map(({ url }) => url).filter((url) => /^https?:\/\//.test(url)),
           active: !r.suspended,
         },

@@ -15,7 +15,7 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import type { Journal, StoredTransaction } from "../journal/journal.ts";
 import { EphemeshError } from "../model/errors.ts";
 import { SerialQueue } from "../model/serial-queue.ts";
-import { isSentAlready, rpcError } from "./client.ts";
+import { rpcError, submit } from "./client.ts";
 import { explainFailure } from "./refusals.ts";
 
 export interface Call {
@@ -177,9 +177,6 @@ export class Sender {
   }
 
   async #broadcast(transaction: StoredTransaction): Promise<void> {
-    await this.#client.sendRawTransaction({ serializedTransaction: transaction.raw as Hex }).catch((error: unknown) => {
-      if (isSentAlready(error)) return;
-      throw rpcError(error);
-    });
+    await submit(this.#client, transaction.raw as Hex);
   }
 }

@@ -86,6 +86,7 @@ function showDryRun(plan: Awaited<ReturnType<typeof dryRun>>): void {
       p.reason,
     ]),
   );
+  console.log(`fabric: ${plan.fabric.name}: ${plan.fabric.reason}`);
   console.log(
     `auction: lots of ${plan.terms.lotMbps} Mbit/s, ${plan.terms.slots} slots of 60 s, cap ${plan.terms.priceCap}`,
   );

@@ -6,6 +6,7 @@ import type { ChainFollower, Followed } from "../chain/follower.ts";
 import type { EniEnd } from "../model/eni.ts";
 import { describeError, EphemeshError } from "../model/errors.ts";
 import type { LinkId } from "../model/ids.ts";
+import type { Profile } from "../model/market.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { handle } from "./handlers/handle.ts";
 import { isTrading, type Mesh, phaseOf } from "./mesh.ts";
@@ -14,7 +15,8 @@ import type { LocalMessage, Message } from "./messages.ts";
 import { type Action, COMPARE_SECONDS, keyOfAction, type LinkState, nextActions } from "./next-actions.ts";
 import { emptyWorld, fold, reduce, type World } from "./reduce.ts";
 import { registerBudget } from "./register-budget.ts";
-import { chainNow, leadSeconds, type Site } from "./site.ts";
+import { leadSeconds } from "./shortfall.ts";
+import { chainNow, type Site } from "./site.ts";
 import { loadWorld } from "./world-store.ts";
 
 /**
@@ -183,7 +185,7 @@ export class Coordinator {
       nowSeconds: chainNow(this.#site),
       chainReachable: this.chainReachable,
       clearBlocks: this.#site.constants.clearBlocks,
-      leadSeconds: leadSeconds(this.#site.constants),
+      leadSeconds: leadSeconds(this.#site.constants, this.#profileOf(mesh)),
       draining: this.draining,
       sells: this.#site.config.sell !== undefined,
       links: this.#reconciler.links,
@@ -192,6 +194,10 @@ export class Coordinator {
     for (const action of actions) this.#start(mesh, action);
     if (actions.length === 0 && facts.chainReachable && !this.#isActive(mesh, facts.nowSeconds))
       this.#finished.add(mesh);
+  }
+
+  #profileOf({ event }: Mesh): Profile {
+    return (event && this.#site.config.buy[event.kind]?.profile) ?? "urgent";
   }
 
   #start(mesh: Mesh, action: Action): void {

@@ -17,6 +17,7 @@
  */
 import type { Hex } from "viem";
 import type { Side } from "../auction/commitment.ts";
+import type { FabricChoice } from "../auction/fabric-choice.ts";
 import type { AuctionTerms, BookOrder, GrantedLease } from "../auction/facts.ts";
 import type { GrantTerms } from "../auction/leases.ts";
 import type { CosignedReceipt, Receipt } from "../lease/receipt.ts";
@@ -108,6 +109,8 @@ export interface Mesh {
   readonly id: MeshId | null;
   readonly event: TriggeredEvent | null;
   readonly peers: readonly ScannedPeer[] | null;
+  /** On which the newest auction was to be opened, where this region opens them. */
+  readonly fabric: FabricChoice | null;
   /** Round trips between the peers, which the opener's agent collects while an auction runs, and in which they were. */
   readonly pairs: { readonly measured: readonly MeasuredPair[]; readonly auctions: number } | null;
   readonly auctions: readonly Auction[];
@@ -136,6 +139,7 @@ export function emptyMesh(key: string): Mesh {
     id: null,
     event: null,
     peers: null,
+    fabric: null,
     pairs: null,
     auctions: [],
     topology: null,

@@ -3,14 +3,15 @@ import { z } from "zod";
 import { SIDES } from "../auction/commitment.ts";
 import { EVENT_KINDS } from "../model/event.ts";
 import { auctionId, hex32, leaseId, linkId, meshId, regionId } from "../model/ids.ts";
+import { REQUESTED_TOPOLOGIES, TOPOLOGY_MODES } from "../model/topology-mode.ts";
 import type { Message } from "./messages.ts";
 
 const count = z.number().int().min(0);
 const seconds = z.number().min(0);
 const hex = z.templateLiteral(["0x", z.string().regex(/^([0-9a-fA-F]{2})*$/)]);
 const side = z.enum(SIDES);
-const topologyMode = z.enum(["star", "ring", "full"]);
-const requestedMode = z.enum(["star", "ring", "full", "auto"]);
+const topologyMode = z.enum(TOPOLOGY_MODES);
+const requestedMode = z.enum(REQUESTED_TOPOLOGIES);
 const place = z.strictObject({ x: z.number(), y: z.number(), z: z.number() });
 const pair = z.strictObject({ a: regionId, b: regionId, rttMicros: z.number().min(0) });
 
@@ -179,6 +180,11 @@ const schemas = {
     mesh: z.string(),
     pairs: z.array(pair),
     auctions: count,
+  }),
+  FabricChosen: z.strictObject({
+    type: z.literal("FabricChosen"),
+    mesh: z.string(),
+    fabric: z.strictObject({ name: z.string(), reason: z.string() }),
   }),
   EventAbandoned: z.strictObject({ type: z.literal("EventAbandoned"), mesh: z.string(), reason: z.string() }),
   EventResolved: z.strictObject({

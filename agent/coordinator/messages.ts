@@ -1,5 +1,6 @@
 /** What can happen to a mesh, and that the region drains. Those marked (chain) come from events, with their block; the others are written before they are acted on. */
 import type { Hex } from "viem";
+import type { FabricChoice } from "../auction/fabric-choice.ts";
 import type { ChainMessage } from "../auction/facts.ts";
 import type { CosignedReceipt, Receipt } from "../lease/receipt.ts";
 import type { AuctionId, LeaseId, LinkId, MeshId } from "../model/ids.ts";
@@ -17,6 +18,7 @@ export type LocalMessage =
       readonly pairs: readonly MeasuredPair[];
       readonly auctions: number;
     }
+  | { readonly type: "FabricChosen"; readonly mesh: string; readonly fabric: FabricChoice }
   | { readonly type: "EventAbandoned"; readonly mesh: string; readonly reason: string }
   | { readonly type: "EventResolved"; readonly mesh: string; readonly reason: string; readonly atSeconds: number }
   | { readonly type: "OrderPrepared"; readonly auctionId: AuctionId; readonly order: PreparedOrder }

@@ -89,6 +89,8 @@ function apply(draft: Draft, message: Exclude<Message, { type: "Draining" }>): M
         ...mesh,
         pairs: { measured: message.pairs, auctions: message.auctions },
       }));
+    case "FabricChosen":
+      return change(draft, message.mesh, (mesh) => ({ ...mesh, fabric: message.fabric }));
     case "EventAbandoned":
       return change(draft, message.mesh, (mesh) => ({ ...mesh, abandoned: message.reason }));
     case "EventResolved":

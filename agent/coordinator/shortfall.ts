@@ -5,7 +5,8 @@
 import type { GrantedLease } from "../auction/facts.ts";
 import { backoff } from "../model/backoff.ts";
 import type { RegionId } from "../model/ids.ts";
-import { MAX_TERM_SECONDS, MIN_TERM_SECONDS } from "../model/market.ts";
+import { LEASE_LEAD_SECONDS, MAX_TERM_SECONDS, MIN_TERM_SECONDS, type Profile } from "../model/market.ts";
+import type { ChainConstants } from "../model/register.ts";
 import { isOver, isTrading, type Mesh, neededUntilSeconds, ownLeases } from "./mesh.ts";
 
 export interface Shortfall {
@@ -19,6 +20,12 @@ export interface Shortfall {
 /** Sooner than this after an auction was opened no other is: what the market did not have, it may have later. */
 const FIRST_PAUSE_SECONDS = 60;
 const MAX_PAUSE_SECONDS = 900;
+
+/** Seconds from the opening of an auction to the start of its leases, with blocks of a second. */
+export function leadSeconds({ urgentBlocks, normalBlocks }: PhaseBlocks, profile: Profile): number {
+  return 2 * ((profile === "urgent" ? urgentBlocks : normalBlocks) + 1) + LEASE_LEAD_SECONDS;
+}
+type PhaseBlocks = Pick<ChainConstants, "urgentBlocks" | "normalBlocks">;
 
 /** Null: nothing is missing, or the event no longer needs it. */
 export function shortfallOf(

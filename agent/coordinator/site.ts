@@ -1,6 +1,6 @@
 /** What handlers act with: the drivers of one region's agent, put together by agent/serve.ts. */
 import type { Logger } from "pino";
-import type { PublicClient } from "viem";
+import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { Deployment } from "../chain/client.ts";
 import type { ChainClock } from "../chain/clock.ts";
@@ -10,14 +10,39 @@ import type { ControlClient } from "../control/client.ts";
 import type { LatencyTable } from "../control/latency.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { MeshdClient } from "../meshd-client.ts";
-import type { RegionId } from "../model/ids.ts";
-import { LEASE_LEAD_SECONDS } from "../model/market.ts";
+import type { LeaseId, RegionId } from "../model/ids.ts";
 import type { Counters } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
 import type { ChainConstants } from "../model/register.ts";
 import { monotonicMillis } from "../model/time.ts";
 import type { LocalMessage } from "./messages.ts";
+import type { MarketFacts } from "./order.ts";
 import type { World } from "./reduce.ts";
+
+/** What handlers ask the chain (chain/reads.ts). Amounts are price units. Every call @throws EphemeshError RPC_UNREACHABLE */
+export interface ChainPort {
+  /** What the escrow holds for the region that no order or lease does, and what its agent may still commit. */
+  account(region: RegionId): Promise<{ readonly free: bigint; readonly allowance: bigint }>;
+  priorityBudget(region: RegionId, week: number): Promise<{ readonly granted: bigint; readonly used: bigint }>;
+  /** Yesterday's, 0..1000. */
+  closingScore(region: RegionId): Promise<number>;
+  /** Of this moment, 0..1,000,000. */
+  score(region: RegionId): Promise<number>;
+  evidence(lease: LeaseId): Promise<Evidence>;
+  /** Sends signed bytes; that a node or a block has them already is as good. */
+  submit(raw: Hex): Promise<void>;
+}
+
+/** What was posted about a lease that is not settled yet. */
+export interface Evidence {
+  /** Second at which the window for evidence closes; 0: nothing was posted. */
+  readonly closesAtSeconds: number;
+  readonly receiptPosted: boolean;
+  /** Of the posted receipt. */
+  readonly epochs: number;
+  readonly sellerClaimed: boolean;
+  readonly buyerClaimed: boolean;
+}
 
 export interface Site {
   readonly config: Config;
@@ -25,7 +50,7 @@ export interface Site {
   readonly key: PrivateKeyAccount;
   readonly deployment: Deployment;
   readonly constants: ChainConstants;
-  readonly client: PublicClient;
+  readonly chain: ChainPort;
   readonly clock: ChainClock;
   readonly sender: Sender;
   readonly journal: Journal;
@@ -44,9 +69,16 @@ export interface Site {
   dispatch(message: LocalMessage): void;
 }
 
-/** From the opening of an auction to the start of its leases, with blocks of a second. */
-export function leadSeconds({ urgentBlocks }: Pick<ChainConstants, "urgentBlocks">): number {
-  return 2 * (urgentBlocks + 1) + LEASE_LEAD_SECONDS;
+export function marketFacts(site: Site): MarketFacts {
+  return {
+    self: site.self,
+    config: site.config,
+    constants: site.constants,
+    nowSeconds: chainNow(site),
+    regions: site.regions(),
+    fabrics: site.fabrics(),
+    meshes: [...site.world().meshes.values()],
+  };
 }
 
 export function chainNow(site: Pick<Site, "clock">): number {

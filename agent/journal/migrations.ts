@@ -34,6 +34,8 @@ function toVersion1(db: DatabaseSync): void {
     order: renamed(order as Body, "because", "reasons"),
   }));
   changeMessages(db, "EventFailed", (message) => ({ ...message, type: "EventAbandoned" }));
+  // Its constants had other names, and one is new; the next start reads it from the chain.
+  db.exec("DELETE FROM register");
 }
 
 type Body = { readonly [key: string]: unknown };

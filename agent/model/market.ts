@@ -9,6 +9,9 @@ export const MIN_TERM_SECONDS = MIN_TERM_SLOTS * SLOT_SECONDS;
 export const MAX_TERM_SECONDS = 7 * 86_400;
 /** Receipts and metering count in epochs. */
 export const EPOCH_SECONDS = 10;
+/** Length of an auction's phases, in the order of the contracts' enum. */
+export const PROFILES = ["urgent", "normal"] as const;
+export type Profile = (typeof PROFILES)[number];
 /** A lease starts this long after its auction was cleared. */
 export const LEASE_LEAD_SECONDS = 10;
 /** What the two sides cannot agree on within this time after a lease's end is settled with the evidence that exists. */

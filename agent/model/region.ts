@@ -24,18 +24,31 @@ export interface Region {
 export const ATTRIBUTES = ["postQuantum"] as const;
 export type Attribute = (typeof ATTRIBUTES)[number];
 
+export function attributeBits(attributes: readonly Attribute[]): number {
+  return attributes.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0);
+}
+
+export function attributesOf(bits: number): Attribute[] {
+  return ATTRIBUTES.filter((_, i) => (bits >>> i) & 1);
+}
+
 export interface Place {
   readonly x: number;
   readonly y: number;
   readonly z: number;
 }
 
-const EARTH_RADIUS_KM = 6371;
+export const EARTH_RADIUS_KM = 6371;
 
 /** Great-circle distance. */
 export function distanceKm(a: Place, b: Place): number {
   const cosine = (a.x * b.x + a.y * b.y + a.z * b.z) / 1e18;
   return EARTH_RADIUS_KM * Math.acos(Math.min(1, Math.max(-1, cosine)));
+}
+
+/** Whether a place is inside a cell, as the contracts decide it. @param cell `cosine` of its radius, scaled by 10^9 */
+export function isInCell({ x, y, z }: Place, cell: { readonly place: Place; readonly cosine: number }): boolean {
+  return x * cell.place.x + y * cell.place.y + z * cell.place.z >= cell.cosine * 1e9;
 }
 
 /** Unit vector scaled by 10^9 from degrees. */

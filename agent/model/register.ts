@@ -17,5 +17,7 @@ export interface ChainConstants {
   readonly clearBlocks: number;
   readonly minBond: bigint;
   readonly maxCosine: number;
+  /** Blocks of a commit or reveal phase, by profile. */
   readonly urgentBlocks: number;
+  readonly normalBlocks: number;
 }

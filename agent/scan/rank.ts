@@ -22,6 +22,8 @@ export interface ScannedPeer {
 export interface ScanPolicy {
   readonly fabrics: readonly string[];
   readonly maxRttMillis: number;
+  /** Great-circle; absent: any distance. */
+  readonly maxKm?: number | undefined;
 }
 
 /** Included peers first, nearest first; then the excluded with their reasons. */
@@ -29,12 +31,13 @@ export function rankPeers(self: Region, probed: readonly ProbedRegion[], policy:
   return probed
     .filter(({ region }) => region.id !== self.id)
     .map((probe) => {
-      const refusal = refusalReason(self, probe, policy);
+      const km = distanceKm(self.place, probe.region.place);
+      const refusal = refusalReason(self, probe, km, policy);
       return {
         id: probe.region.id,
         name: probe.region.name,
         rttMicros: probe.rttMicros,
-        distanceKm: Math.round(distanceKm(self.place, probe.region.place)),
+        distanceKm: Math.round(km),
         included: refusal === null,
         reason: refusal ?? `answers in ${(probe.rttMicros! / 1000).toFixed(1)} ms on a shared fabric`,
       };
@@ -44,11 +47,18 @@ export function rankPeers(self: Region, probed: readonly ProbedRegion[], policy:
     );
 }
 
-function refusalReason(self: Region, { region, rttMicros, failure }: ProbedRegion, policy: ScanPolicy): string | null {
+function refusalReason(
+  self: Region,
+  { region, rttMicros, failure }: ProbedRegion,
+  km: number,
+  policy: ScanPolicy,
+): string | null {
   if (!region.active) return "suspended by the consortium";
   if (region.organisation === self.organisation)
     return "belongs to the same organisation: nothing is traded inside one";
   if (!region.fabrics.some((fabric) => policy.fabrics.includes(fabric))) return "shares no fabric with this region";
+  if (policy.maxKm !== undefined && km > policy.maxKm)
+    return `${Math.round(km)} km away, beyond the radius of ${policy.maxKm} km`;
   if (rttMicros === null) return `does not answer: ${failure ?? "no reply"}`;
   if (rttMicros > policy.maxRttMillis * 1000)
     return `${(rttMicros / 1000).toFixed(1)} ms away, beyond the radius of ${policy.maxRttMillis} ms`;

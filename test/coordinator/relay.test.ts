@@ -6,6 +6,7 @@ import type { Hex, PublicClient } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { membershipAbi } from "../../agent/chain/abi/membership.ts";
 import { connectChain, type Deployment, loadDeployment } from "../../agent/chain/client.ts";
+import { ChainReads } from "../../agent/chain/reads.ts";
 import { Sender } from "../../agent/chain/sender.ts";
 import { answerRelay, relayTransaction } from "../../agent/coordinator/handlers/relay.ts";
 import type { Site } from "../../agent/coordinator/site.ts";
@@ -38,7 +39,7 @@ describe("a region that is cut off from the chain", function () {
   const regions = () =>
     new Map([cutOff, helpful].map((id) => [id, { id, active: true, agentKey: account(id).address, controlUrls: [] }]));
   /** The peer's end, which reaches the chain. */
-  const peer = () => ({ deployment, client: live, regions }) as unknown as Site;
+  const peer = () => ({ deployment, chain: new ChainReads(live, deployment), regions }) as unknown as Site;
   const answered = (raw: Hex) => answerRelay(peer(), cutOff, { raw });
 
   async function signed(by: RegionId, change: Record<string, unknown> = {}): Promise<Hex> {

@@ -10,6 +10,7 @@ import { connectChain, type Deployment, loadDeployment } from "../../agent/chain
 import { ChainClock } from "../../agent/chain/clock.ts";
 import { decodeEvent } from "../../agent/chain/decode.ts";
 import { ChainFollower } from "../../agent/chain/follower.ts";
+import { ChainReads } from "../../agent/chain/reads.ts";
 import { readFabrics } from "../../agent/chain/registry.ts";
 import { Sender } from "../../agent/chain/sender.ts";
 import { settleLease } from "../../agent/coordinator/handlers/settle.ts";
@@ -88,7 +89,7 @@ describe("settlement by two agents that did not sign a last receipt", function (
       self,
       key,
       deployment,
-      client,
+      chain: new ChainReads(client, deployment),
       clock,
       journal,
       sender: new Sender(client, key, journal, noRelay),

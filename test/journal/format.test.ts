@@ -60,6 +60,14 @@ describe("the journal's format", () => {
     assert.match(loadWorld(journal).meshes.get("e2")?.abandoned ?? "", /buys nothing/);
   });
 
+  it("a register of version 0 goes: its constants had other names, and the next start reads it again", () => {
+    const file = copyOf(0);
+    const db = new DatabaseSync(file);
+    db.exec(`INSERT INTO register (one, body) VALUES (1, '{"constants":{"widestCosine":1},"regions":[]}')`);
+    db.close();
+    assert.equal(Journal.open(file).register(), null);
+  });
+
   it("the event of an opening is a column, also of a migrated transaction whose event's name has a colon", () => {
     const journal = Journal.open(copyOf(0));
     const event = (purpose: string) => journal.transaction(purpose)?.event;

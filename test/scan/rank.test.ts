@@ -58,5 +58,18 @@ describe("scan", () => {
       assert.match(reasons.get(id) ?? "", expected);
   });
 
+  it("a radius in kilometres excludes what is beyond it, however fast it answers", () => {
+    // A degree of longitude at 50° north is 71 km.
+    const ranked = rankPeers(region(1), [probe(region(2), 1_000), probe(region(3), 1_000)], { ...policy, maxKm: 100 });
+    assert.deepEqual(
+      ranked.map((p) => [p.id, p.included]),
+      [
+        [2, true],
+        [3, false],
+      ],
+    );
+    assert.match(ranked[1]?.reason ?? "", /143 km away, beyond the radius of 100 km/);
+  });
+
   it("a region is not its own peer", () => assert.deepEqual(rankPeers(region(1), [probe(region(1), 0)], policy), []));
 });

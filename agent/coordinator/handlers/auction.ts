@@ -1,38 +1,21 @@
+/** One auction on the chain: opened, ordered in, revealed, cleared, collected. What is decided is in ../order.ts. */
 import { randomBytes } from "node:crypto";
 import type { Hex } from "viem";
 import { dayOf, weekOf } from "../../auction/calendar.ts";
 import { findCertificate } from "../../auction/clearing.ts";
 import { commitmentOf, SIDES, type Side } from "../../auction/commitment.ts";
-import type { AuctionTerms } from "../../auction/facts.ts";
-import {
-  type Declined,
-  type Funds,
-  lotFor,
-  type OrderPlan,
-  type OrderTerms,
-  type Priority,
-  planAsk,
-  planBid,
-  priceCapFor,
-  spareMbps,
-} from "../../auction/strategy.ts";
+import type { Funds, OrderPlan, Priority } from "../../auction/strategy.ts";
 import { capacityAuctionAbi } from "../../chain/abi/capacity-auction.ts";
-import { leaseEscrowAbi } from "../../chain/abi/lease-escrow.ts";
-import { reputationAbi } from "../../chain/abi/reputation.ts";
 import { ContractRefusal } from "../../chain/refusals.ts";
 import { EphemeshError } from "../../model/errors.ts";
-import { EVENT_KINDS } from "../../model/event.ts";
 import type { AuctionId } from "../../model/ids.ts";
-import { ATTRIBUTES, distanceKm } from "../../model/region.ts";
-import { type Auction, isOver, type Mesh, type PreparedOrder } from "../mesh.ts";
+import type { Auction, Mesh, PreparedOrder } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
-import { shortfallOf } from "../shortfall.ts";
-import { chainNow, leadSeconds, regionOf, type Site } from "../site.ts";
+import { decideAsk, decideBid, decideTerms } from "../order.ts";
+import { chainNow, marketFacts, type Site } from "../site.ts";
 
+/** What `clear` takes for "no bid" and "no ask". */
 const NO_TRADE = 65_535;
-/** Cells are opened a little wider than the farthest peer, whose place is rounded on chain. */
-const CELL_MARGIN = 1.02;
-const EARTH_RADIUS_KM = 6371;
 /** A commit window, and some more for a chain that is slow. */
 const DAY_MAY_TURN_SECONDS = 600;
 
@@ -42,34 +25,14 @@ type Of<K extends Action["kind"]> = Extract<Action, { kind: K }>;
 export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"open-auction">): Promise<void> {
   const { event } = mesh;
   if (!event || !mesh.peers) return;
-  const policy = site.config.buy[event.kind];
-  if (!policy) {
-    site.dispatch({
-      type: "EventAbandoned",
-      mesh: mesh.key,
-      reason: `the policy buys nothing for a ${event.kind} (buy.${event.kind})`,
-    });
+  const plan = decideTerms(event, shortfall, mesh.peers, mesh.id ?? 0, marketFacts(site));
+  if ("declined" in plan) {
+    site.dispatch({ type: "EventAbandoned", mesh: mesh.key, reason: plan.declined });
     return;
   }
-  const fabric = site.config.underlays[0]!.fabric;
-  const lotMbps = lotFor(shortfall.mbps);
-  const farthestKm = Math.max(...mesh.peers.filter((peer) => peer.included).map((peer) => peer.distanceKm));
-  const cosine = Math.floor(1e9 * Math.cos(Math.min(Math.PI, (farthestKm * CELL_MARGIN) / EARTH_RADIUS_KM)));
-  const terms = {
-    kind: EVENT_KINDS.indexOf(event.kind),
-    earlier: mesh.id ?? 0,
-    fabric: fabricIndex(site, fabric),
-    cosine: Math.min(cosine, site.constants.maxCosine),
-    attributes: site.config.accept.require.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0),
-    requiresMinScore: false,
-    // A seller and another seller are at most twice the radius apart.
-    latencyBoundMicros: Math.round(2000 * site.config.accept.radius.rttMillis),
-    lotMbps,
-    slots: Math.min(65_535, Math.max(5, Math.ceil(shortfall.durationSeconds / 60))),
-    earliestStart: shortfall.earliestStartSeconds,
-    priceCap: priceCapFor(policy, lotMbps),
-    profile: 0,
-  };
+  const { terms, fabric } = plan;
+  if (mesh.fabric?.name !== fabric.name || mesh.fabric.reason !== fabric.reason)
+    site.dispatch({ type: "FabricChosen", mesh: mesh.key, fabric });
   try {
     const purpose = `open:${event.id}:${mesh.auctions.length}`;
     await site.sender.send(purpose, auctionCall(site, "open", [site.self, terms]), site.signal, event.id);
@@ -80,23 +43,12 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
   }
 }
 
-function fabricIndex(site: Site, name: string): number {
-  const index = site.fabrics().indexOf(name);
-  if (index < 0)
-    throw new EphemeshError(
-      "FABRIC_UNKNOWN",
-      `The consortium's register has no fabric "${name}"; no auction was opened.`,
-      "Correct underlays[].fabric, or have the consortium register it.",
-      { retryable: true },
-    );
-  return index;
-}
-
 export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: Of<"prepare-order">): Promise<void> {
   const { terms } = auctionOf(mesh, auctionId);
   const [funds, priority] = await Promise.all([readFunds(site), readPriority(site)]);
   // From here to the dispatch nothing waits, so that two auctions cannot both be offered the same capacity (INV-11).
-  const plan = side === "bid" ? bidFor(site, mesh, terms, funds, priority) : askFor(site, terms, funds);
+  const facts = marketFacts(site);
+  const plan = side === "bid" ? decideBid(mesh, terms, funds, priority, facts) : decideAsk(terms, funds, facts);
   if ("declined" in plan) site.dispatch({ type: "OrderDeclined", auctionId, reason: plan.declined });
   else site.dispatch({ type: "OrderPrepared", auctionId, order: sealOrder(site, auctionId, side, plan) });
 }
@@ -147,101 +99,17 @@ export async function collectOrder(site: Site, { auctionId, index }: Of<"collect
 }
 
 export async function readFunds(site: Site): Promise<Funds> {
-  const account = await site.client.readContract({
-    address: site.deployment.escrow,
-    abi: leaseEscrowAbi,
-    functionName: "account",
-    args: [site.self],
-  });
-  return { free: account.free, allowance: account.allowance, minBond: site.constants.minBond };
+  return { ...(await site.chain.account(site.self)), minBond: site.constants.minBond };
 }
 
 /** The week of an auction that is opened now is the one that counts, and the score of the day of its commitment. */
 export async function readPriority(site: Site): Promise<Priority> {
   const now = chainNow(site);
-  const [score, [, budget, used]] = await Promise.all([
-    site.client.readContract({
-      address: site.deployment.reputation,
-      abi: reputationAbi,
-      functionName: "closingScore",
-      args: [site.self],
-    }),
-    site.client.readContract({
-      address: site.deployment.escrow,
-      abi: leaseEscrowAbi,
-      functionName: "budgetOf",
-      args: [site.self, weekOf(now)],
-    }),
+  const [score, { granted, used }] = await Promise.all([
+    site.chain.closingScore(site.self),
+    site.chain.priorityBudget(site.self, weekOf(now)),
   ]);
-  return { score: dayOf(now) === dayOf(now + DAY_MAY_TURN_SECONDS) ? score : null, budgetLeft: budget - used };
-}
-
-export function bidFor(
-  site: Site,
-  mesh: Mesh,
-  terms: OrderTerms,
-  funds: Funds,
-  priority: Priority,
-): OrderPlan | Declined {
-  const policy = mesh.event && site.config.buy[mesh.event.kind];
-  if (!mesh.event || !policy) return { declined: "no event of this region wants capacity here" };
-  const shortfall = shortfallOf(mesh, site.self, chainNow(site), leadSeconds(site.constants));
-  if (!shortfall) return { declined: "nothing is missing any more" };
-  return planBid(shortfall.mbps, policy, terms, funds, priority, spentToday(site));
-}
-
-function askFor(site: Site, terms: AuctionTerms, funds: Funds): OrderPlan | Declined {
-  const { sell } = site.config;
-  const underlay = site.config.underlays.find((u) => u.fabric === terms.fabric);
-  if (!sell) return { declined: "the policy sells nothing (sell)" };
-  if (!underlay) return { declined: `this region has no underlay on fabric ${terms.fabric}` };
-  const [self, opener] = [regionOf(site, site.self), regionOf(site, terms.opener)];
-  if (self.organisation === opener.organisation) return { declined: "the opener belongs to the same organisation" };
-  const missing = ATTRIBUTES.filter(
-    (attribute, i) => (terms.attributes >>> i) & 1 && !self.attributes.includes(attribute),
-  );
-  if (missing.length > 0) return { declined: `the opener requires ${missing.join(", ")}` };
-  const { x, y, z } = self.place;
-  if (x * terms.place.x + y * terms.place.y + z * terms.place.z < terms.cosine * 1e9)
-    return { declined: `${Math.round(distanceKm(self.place, terms.place))} km from the opener, outside its cell` };
-  const spare = spareMbps(underlay.spareMbps, sell.reserveMbps, soldOrOffered(site, terms));
-  return planAsk(sell, spare, terms, funds);
-}
-
-/**
- * Mbit/s of this region on the fabric that are leased beyond the start of what is offered now, or offered in an auction
- * that is not over. A lease that ends before a renewal begins leaves its capacity to it.
- */
-function soldOrOffered(site: Site, { fabric, earliestStartSeconds }: AuctionTerms): number {
-  const now = chainNow(site);
-  let total = 0;
-  for (const mesh of site.world().meshes.values())
-    for (const { terms, order, outcome, leases } of mesh.auctions) {
-      if (terms.fabric !== fabric) continue;
-      if (outcome === null && order && !("declined" in order) && order.side === "ask")
-        total += order.lots * terms.lotMbps;
-      for (const lease of leases)
-        if (lease.seller === site.self && !isOver(mesh, lease, now) && lease.endSeconds > earliestStartSeconds)
-          total += lease.mbps;
-    }
-  return total;
-}
-
-/** What today's bids hold or have cost: settled leases by their price, the rest by what they lock. */
-function spentToday(site: Site): bigint {
-  const today = dayOf(chainNow(site));
-  let total = 0n;
-  for (const mesh of site.world().meshes.values())
-    for (const { terms, order, outcome, leases } of mesh.auctions) {
-      if (!order || "declined" in order || order.side !== "bid" || dayOf(terms.openedAtSeconds) !== today) continue;
-      if (outcome === null) total += BigInt(order.price) * BigInt(order.lots) * BigInt(terms.slots);
-      else if (!outcome.cancelled)
-        for (const lease of leases)
-          if (lease.buyer === site.self)
-            total +=
-              mesh.settled.get(lease.id)?.buyerPays ?? BigInt(outcome.price) * BigInt(lease.lots) * BigInt(terms.slots);
-    }
-  return total;
+  return { score: dayOf(now) === dayOf(now + DAY_MAY_TURN_SECONDS) ? score : null, budgetLeft: granted - used };
 }
 
 function sealOrder(site: Site, auctionId: AuctionId, side: Side, plan: OrderPlan): PreparedOrder {

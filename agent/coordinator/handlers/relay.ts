@@ -5,7 +5,6 @@
  */
 import { type Hex, isAddressEqual, parseTransaction, recoverTransactionAddress } from "viem";
 import { z } from "zod";
-import { isSentAlready, rpcError } from "../../chain/client.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import type { RegionId } from "../../model/ids.ts";
 import { regionOf, type Site } from "../site.ts";
@@ -53,9 +52,7 @@ export async function answerRelay(site: Site, from: RegionId, body: unknown): Pr
   if (transaction.chainId !== chainId) throw refused("it is for another chain");
   if (!to || ![membership, auction, escrow].some((address) => isAddressEqual(address, to)))
     throw refused("it goes to none of the deployment's contracts");
-  await site.client.sendRawTransaction({ serializedTransaction: raw }).catch((error: unknown) => {
-    if (!isSentAlready(error)) throw rpcError(error);
-  });
+  await site.chain.submit(raw);
   return {};
 }
 

@@ -21,5 +21,6 @@ export async function scanPeers(site: Site): Promise<ScannedPeer[]> {
   const asked = others.filter((r) => r.active && r.fabrics.some((fabric) => fabrics.includes(fabric)));
   const probed = await site.latencies.measure(asked, 0, site.signal);
   const unasked = others.filter((r) => !asked.includes(r)).map((region) => ({ region, rttMicros: null }));
-  return rankPeers(self, [...probed, ...unasked], { fabrics, maxRttMillis: site.config.accept.radius.rttMillis });
+  const { rttMillis, km } = site.config.accept.radius;
+  return rankPeers(self, [...probed, ...unasked], { fabrics, maxRttMillis: rttMillis, maxKm: km });
 }

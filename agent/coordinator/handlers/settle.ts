@@ -38,12 +38,7 @@ export async function settleLease(
       });
 
   const cosigned = mesh.receipts.get(lease.id);
-  const evidence = await site.client.readContract({
-    address: site.deployment.escrow,
-    abi: leaseEscrowAbi,
-    functionName: "evidenceOf",
-    args: [lease.id as `0x${string}`],
-  });
+  const evidence = await site.chain.evidence(lease.id);
   const complete = cosigned && isFinal(cosigned.receipt, terms.slots);
   if (cosigned && (complete || !evidence.receiptPosted || evidence.epochs < cosigned.receipt.epochs))
     // A release says of as many epochs something else than the receipt before it.
@@ -54,7 +49,7 @@ export async function settleLease(
       cosigned.sellerSignature,
       cosigned.buyerSignature,
     ]);
-  const isOpen = evidence.closesAt === 0 || chainNow(site) < evidence.closesAt;
+  const isOpen = evidence.closesAtSeconds === 0 || chainNow(site) < evidence.closesAtSeconds;
   const claimed = lease.seller === site.self ? evidence.sellerClaimed : evidence.buyerClaimed;
   if (isOpen && !claimed)
     return send("claim", "claim", [tuple, proof, site.self, availableHere(site, lease, cosigned?.receipt ?? null)]);
