@@ -3,7 +3,7 @@ import type { GrantedLease } from "../auction/facts.ts";
 import type { Config } from "../config.ts";
 import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { MeshPair, MeshSpec } from "../model/meshd-messages.ts";
-import type { Region } from "../model/region.ts";
+import { attributesOf, type Region } from "../model/region.ts";
 import { addedLinkId } from "../topology/topology.ts";
 import { type Auction, isOver, leasesOf, linkOfLease, type Mesh } from "./mesh.ts";
 import { validTopology } from "./publication.ts";
@@ -103,10 +103,22 @@ export function meshSpec(
     }),
     links,
     pairs: authorisedPairs(live, self, regions),
-    transit: transitRights(live),
+    transit: transitRights(live).map((right) => ({ ...right, ...requirementOf(mesh, right.buyer, live) })),
     fallback: routing.fallback,
     microPricePerMbps: Math.max(0, ...mesh.auctions.map(microPricePerMbps)),
   };
+}
+
+/** What every link of a buyer's paths must have: the attributes that the auctions of its leases required. */
+function requirementOf(
+  mesh: Mesh,
+  buyer: RegionId,
+  live: readonly GrantedLease[],
+): Pick<MeshSpec["transit"][number], "require"> {
+  const bits = mesh.auctions
+    .filter(({ leases }) => leases.some((lease) => lease.buyer === buyer && live.includes(lease)))
+    .reduce((all, { terms }) => all | terms.attributes, 0);
+  return bits === 0 ? {} : { require: attributesOf(bits) };
 }
 
 /** Of what the chain says alone, so that both ends of a pair decide alike. */

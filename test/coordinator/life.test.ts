@@ -444,6 +444,18 @@ describe("coordinator: one mesh's life, without a socket", () => {
       assert.deepEqual([first?.startsMonotonicMillis, first?.notAfterMonotonicMillis], [START * 1000, END * 1000]);
     });
 
+    it("what an auction required, routing requires of every link of its buyer's paths", () => {
+      const { mesh: known } = running();
+      const routing = { probeMillis: 100, fallback: "peering" } as const;
+      const transit = (attributes: number, nowSeconds: number) => {
+        const auctions = known.auctions.map((each) => ({ ...each, terms: { ...each.terms, attributes } }));
+        const spec = meshSpec({ ...known, auctions, id: mesh }, near, new Map(), routing, nowSeconds, (s) => s * 1000);
+        return spec.transit;
+      };
+      assert.deepEqual(transit(1, START + 1), [{ buyer: hub, regions: [hub, near, far], require: ["postQuantum"] }]);
+      assert.deepEqual(transit(0, START + 1), [{ buyer: hub, regions: [hub, near, far] }]);
+    });
+
     it("a lease that is over has no link", () => {
       const life = running().tell(cosigned(0, 2, true));
       assert.deepEqual(
