@@ -2,6 +2,8 @@
  * The reference clearing: a sealed-bid, two-sided, divisible, uniform-price auction in exact integers. It sorts, where
  * the contract checks a certificate; `findCertificate` is what to hand to `clear`. Prices named scaled are times 10^4.
  */
+
+import { ceilDiv, larger, smaller } from "../model/arithmetic.ts";
 import { BPS, MAX_BOOST_BPS, MAX_SCORE } from "../model/market.ts";
 import type { Side } from "./commitment.ts";
 
@@ -117,10 +119,6 @@ export function maxBoost(score: number): number {
   return Math.floor((MAX_BOOST_BPS * score) / MAX_SCORE);
 }
 
-export function ceilDiv(a: bigint, b: bigint): bigint {
-  return (a + b - 1n) / b;
-}
-
 type Ranked = RevealedOrder & { readonly effective: bigint };
 
 /** Best first: bids by E downwards, asks upwards; then the higher score, then the earlier commit. */
@@ -136,12 +134,4 @@ function ranked(orders: readonly RevealedOrder[], side: Side, cap: number): Rank
           : better
         : y.score - x.score || x.index - y.index,
     );
-}
-
-export function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
-
-export function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

@@ -3,8 +3,9 @@
  * slot: asks are rounded up and bids down, so that no rounding works against the region that ordered.
  */
 import type { BuyPolicy, Config } from "../config.ts";
+import { smaller } from "../model/arithmetic.ts";
 import { BPS, PRICED_MBPS } from "../model/market.ts";
-import { maxBoost, smaller } from "./clearing.ts";
+import { maxBoost } from "./clearing.ts";
 
 /** What of a policy decides prices and amounts. */
 export type PricePolicy = Pick<BuyPolicy, "maxPrice" | "boost" | "maxMbps" | "budgetPerDay">;

@@ -1,5 +1,6 @@
 /** Who pays what for a lease, exactly as the escrow computes it: no claim in dispute earns its author money at any size. */
-import { ceilDiv, larger, smaller } from "../auction/clearing.ts";
+
+import { ceilDiv, larger, smaller } from "../model/arithmetic.ts";
 import { GRACE_SECONDS } from "../model/market.ts";
 
 export interface SettlementTerms {

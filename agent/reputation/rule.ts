@@ -1,5 +1,5 @@
 /** The reputation rule in exact integers: decayed credit, capped by pair, weighted by the buyer's bond. */
-import { ceilDiv, larger, smaller } from "../auction/clearing.ts";
+import { ceilDiv, larger, smaller } from "../model/arithmetic.ts";
 
 export interface Credit {
   readonly delivered: bigint;

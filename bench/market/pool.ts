@@ -2,13 +2,13 @@
 import {
   budgetNeed,
   buyerUnitUp,
-  ceilDiv,
   clearBook,
   handicapOf,
   maxBoost,
   sellerUnitDown,
 } from "../../agent/auction/clearing.ts";
 import { overlapsOf } from "../../agent/auction/leases.ts";
+import { ceilDiv } from "../../agent/model/arithmetic.ts";
 import {
   type Credit,
   closingScore,
