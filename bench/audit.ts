@@ -130,7 +130,7 @@ async function audited(
   await once(child, "close");
   clearInterval(watch);
   const report = JSON.parse(text) as AuditReport;
-  if (!report.matches) throw new Error(report.deviations.map(({ says }) => says).join("\n"));
+  if (!report.matches) throw new Error(report.deviations.map(({ message }) => message).join("\n"));
   return { report, seconds: seconds(began), peakMegabytes };
 }
 

@@ -4,8 +4,8 @@ import type { Audit, AuditTerms } from "../reputation/audit.ts";
 import { decodeHeader, mayHoldLogsOf } from "../reputation/proof/header.ts";
 import { eventTopics } from "../reputation/proof/layout.ts";
 import { childrenNeeded } from "../reputation/proof/seals.ts";
-import type { Anchor, Block, Child, Statement } from "../reputation/statement.ts";
-import type { Wanted } from "../reputation/stored.ts";
+import type { ProofRequest } from "../reputation/proven-state.ts";
+import type { Anchor, AuditRecord, Block, Child } from "../reputation/record.ts";
 import { type JsonRpc, malformed } from "./json-rpc.ts";
 import { array, headerRlp, hexText, object, receiptRlp } from "./wire-blocks.ts";
 
@@ -13,7 +13,7 @@ const LOG_RANGE = 2_000;
 const HEADERS_AT_ONCE = 100;
 /** Receipts are as long as the gas that they cost: of so much at once, half a megabyte. */
 const GAS_AT_ONCE = 5_000_000n;
-const SLOTS_AT_ONCE = 500;
+const STORAGE_KEYS_AT_ONCE = 500;
 
 export interface ReaderOptions {
   /** Reads every block from the deployment on, not only those that are said to hold settlements. */
@@ -40,13 +40,14 @@ export class ReputationReader {
   }
 
   /** All that an audit up to a block needs, in its order; each is to be taken before the next is asked for. */
-  async *statements(audit: Audit, upTo: number | "latest", after: Link | null): AsyncGenerator<Statement> {
+  async *records(audit: Audit, upTo: number | "latest", after: Link | null): AsyncGenerator<AuditRecord> {
     const anchor = await this.#anchor(upTo === "latest" ? await this.#latest() : upTo);
     yield anchor;
     yield* this.#children(decodeHeader(anchor.header).number);
     if (after && !anchor.everyBlock) yield await this.#block(after.block);
     yield* this.#blocks(anchor, after ? after.block + 1 : this.#terms.fromBlock);
-    for (let wanted = audit.wanted(); wanted.length > 0; wanted = audit.wanted()) yield* this.#nodes(anchor, wanted);
+    for (let needed = audit.neededProofs(); needed.length > 0; needed = audit.neededProofs())
+      yield* this.#nodes(anchor, needed);
     yield { kind: "end" };
   }
 
@@ -104,12 +105,13 @@ export class ReputationReader {
     return { kind: "block", ...this.#headerOf(answer), receipts: null };
   }
 
-  /** The trie nodes that lead from the anchor's state root to the slots. */
-  async *#nodes(anchor: Anchor, wanted: readonly Wanted[]): AsyncGenerator<Statement> {
+  /** The trie nodes that lead from the anchor's state root to the storage keys. */
+  async *#nodes(anchor: Anchor, needed: readonly ProofRequest[]): AsyncGenerator<AuditRecord> {
     const block = toHex(decodeHeader(anchor.header).number);
-    for (const { address, slots } of wanted)
-      for (let at = 0; at === 0 || at < slots.length; at += SLOTS_AT_ONCE) {
-        const answer = await this.#rpc.call("eth_getProof", address, slots.slice(at, at + SLOTS_AT_ONCE), block);
+    for (const { address, storageKeys } of needed)
+      for (let at = 0; at === 0 || at < storageKeys.length; at += STORAGE_KEYS_AT_ONCE) {
+        const keys = storageKeys.slice(at, at + STORAGE_KEYS_AT_ONCE);
+        const answer = await this.#rpc.call("eth_getProof", address, keys, block);
         const fresh = this.#read("a proof", () => nodesOf(answer)).filter((node) => !this.#given.has(node));
         for (const node of fresh) this.#given.add(node);
         yield { kind: "nodes", nodes: [...new Set(fresh)].map((node) => Buffer.from(node.slice(2), "hex")) };

@@ -85,7 +85,7 @@ async function readNode(audit: Audit, rpc: JsonRpc, resumed: Checkpoint | null, 
       : () => undefined,
   });
   const bundle = options.bundle ? new BundleWriter(options.bundle) : null;
-  for await (const said of reader.statements(audit, options.block ?? "latest", resumed)) {
+  for await (const said of reader.records(audit, options.block ?? "latest", resumed)) {
     await audit.take(said);
     await bundle?.add(said);
   }

@@ -1,11 +1,11 @@
-/** A bundle on disk: statements, one a line, compressed. Written and read as a stream, however long the history. */
+/** A bundle on disk: audit records, one a line, compressed. Written and read as a stream, however long the history. */
 import { once } from "node:events";
 import { createReadStream, createWriteStream, statSync } from "node:fs";
 import type { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { EphemeshError } from "../model/errors.ts";
-import { parseStatement, type Statement, statementLine } from "../reputation/statement.ts";
+import { type AuditRecord, parseRecord, recordLine } from "../reputation/record.ts";
 
 export class BundleWriter {
   readonly #file: string;
@@ -20,8 +20,8 @@ export class BundleWriter {
   }
 
   /** @throws EphemeshError BUNDLE_UNWRITABLE */
-  async add(statement: Statement): Promise<void> {
-    if (!this.#gzip.destroyed && !this.#gzip.write(statementLine(statement)))
+  async add(record: AuditRecord): Promise<void> {
+    if (!this.#gzip.destroyed && !this.#gzip.write(recordLine(record)))
       await Promise.race([new Promise((resolve) => this.#gzip.once("drain", resolve)), this.#done()]);
   }
 
@@ -46,13 +46,13 @@ export class BundleWriter {
 }
 
 /**
- * What a bundle says, to `take`; a line that is no statement goes to `broken`, with its number from 1, and ends it: so
+ * What a bundle says, to `take`; a line that is not a record goes to `broken`, with its number from 1, and ends it: so
  * does a file that cannot be uncompressed to its end.
  * @throws EphemeshError BUNDLE_UNREADABLE where there is no such file, or a folder.
  */
 export async function readBundle(
   file: string,
-  take: (statement: Statement) => Promise<void>,
+  take: (record: AuditRecord) => Promise<void>,
   broken: (where: string, cause: unknown) => void,
 ): Promise<void> {
   const bytes = await opened(file);
@@ -62,7 +62,7 @@ export async function readBundle(
     bytes.once("error", (error) => unpacked.destroy(error));
     for await (const text of linesOf(unpacked)) {
       line++;
-      await take(parseStatement(text));
+      await take(parseRecord(text));
     }
   } catch (cause) {
     broken(`line ${line} of the bundle`, cause);

@@ -46,7 +46,7 @@ export async function explainReputation(options: AuditOptions & { readonly regio
   console.log("one more lease of 100 Mbit/s for an hour would make it:");
   printTable(
     ["with buyer", "kept", "failed"],
-    prospects.map(({ buyer, perfect, failed }) => [buyer ?? "a new one, full bond", perfect, failed]),
+    prospects.map(({ buyer, delivered, failed }) => [buyer ?? "a new one, full bond", delivered, failed]),
   );
   return true;
 }

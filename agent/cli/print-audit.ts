@@ -7,7 +7,7 @@ const SHOWN = 20;
 
 export function printAudit(report: AuditReport): void {
   if (report.matches) printFindings(report);
-  for (const { says } of report.deviations.slice(0, SHOWN)) console.log(says);
+  for (const { message } of report.deviations.slice(0, SHOWN)) console.log(message);
   if (report.deviations.length > SHOWN) console.log(`… and ${report.deviations.length - SHOWN} more (--json has all)`);
   const at = report.timestamp === null ? "" : `of ${minuteText(report.timestamp)} `;
   console.log(`block ${report.block ?? "?"} ${at}${report.hash ?? ""}: ${report.seals}`);
@@ -28,7 +28,7 @@ function printFindings({ regions, creditSuspensions }: AuditReport): void {
   const nameOf = (id: number) => regions.find(({ regionId }) => regionId === id)?.name ?? String(id);
   printTable(
     ["region", "name", "settlements", "score from events", "score on chain", "matches"],
-    regions.map((r) => [r.regionId, r.name, r.settlements, r.derivedScore, r.claimedScore, r.matches ? "yes" : "NO"]),
+    regions.map((r) => [r.regionId, r.name, r.settlements, r.derivedScore, r.storedScore, r.matches ? "yes" : "NO"]),
   );
   console.log("what a score does not show:");
   printTable(
@@ -45,8 +45,8 @@ function printFindings({ regions, creditSuspensions }: AuditReport): void {
       .filter((r) => r.settlementsAsSeller + (r.settlementsAsBuyer ?? 0) > 0)
       .map((r) => [
         r.name ?? r.regionId,
-        r.standing && percent(r.standing.mutualPpm),
-        r.standing?.clique.length ? `${percent(r.standing.cliquePpm)} (of ${r.standing.clique.length})` : null,
+        r.collusion && percent(r.collusion.mutualPpm),
+        r.collusion?.clique.length ? `${percent(r.collusion.cliquePpm)} (of ${r.collusion.clique.length})` : null,
         `${r.voidSecondsAsSeller} of ${r.termSecondsAsSeller}`,
         r.voidSecondsAsBuyer === null ? null : `${r.voidSecondsAsBuyer} of ${r.termSecondsAsBuyer}`,
         r.disputedAsSeller,

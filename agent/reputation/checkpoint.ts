@@ -1,4 +1,4 @@
-/** What an audit verified, kept by its auditor: the next one goes on from there. */
+/** The file that an auditor keeps after an audit: the next audit starts from its block. */
 import type { Hex } from "viem";
 import { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
@@ -51,8 +51,8 @@ export function parseCheckpoint(text: string, file: string): Checkpoint {
   } catch (cause) {
     throw new EphemeshError(
       "CHECKPOINT_UNREADABLE",
-      `The checkpoint ${file} cannot be used: ${cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message}.`,
-      "It was left as it is. Name another file, and the audit begins at the deployment.",
+      `Cannot read the checkpoint ${file}: ${cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message}.`,
+      "The file was left unchanged. Name a file that does not exist to start the audit at the deployment.",
       { cause },
     );
   }

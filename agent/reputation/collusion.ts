@@ -1,22 +1,21 @@
 /**
- * What a score does not show: how much of a seller's credit comes from buyers that it sold nothing but favours to. Credit
- * is mutual where each of two regions holds credit from the other; a clique is a group in which every pair is mutual.
- * Honest neighbours trade both ways too: these figures are for a person to look at, never part of the rule.
+ * Hints at collusion, for a person to look at; no part of the rule, since honest neighbours trade both ways, too. Credit
+ * is mutual if each of two regions holds credit from the other; a clique is a group in which every pair is mutual.
  */
 import { type Credit, decay } from "./rule.ts";
 
 export interface CollusionFigures {
-  /** Micro-units of delivered credit today. */
+  /** Micro-units of delivered credit, decayed to the day asked for. */
   readonly credit: bigint;
-  /** Millionths of it from buyers that hold credit from this seller. */
+  /** Parts per million of `credit` from buyers that hold credit from this seller. */
   readonly mutualPpm: number;
-  /** Regions of the largest group of mutual pairs around this seller that a greedy search finds, itself among them. */
+  /** The regions of the largest clique with this seller that a greedy search finds; empty if it has less than three. */
   readonly clique: readonly number[];
-  /** Millionths of its credit from that group. */
+  /** Parts per million of `credit` from that clique. */
   readonly cliquePpm: number;
 }
 
-/** By seller. Pairs by `pairKey`. */
+/** @param pairs by `pairKey`. @param day days since 1970. @returns figures by seller. */
 export function collusionFigures(pairs: ReadonlyMap<string, Credit>, day: number): Map<number, CollusionFigures> {
   const credit = creditBySeller(pairs, day);
   const from = (seller: number, buyer: number) => credit.get(seller)?.get(buyer) ?? 0n;
@@ -32,7 +31,7 @@ export function collusionFigures(pairs: ReadonlyMap<string, Credit>, day: number
   );
 }
 
-/** Takes in the partners with the most credit first; a pair alone is no clique. */
+/** Adds partners in order of their credit, the largest first. */
 function greedyClique(
   seller: number,
   partners: readonly number[],

@@ -1,23 +1,23 @@
-/** What an audit can find wrong, each named so that one can point at it. With any of them nothing is concluded. */
+/** What an audit can find wrong. If anything deviates, the audit draws no conclusion about any score. */
 import { printable } from "../model/printable.ts";
 import type { Credit } from "./rule.ts";
 
 export type Deviation =
   | { readonly code: "MALFORMED"; readonly where: string; readonly reason: string }
-  /** The source says that it is about something else. */
+  /** The source is about another chain, contract or region. */
   | { readonly code: "OTHER_SUBJECT"; readonly what: string; readonly expected: string; readonly found: string }
   | { readonly code: "TRUNCATED"; readonly missing: string }
-  /** The header's fields do not give the hash that is said to be its own. */
+  /** The header does not hash to what the source gives as its hash. */
   | { readonly code: "HEADER_HASH"; readonly block: number; readonly expected: string; readonly found: string }
-  /** A block that does not follow the one before it. */
-  | { readonly code: "HEADER_LINK"; readonly block: number; readonly expected: string; readonly found: string }
+  /** The block is not a child of the one before it, or its number is out of order. */
+  | { readonly code: "HEADER_PARENT"; readonly block: number; readonly expected: string; readonly found: string }
   | { readonly code: "CHECKPOINT_FORK"; readonly block: number; readonly expected: string; readonly found: string }
   | { readonly code: "SEAL"; readonly block: number; readonly reason: string }
-  /** The receipts given are not those of the header: an event was left out, put elsewhere, invented or altered. */
+  /** The receipts do not match the header: an event was omitted, moved, invented or altered. */
   | { readonly code: "RECEIPTS_ROOT"; readonly block: number; readonly expected: string; readonly found: string }
-  /** The header's filter admits events of ours, and no receipts were given. */
+  /** The header's bloom filter admits events of Reputation, and the source gave no receipts. */
   | { readonly code: "RECEIPTS_WITHHELD"; readonly block: number }
-  /** A settlement whose event claims another state than the rule gives. */
+  /** The event of a settlement states another credit than the rule gives. */
   | {
       readonly code: "EVENT_STATE";
       readonly block: number;
@@ -28,10 +28,10 @@ export type Deviation =
       readonly found: Credit;
     }
   | { readonly code: "PROOF"; readonly what: string; readonly reason: string }
-  /** What is stored under the state root is not what the events give. */
+  /** The contract stores another value than the events give. */
   | { readonly code: "STORED_STATE"; readonly what: string; readonly expected: string; readonly found: string };
 
-/** One line for people. Much of it is the source's own text, which may try to write a verdict of its own. */
+/** One line for people. Control characters are escaped, because the source may have written part of the text. */
 export function describeDeviation(deviation: Deviation): string {
   return printable(textOf(deviation));
 }
@@ -39,32 +39,33 @@ export function describeDeviation(deviation: Deviation): string {
 function textOf(deviation: Deviation): string {
   switch (deviation.code) {
     case "MALFORMED":
-      return `${deviation.where} cannot be read: ${deviation.reason}`;
+      return `cannot read ${deviation.where}: ${deviation.reason}`;
     case "OTHER_SUBJECT":
-      return `${deviation.what} is ${deviation.found} instead of ${deviation.expected}`;
+      return `${deviation.what} is ${deviation.found}, expected ${deviation.expected}`;
     case "TRUNCATED":
-      return `it ends without ${deviation.missing}`;
+      return `the input is incomplete: ${deviation.missing} missing`;
     case "HEADER_HASH":
-      return `the header of block ${deviation.block} has the hash ${deviation.expected}, not ${deviation.found} as it says`;
-    case "HEADER_LINK":
-      return `block ${deviation.block} does not follow: ${deviation.expected} was due, ${deviation.found} was given`;
+      return `the header of block ${deviation.block} hashes to ${deviation.expected}, not to the ${deviation.found} that was given`;
+    case "HEADER_PARENT":
+      return `block ${deviation.block} is not in sequence: expected ${deviation.expected}, found ${deviation.found}`;
     case "CHECKPOINT_FORK":
-      return `the chain forked below the checkpoint: block ${deviation.block} was ${deviation.expected}, now it is ${deviation.found}`;
+      return `the chain was reorganised below the checkpoint: block ${deviation.block} was ${deviation.expected} and is now ${deviation.found}`;
     case "SEAL":
-      return `the header of block ${deviation.block}: ${deviation.reason}`;
+      return `the seals of block ${deviation.block} are not valid: ${deviation.reason}`;
     case "RECEIPTS_ROOT":
-      return `the receipts of block ${deviation.block} have the root ${deviation.found}, its header says ${deviation.expected}: an event was left out, moved, invented or altered`;
+      return `the receipts of block ${deviation.block} have the root ${deviation.found}, but its header names ${deviation.expected}: an event was omitted, moved, invented or altered`;
     case "RECEIPTS_WITHHELD":
-      return `block ${deviation.block} may hold settlements, and its receipts were not given`;
+      return `block ${deviation.block} may contain settlements, but its receipts were not given`;
     case "EVENT_STATE":
-      return `lease ${deviation.leaseId} in block ${deviation.block}: the ${deviation.what} state of region ${deviation.region} is ${creditText(deviation.found)}, the rule gives ${creditText(deviation.expected)}`;
+      return `lease ${deviation.leaseId} in block ${deviation.block}: the event states the ${deviation.what} credit of region ${deviation.region} as ${creditText(deviation.found)}, the rule gives ${creditText(deviation.expected)}`;
     case "PROOF":
       return `the proof of ${deviation.what} does not hold: ${deviation.reason}`;
     case "STORED_STATE":
-      return `${deviation.what} is stored as ${deviation.found}, the events give ${deviation.expected}: a settlement was left out, invented or altered, or the contract is not the one of the deployment`;
+      return `${deviation.what} is stored as ${deviation.found}, but the events give ${deviation.expected}: a settlement was omitted, invented or altered, or this is not the contract of the deployment`;
   }
 }
 
+/** `(delivered, failed, day …)`, in micro-units and days since 1970. */
 export function creditText({ delivered, failed, day }: Credit): string {
   return `(${delivered}, ${failed}, day ${day})`;
 }

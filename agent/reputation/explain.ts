@@ -1,52 +1,52 @@
-/** Why a score is what it is, and what the next leases would make of it. Pure. */
-import { type LeaseRecorded, Rebuild } from "./rebuild.ts";
+/** How each settlement affects a score, and how the next one would. Pure. */
+import { type LeaseRecorded, RebuiltReputation } from "./rebuild.ts";
 import { NEWCOMER, ONE, scoreAt } from "./rule.ts";
 
 export interface Contribution {
   readonly leaseId: string;
   readonly buyer: number;
   readonly day: number;
-  /** Micro-units as settled. */
+  /** Micro-units as settled, before decay. */
   readonly delivered: bigint;
   readonly failed: bigint;
-  /** Today's score less what it would be without this settlement. */
+  /** The score minus the score without this settlement. */
   readonly effect: number;
 }
 
 export interface Prospect {
-  /** Null: a buyer that this seller has never had, with a full bond. */
+  /** Null: a new buyer with a full bond. */
   readonly buyer: number | null;
-  /** Today's score after one more reference lease (100 Mbit/s for an hour) that was kept wholly, or failed wholly. */
-  readonly perfect: number;
+  /** The score after one more reference lease (100 Mbit/s for an hour) that was delivered, or that failed, in full. */
+  readonly delivered: number;
   readonly failed: number;
 }
 
 export interface Explanation {
   readonly score: number;
-  /** Those that still weigh, the newest first. */
+  /** The latest settlements, newest first: at most 200, from the last 112 days. */
   readonly contributions: readonly Contribution[];
-  /** Settlements too old, or too many, to be told apart: they are in the score all the same. */
+  /** How many settlements count in the score but are not listed. */
   readonly others: number;
   readonly prospects: readonly Prospect[];
 }
 
-/** Eight half-lives: what is older weighs less than a two-hundredth. */
-const OLDEST_DAYS = 112;
-/** Each is left out once of a whole history. */
-const MOST = 200;
+/** Eight half-lives: an older settlement has less than 1/200 of its weight left. */
+const MAX_AGE_DAYS = 112;
+/** Each contribution costs one replay of the whole history. */
+const MAX_CONTRIBUTIONS = 200;
 
-/** @param events of one seller, in the order of the chain. */
+/** @param events of one seller, in chain order. @param day days since 1970. */
 export function explainScore(events: readonly LeaseRecorded[], fullBond: bigint, day: number): Explanation {
   const seller = events[0]?.seller ?? 0;
-  const scoreOf = (rebuild: Rebuild) => scoreAt((rebuild.sellers.get(seller) ?? NEWCOMER).current, day);
+  const scoreOf = (rebuilt: RebuiltReputation) => scoreAt((rebuilt.sellers.get(seller) ?? NEWCOMER).current, day);
   const after = (history: readonly LeaseRecorded[]) => {
-    const rebuild = new Rebuild(fullBond);
-    for (const event of history) rebuild.apply(event);
-    return rebuild;
+    const rebuilt = new RebuiltReputation(fullBond);
+    for (const event of history) rebuilt.apply(event);
+    return rebuilt;
   };
   const whole = after(events);
   const score = scoreOf(whole);
-  const recent = events.filter((event) => day - event.day <= OLDEST_DAYS).slice(-MOST);
+  const recent = events.filter((event) => day - event.day <= MAX_AGE_DAYS).slice(-MAX_CONTRIBUTIONS);
   const contributions = recent.toReversed().map((event) => ({
     leaseId: event.leaseId,
     buyer: event.buyer,
@@ -56,9 +56,9 @@ export function explainScore(events: readonly LeaseRecorded[], fullBond: bigint,
     effect: score - scoreOf(after(events.filter((other) => other !== event))),
   }));
   const bonds = new Map(events.map(({ buyer, buyerBond }) => [buyer, buyerBond]));
-  const stranger = [...Array(bonds.size + 1).keys()].map((i) => i + 1).find((id) => !bonds.has(id))!;
-  const with_ = (buyer: number, delivered: bigint, failed: bigint) => {
-    const next = new Rebuild(fullBond, whole);
+  const newBuyer = [...Array(bonds.size + 1).keys()].map((i) => i + 1).find((id) => !bonds.has(id))!;
+  const scoreAfter = (buyer: number, delivered: bigint, failed: bigint) => {
+    const next = new RebuiltReputation(fullBond, whole);
     const last = next.sellers.get(seller) ?? NEWCOMER;
     next.apply({
       ...{ seller, buyer, delivered, failed, buyerBond: bonds.get(buyer) ?? fullBond, endDay: day, day },
@@ -68,8 +68,8 @@ export function explainScore(events: readonly LeaseRecorded[], fullBond: bigint,
   };
   const prospect = (buyer: number, known: boolean): Prospect => ({
     buyer: known ? buyer : null,
-    perfect: with_(buyer, ONE, 0n),
-    failed: with_(buyer, 0n, ONE),
+    delivered: scoreAfter(buyer, ONE, 0n),
+    failed: scoreAfter(buyer, 0n, ONE),
   });
   return {
     score,
@@ -77,7 +77,7 @@ export function explainScore(events: readonly LeaseRecorded[], fullBond: bigint,
     others: events.length - recent.length,
     prospects: [
       ...[...bonds.keys()].sort((a, b) => a - b).map((buyer) => prospect(buyer, true)),
-      prospect(stranger, false),
+      prospect(newBuyer, false),
     ],
   };
 }

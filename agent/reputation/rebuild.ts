@@ -1,12 +1,13 @@
-/** From the contract's events alone to every region's state: what an auditor compares with the chain. */
+/** Every region's reputation, computed from the contract's events alone, for comparison with what the contract stores. */
 import type { Hex } from "viem";
 import { type Credit, decay, NEWCOMER, NO_CREDIT, type SellerRecord, settleSeller } from "./rule.ts";
 
-/** The arguments of `LeaseRecorded`: what the rule read, and what the contract says that it wrote. */
+/** The arguments of the event `LeaseRecorded`: what the rule read, and the state that the contract wrote. */
 export interface LeaseRecorded {
   readonly seller: number;
   readonly buyer: number;
   readonly leaseId: Hex;
+  /** Micro-units of a reference lease, before decay. */
   readonly delivered: bigint;
   readonly failed: bigint;
   readonly buyerBond: bigint;
@@ -20,11 +21,11 @@ export interface RebuiltState {
   readonly sellers: ReadonlyMap<number, SellerRecord>;
   /** By `pairKey`. */
   readonly pairs: ReadonlyMap<string, Credit>;
-  /** Settlements whose written state is not what the rule gives: an honest contract has none. */
-  readonly deviations: readonly Deviation[];
+  /** Settlements whose event does not state what the rule gives; an honest contract has none. */
+  readonly mismatches: readonly StateMismatch[];
 }
 
-export interface Deviation {
+export interface StateMismatch {
   readonly leaseId: Hex;
   readonly what: "seller" | "pair";
   readonly region: number;
@@ -36,8 +37,8 @@ export function pairKey(seller: number, buyer: number): string {
   return `${seller}:${buyer}`;
 }
 
-/** The state as far as events were applied, in the order of the chain: one settlement costs the same however many there were. */
-export class Rebuild {
+/** The state after the events applied so far, in chain order. */
+export class RebuiltReputation {
   readonly sellers: Map<number, SellerRecord>;
   readonly pairs: Map<string, Credit>;
   readonly #fullBond: bigint;
@@ -48,8 +49,8 @@ export class Rebuild {
     this.pairs = new Map(from?.pairs);
   }
 
-  /** Always the rule's own result is carried on, never what an event claims. @returns where the two differ. */
-  apply(event: LeaseRecorded): Deviation[] {
+  /** Applies the rule and ignores the state that the event claims. @returns where the two differ. */
+  apply(event: LeaseRecorded): StateMismatch[] {
     const { seller, buyer, leaseId, day } = event;
     const age = Math.max(0, day - event.endDay);
     const lease = {
@@ -76,9 +77,9 @@ export class Rebuild {
 }
 
 export function rebuildReputation(events: Iterable<LeaseRecorded>, fullBond: bigint): RebuiltState {
-  const rebuild = new Rebuild(fullBond);
-  const deviations = [...events].flatMap((event) => rebuild.apply(event));
-  return { sellers: rebuild.sellers, pairs: rebuild.pairs, deviations };
+  const rebuilt = new RebuiltReputation(fullBond);
+  const mismatches = [...events].flatMap((event) => rebuilt.apply(event));
+  return { sellers: rebuilt.sellers, pairs: rebuilt.pairs, mismatches };
 }
 
 export function sameCredit(a: Credit, b: Credit): boolean {

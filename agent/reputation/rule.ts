@@ -1,21 +1,22 @@
-/** The reputation rule in exact integers: decayed credit, capped by pair, weighted by the buyer's bond. */
+/** The reputation rule in exact integers, as contracts/libraries/ReputationRule.sol computes it. */
 import { ceilDiv, larger, smaller } from "../model/arithmetic.ts";
 
+/** Decayed credit of a seller, or of a seller from one buyer, in micro-units: 10^9 is a reference lease. */
 export interface Credit {
   readonly delivered: bigint;
   readonly failed: bigint;
-  /** Since 1970, as of which the two are decayed. */
+  /** Days since 1970 (UTC) to which both are decayed. */
   readonly day: number;
 }
 
 export interface SellerRecord {
   readonly current: Credit;
-  /** The raw state before the first touch of `current.day`: what yesterday's score is read from. */
+  /** The state before the first settlement of `current.day`: yesterday's score is computed from it. */
   readonly checkpoint: Credit;
 }
 
 export interface SettledCredit {
-  /** x and y in micro-units, already decayed from the lease's end. */
+  /** x and y in micro-units, decayed since the lease's end. */
   readonly delivered: bigint;
   readonly failed: bigint;
   readonly buyerBond: bigint;
@@ -50,6 +51,7 @@ export const DECAY_FACTOR: readonly bigint[] = [
   9691519398493622098n,
 ];
 
+/** Half after 14 days, rounded down. @param days at least 0. */
 export function decay(value: bigint, days: number): bigint {
   const halvings = Math.floor(days / HALF_LIFE_DAYS);
   if (halvings >= 64) return 0n;
@@ -58,7 +60,7 @@ export function decay(value: bigint, days: number): bigint {
   return rest === 0 ? halved : (halved * DECAY_FACTOR[rest]!) >> 64n;
 }
 
-/** One lease settled: the seller's and the pair's credit after it. */
+/** The seller's and the pair's credit after one settlement. The weight of a lease grows with the buyer's bond, up to `fullBond`. */
 export function settleCredit(
   seller: Credit,
   pair: Credit,
@@ -67,11 +69,11 @@ export function settleCredit(
 ): { seller: Credit; pair: Credit } {
   const { day } = lease;
   const weight = smaller(lease.buyerBond, fullBond);
-  const most = (PAIR_CAP * weight) / fullBond;
-  const [x, y] = capped((lease.delivered * weight) / fullBond, ceilDiv(lease.failed * weight, fullBond), most);
+  const cap = (PAIR_CAP * weight) / fullBond;
+  const [x, y] = capped((lease.delivered * weight) / fullBond, ceilDiv(lease.failed * weight, fullBond), cap);
 
   const [a, b] = [decay(pair.delivered, day - pair.day), decay(pair.failed, day - pair.day)];
-  const [delivered, failed] = capped(a + x, b + y, larger(a + b, most));
+  const [delivered, failed] = capped(a + x, b + y, larger(a + b, cap));
   return {
     seller: {
       delivered: replaced(decay(seller.delivered, day - seller.day), a, delivered),
@@ -82,7 +84,7 @@ export function settleCredit(
   };
 }
 
-/** The same, keeping the checkpoint for the closing score. */
+/** `settleCredit`, and the checkpoint that the closing score needs. */
 export function settleSeller(
   record: SellerRecord,
   pair: Credit,
@@ -94,26 +96,27 @@ export function settleSeller(
   return { record: { current: settled.seller, checkpoint }, pair: settled.pair };
 }
 
-/** 0..10^6: breadth `min(D / RAMP, 1)` times reliability `D / (D + 3F)`. */
+/** 0 to 10^6: breadth `min(D / RAMP, 1)` times reliability `D / (D + 3F)`. */
 export function score(delivered: bigint, failed: bigint): number {
   if (delivered === 0n) return 0;
   const breadth = delivered < RAMP ? delivered : RAMP;
   return Number((SCORE_SCALE * breadth * delivered) / (RAMP * (delivered + FAILURE_WEIGHT * failed)));
 }
 
+/** The score 0 to 10^6 on a day that is not before `credit.day`. */
 export function scoreAt(credit: Credit, day: number): number {
   return score(decay(credit.delivered, day - credit.day), decay(credit.failed, day - credit.day));
 }
 
-/** 0..1000, of the day before `today`: nothing that happens today moves it. */
+/** The score 0 to 1000 of the day before `today`, which settlements of today do not change. */
 export function closingScore(record: SellerRecord, today: number): number {
   const state = record.current.day === today ? record.checkpoint : record.current;
   return state.delivered === 0n ? 0 : Math.floor(scoreAt(state, today - 1) / 1000);
 }
 
-function capped(delivered: bigint, failed: bigint, most: bigint): [bigint, bigint] {
+function capped(delivered: bigint, failed: bigint, cap: bigint): [bigint, bigint] {
   const sum = delivered + failed;
-  return sum <= most ? [delivered, failed] : [(delivered * most) / sum, ceilDiv(failed * most, sum)];
+  return sum <= cap ? [delivered, failed] : [(delivered * cap) / sum, ceilDiv(failed * cap, sum)];
 }
 
 function replaced(total: bigint, part: bigint, by: bigint): bigint {

@@ -12,8 +12,8 @@ import { Audit, type AuditTerms } from "../../agent/reputation/audit.ts";
 import type { Checkpoint } from "../../agent/reputation/checkpoint.ts";
 import { decodeHeader, headerHash } from "../../agent/reputation/proof/header.ts";
 import { eventTopics } from "../../agent/reputation/proof/layout.ts";
+import { type AuditRecord, parseRecord, recordLine } from "../../agent/reputation/record.ts";
 import { type AuditReport, auditReport } from "../../agent/reputation/report.ts";
-import { parseStatement, type Statement, statementLine } from "../../agent/reputation/statement.ts";
 import { ChainNode } from "../../lab/chain/chain-node.ts";
 import { foundConsortium } from "../../lab/chain/consortium.ts";
 import { makeHistory } from "../../lab/chain/history.ts";
@@ -68,12 +68,12 @@ describe("an audit that trusts nobody, against a real node", function () {
     readonly block?: number | "latest";
     readonly of?: AuditTerms;
     readonly after?: Checkpoint;
-    readonly keep?: Statement[];
+    readonly keep?: AuditRecord[];
   }
   async function audit({ everyBlock = true, block = "latest", of = terms, after, keep }: Options = {}): Promise<Audit> {
     const run = new Audit(of, after ?? null);
     const reader = new ReputationReader(new JsonRpc(hostile.url), of, { everyBlock, onProgress: () => undefined });
-    for await (const said of reader.statements(run, block, after ?? null)) {
+    for await (const said of reader.records(run, block, after ?? null)) {
       keep?.push(said);
       await run.take(said);
     }
@@ -87,7 +87,7 @@ describe("an audit that trusts nobody, against a real node", function () {
     const found = await report(options);
     assert.ok(
       found.deviations.some((deviation) => deviation.code === code),
-      `${code} is not among: ${found.deviations.map(({ says }) => says).join("; ")}`,
+      `${code} is not among: ${found.deviations.map(({ message }) => message).join("; ")}`,
     );
     assert.deepEqual([found.matches, found.regions, found.creditSuspensions], [false, [], []]);
     return found;
@@ -117,7 +117,7 @@ describe("an audit that trusts nobody, against a real node", function () {
       const one = await report({ everyBlock: false, of: { ...terms, region: 2 } });
       assert.deepEqual(one.deviations, []);
       assert.deepEqual(
-        one.regions.map((r) => [r.regionId, r.claimedScore]),
+        one.regions.map((r) => [r.regionId, r.storedScore]),
         [[2, scores.get(2)]],
       );
       assert.deepEqual([one.regions[0]?.voidSecondsAsBuyer, one.regions[0]?.settlementsAsBuyer], [null, null]);
@@ -182,20 +182,20 @@ describe("an audit that trusts nobody, against a real node", function () {
         "STORED_STATE",
         { everyBlock: false },
       );
-      assert.match(found.deviations[0]!.says, /region \d/);
+      assert.match(found.deviations[0]!.message, /region \d/);
     });
     it("omits all logs: STORED_STATE", () =>
       deviates(({ method }, honest) => (method === "eth_getLogs" ? [] : honest), "STORED_STATE", {
         everyBlock: false,
       }));
-    it("gives another block for the one that is asked for: HEADER_LINK", () => {
+    it("gives another block for the one that is asked for: HEADER_PARENT", () => {
       let kept: unknown;
       return deviates(({ method, params }, honest) => {
         if (method !== "eth_getBlockByNumber" || params[0] === "latest") return honest;
         const given = kept ?? honest;
         kept = honest;
         return given;
-      }, "HEADER_LINK");
+      }, "HEADER_PARENT");
     });
     it("alters a header: HEADER_HASH", () =>
       deviates(
@@ -205,12 +205,12 @@ describe("an audit that trusts nobody, against a real node", function () {
             : honest,
         "HEADER_HASH",
       ));
-    it("forges a header in the middle together with its hash: HEADER_LINK", () =>
+    it("forges a header in the middle together with its hash: HEADER_PARENT", () =>
       deviates(({ method, params }, honest) => {
         if (method !== "eth_getBlockByNumber" || params[0] !== toHex(terms.fromBlock + 20)) return honest;
         const forged = { ...(honest as Json), gasUsed: "0x1" };
         return { ...forged, hash: headerHash(decodeHeader(headerRlp(forged))) };
-      }, "HEADER_LINK"));
+      }, "HEADER_PARENT"));
     it("alters the last header's state root together with its hash: PROOF", () =>
       deviates(
         ({ method, params }, honest) => {
@@ -231,7 +231,7 @@ describe("an audit that trusts nobody, against a real node", function () {
           storageProof: proof.storageProof.map((entry) => ({ ...entry, proof: entry.proof.map(alter) })),
         };
       }, "PROOF");
-      assert.ok(found.deviations.some(({ says }) => /regions does not hold.*missing or altered/.test(says)));
+      assert.ok(found.deviations.some(({ message }) => /regions does not hold.*missing or altered/.test(message)));
     });
     it("leaves proofs out: PROOF", () =>
       deviates(
@@ -260,7 +260,7 @@ describe("an audit that trusts nobody, against a real node", function () {
         onProgress: () => undefined,
       });
       await assert.rejects(
-        reader.statements(new Audit(terms), "latest", null).next(),
+        reader.records(new Audit(terms), "latest", null).next(),
         (error) => error instanceof EphemeshError && error.code === "RPC_UNREACHABLE" && error.retryable,
       );
     });
@@ -268,15 +268,15 @@ describe("an audit that trusts nobody, against a real node", function () {
 
   describe("a bundle", () => {
     async function bundleOf(options: Options): Promise<string[]> {
-      const keep: Statement[] = [];
+      const keep: AuditRecord[] = [];
       await audit({ ...options, keep });
-      return keep.map(statementLine);
+      return keep.map(recordLine);
     }
     async function verify(lines: readonly string[], of = terms): Promise<AuditReport> {
       const run = new Audit(of);
       for (const [i, line] of lines.entries())
         try {
-          await run.take(parseStatement(line));
+          await run.take(parseRecord(line));
         } catch (cause) {
           run.malformed(`line ${i + 1}`, cause);
         }

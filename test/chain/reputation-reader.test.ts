@@ -54,7 +54,7 @@ describe("chain/reputation-reader", () => {
   async function top(of: AuditTerms, upTo: number | "latest"): Promise<number[]> {
     const reader = new ReputationReader(rpc, of, { everyBlock: true, onProgress: () => undefined });
     const numbers: number[] = [];
-    for await (const said of reader.statements(new Audit(of), upTo, null)) {
+    for await (const said of reader.records(new Audit(of), upTo, null)) {
       if (said.kind !== "anchor" && said.kind !== "child") break;
       numbers.push(decodeHeader(said.header).number);
     }

@@ -6,16 +6,16 @@ import { gzipSync } from "node:zlib";
 import { toHex } from "viem";
 import { BundleWriter, readBundle } from "../../agent/cli/bundle.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
-import type { Statement } from "../../agent/reputation/statement.ts";
+import type { AuditRecord } from "../../agent/reputation/record.ts";
 
-const statements: readonly Statement[] = [
-  ...Array.from({ length: 100 }, (_, i): Statement => {
+const statements: readonly AuditRecord[] = [
+  ...Array.from({ length: 100 }, (_, i): AuditRecord => {
     const bytes = Uint8Array.from({ length: 3_000 }, (__, at) => (at * i * 7919) % 256);
     return { kind: "block", hash: toHex(i, { size: 32 }), header: bytes, receipts: i % 2 ? [bytes, bytes] : null };
   }),
   { kind: "end" },
 ];
-const inHex = (said: Statement): unknown =>
+const inHex = (said: AuditRecord): unknown =>
   said.kind === "block" ? [said.hash, toHex(said.header), said.receipts?.map((r) => toHex(r)) ?? null] : said;
 
 describe("cli/bundle", () => {
@@ -23,9 +23,9 @@ describe("cli/bundle", () => {
   const file = join(folder, "bundle");
   after(() => rmSync(folder, { recursive: true }));
 
-  async function read(): Promise<{ said: Statement[]; broken: string[] }> {
-    const [said, broken]: [Statement[], string[]] = [[], []];
-    const take = async (statement: Statement) => void said.push(statement);
+  async function read(): Promise<{ said: AuditRecord[]; broken: string[] }> {
+    const [said, broken]: [AuditRecord[], string[]] = [[], []];
+    const take = async (statement: AuditRecord) => void said.push(statement);
     await readBundle(file, take, (where) => broken.push(where));
     return { said, broken };
   }

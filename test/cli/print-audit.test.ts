@@ -63,8 +63,8 @@ describe("cli/print-audit", () => {
       ...{ creditSuspensions: [], deviations: [] },
       regions: [
         {
-          ...{ regionId: 7, name: "seven", settlements: 3, derivedScore: 5, claimedScore: 5, matches: true },
-          ...{ standing: null, settlementsAsSeller: 3, termSecondsAsSeller: 90, voidSecondsAsSeller: 1 },
+          ...{ regionId: 7, name: "seven", settlements: 3, derivedScore: 5, storedScore: 5, matches: true },
+          ...{ collusion: null, settlementsAsSeller: 3, termSecondsAsSeller: 90, voidSecondsAsSeller: 1 },
           ...{ ...bought, disputedAsSeller: 0, disputedAsBuyer: null },
         },
       ],

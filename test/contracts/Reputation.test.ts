@@ -28,7 +28,7 @@ describe("Reputation", function () {
       }
       const { fullBond } = market.deployment.constants.escrow;
       const rebuilt = rebuildReputation(events, fullBond);
-      expect(rebuilt.deviations).to.deep.equal([]);
+      expect(rebuilt.mismatches).to.deep.equal([]);
       const today = Math.floor((await market.now()) / DAY);
       for (const { id } of market.regions) {
         const record = rebuilt.sellers.get(id);
@@ -56,8 +56,8 @@ describe("Reputation", function () {
       for (const event of market.events(await market.settle(grant, index, market.receiptFor(grant, index, 360))))
         if (event.name === "LeaseRecorded") events.push(event.args as unknown as LeaseRecorded);
     const tampered = events.map((event, i) => (i === 1 ? { ...event, failed: event.failed + 1_000_000n } : event));
-    const { deviations } = rebuildReputation(tampered, market.deployment.constants.escrow.fullBond);
-    expect(deviations[0]?.leaseId).to.equal(events[1]!.leaseId);
+    const { mismatches } = rebuildReputation(tampered, market.deployment.constants.escrow.fullBond);
+    expect(mismatches[0]?.leaseId).to.equal(events[1]!.leaseId);
   });
 
   it("settlements of today do not change today's closing score", async () => {

@@ -82,7 +82,7 @@ describe("lab/history: two weeks of real leases before the present", function ()
       events.map(({ args }): LeaseRecorded => args),
       constants.escrow.fullBond,
     );
-    expect(rebuilt.deviations).to.deep.equal([]);
+    expect(rebuilt.mismatches).to.deep.equal([]);
     const today = Math.floor(Number((await client().getBlock()).timestamp) / DAY);
     for (const [region, score] of summary.scores) {
       const record = rebuilt.sellers.get(region);

@@ -3,8 +3,8 @@ import { toHex } from "viem";
 import { Audit, type AuditTerms } from "../../agent/reputation/audit.ts";
 import type { Checkpoint } from "../../agent/reputation/checkpoint.ts";
 import { decodeHeader, headerHash } from "../../agent/reputation/proof/header.ts";
+import type { Anchor, Block } from "../../agent/reputation/record.ts";
 import { auditReport } from "../../agent/reputation/report.ts";
-import type { Anchor, Block } from "../../agent/reputation/statement.ts";
 import { qbftHeader, validators } from "../helpers/sealed-headers.ts";
 
 const LAST = 0x1234;
@@ -35,7 +35,7 @@ describe("reputation/audit: whether every block was read", () => {
     for (const said of [anchor(false), earlier, anchor(true), last]) await audit.take(said);
     const { completeness, deviations } = auditReport(audit);
     assert.equal(completeness, "by state");
-    assert.ok(deviations.some(({ code, says }) => code === "MALFORMED" && /already/.test(says)));
+    assert.ok(deviations.some(({ code, message }) => code === "MALFORMED" && /already/.test(message)));
   });
 
   for (const everyBlock of [true, false])

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { explainScore } from "../../agent/reputation/explain.ts";
-import { type LeaseRecorded, Rebuild } from "../../agent/reputation/rebuild.ts";
+import { type LeaseRecorded, RebuiltReputation } from "../../agent/reputation/rebuild.ts";
 import { NO_CREDIT, ONE, scoreAt } from "../../agent/reputation/rule.ts";
 
 const FULL_BOND = 10n;
@@ -10,9 +10,9 @@ const settled = (n: number, buyer: number, delivered: bigint, failed = 0n, day =
   ...{ sellerState: NO_CREDIT, pairState: NO_CREDIT },
 });
 const scoreOf = (events: readonly LeaseRecorded[]) => {
-  const rebuild = new Rebuild(FULL_BOND);
-  for (const event of events) rebuild.apply(event);
-  return scoreAt(rebuild.sellers.get(7)?.current ?? NO_CREDIT, DAY);
+  const rebuilt = new RebuiltReputation(FULL_BOND);
+  for (const event of events) rebuilt.apply(event);
+  return scoreAt(rebuilt.sellers.get(7)?.current ?? NO_CREDIT, DAY);
 };
 
 describe("reputation/explain", () => {
@@ -34,10 +34,10 @@ describe("reputation/explain", () => {
       prospects.map(({ buyer }) => buyer),
       [1, 2, 3, null],
     );
-    for (const { buyer, perfect, failed } of prospects) {
-      assert.equal(perfect, scoreOf([...events, settled(4, buyer ?? 99, ONE)]));
+    for (const { buyer, delivered, failed } of prospects) {
+      assert.equal(delivered, scoreOf([...events, settled(4, buyer ?? 99, ONE)]));
       assert.equal(failed, scoreOf([...events, settled(4, buyer ?? 99, 0n, ONE)]));
-      assert.ok(failed <= perfect);
+      assert.ok(failed <= delivered);
     }
   });
 

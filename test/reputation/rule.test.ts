@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { type LeaseRecorded, Rebuild, rebuildReputation } from "../../agent/reputation/rebuild.ts";
+import { type LeaseRecorded, RebuiltReputation, rebuildReputation } from "../../agent/reputation/rebuild.ts";
 import {
   type Credit,
   closingScore,
@@ -225,13 +225,13 @@ describe("reputation/rule", () => {
           const states = { sellerState: world.seller, pairState: world.pairs.get(lease.buyer)! };
           return { ...lease, ...states, seller: 99, leaseId: "0x", endDay: lease.day };
         });
-        const half = new Rebuild(FULL_BOND);
+        const half = new RebuiltReputation(FULL_BOND);
         const middle = at % events.length;
         for (const event of events.slice(0, middle)) expect(half.apply(event)).to.deep.equal([]);
-        const rest = new Rebuild(FULL_BOND, half);
+        const rest = new RebuiltReputation(FULL_BOND, half);
         for (const event of events.slice(middle)) expect(rest.apply(event)).to.deep.equal([]);
         const whole = rebuildReputation(events, FULL_BOND);
-        expect(whole.deviations).to.deep.equal([]);
+        expect(whole.mismatches).to.deep.equal([]);
         expect(rest.sellers).to.deep.equal(whole.sellers);
         expect(rest.pairs).to.deep.equal(whole.pairs);
         expect(rest.sellers.get(99)!.current).to.deep.equal(world.seller);

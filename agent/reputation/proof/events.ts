@@ -1,12 +1,11 @@
-/** The events that the audit reads, out of proven logs. Fields are words of 32 bytes, as ABI encoding has them. */
+/** Decodes the events that the audit reads from proven logs: ABI words of 32 bytes. */
 import { type Hex, toHex } from "viem";
-import { SLOT_SECONDS } from "../../model/market.ts";
 import type { LeaseRecorded } from "../rebuild.ts";
 import type { Credit } from "../rule.ts";
 import { eventTopics } from "./layout.ts";
 import type { ProvenLog } from "./receipts.ts";
 
-/** What the escrow says of a lease that a score does not show. */
+/** Figures of the escrow's `LeaseSettled` that a score does not show. */
 export interface SettledLease {
   readonly seller: number;
   readonly buyer: number;
@@ -15,6 +14,7 @@ export interface SettledLease {
   readonly disputedSeconds: number;
 }
 
+/** Two regions earn no credit from each other for a time. */
 export interface CreditSuspended {
   readonly lower: number;
   readonly higher: number;
@@ -31,7 +31,7 @@ const TOPICS = Object.fromEntries(Object.entries(eventTopics).map(([name, topic]
 const RECORDED_WORDS = 11;
 const SETTLED_WORDS = 30;
 
-/** Null for an event that the audit does not need, or one of that name by another contract. @throws Error where the log is not what its topic says. */
+/** Null for any other event, or one of another contract. @throws Error if the data do not fit the topic. */
 export function auditEventOf(
   log: ProvenLog,
   { reputation, escrow }: { readonly reputation: Hex; readonly escrow: Hex },
@@ -80,7 +80,7 @@ function settled({ topics, data }: ProvenLog): SettledLease {
   return {
     seller: topicNumber(topics, 2),
     buyer: topicNumber(topics, 3),
-    termSeconds: SLOT_SECONDS * Number(at(14)),
+    termSeconds: 60 * Number(at(14)),
     voidSeconds: Number(at(22)),
     disputedSeconds: Number(at(20) - at(19)),
   };

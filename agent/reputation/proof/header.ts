@@ -1,4 +1,4 @@
-/** A block's header as its RLP list, up to Cancun and Prague (EIP-1559, 4895, 4844, 4788, 7685). */
+/** Block headers, up to the Prague fork (EIP-1559, 4895, 4844, 4788, 7685). */
 import { type Hex, hexToBytes, toHex } from "viem";
 import { keccak, keccakHex } from "./keccak.ts";
 import { hashedExtra, isQbft } from "./qbft.ts";
@@ -16,20 +16,20 @@ export interface Header {
   readonly timestamp: number;
   readonly extraData: Uint8Array;
   readonly mixHash: Hex;
-  /** All of it, in order: what is hashed. */
+  /** All fields in order, as they are hashed. */
   readonly fields: readonly Rlp[];
 }
 
 const EXTRA_DATA = 12;
-const FEWEST = 15;
-const MOST = 21;
-/** Width of each field; null: a number, or free. */
+const MIN_FIELDS = 15;
+const MAX_FIELDS = 21;
+/** Bytes of each field; null: a number, or any length. */
 const WIDTHS = [32, 32, 20, 32, 32, 32, 256, null, null, null, null, null, null, 32, 8, null, 32, null, null, 32, 32];
 
-/** @throws Error where it is no header. */
+/** @throws Error if the bytes are not a header. */
 export function decodeHeader(rlp: Uint8Array): Header {
   const fields = listOf(decodeRlp(rlp));
-  if (fields.length < FEWEST || fields.length > MOST) throw new Error(`a header has ${fields.length} fields`);
+  if (fields.length < MIN_FIELDS || fields.length > MAX_FIELDS) throw new Error(`a header has ${fields.length} fields`);
   for (const [i, field] of fields.entries()) {
     const width = WIDTHS[i];
     if (width && bytesOf(field).length !== width) throw new Error(`field ${i} of a header has the wrong length`);
@@ -50,7 +50,7 @@ export function decodeHeader(rlp: Uint8Array): Header {
   };
 }
 
-/** The block's hash. A QBFT block's leaves seals and round out, because they differ from validator to validator. */
+/** The block's hash. QBFT excludes seals and round from it, because they differ from validator to validator. */
 export function headerHash(header: Header): Hex {
   return hashWithExtra(header, isQbft(header) && header.number > 0 ? hashedExtra(header.extraData) : header.extraData);
 }
@@ -60,7 +60,7 @@ export function hashWithExtra({ fields }: Header, extraData: Uint8Array): Hex {
   return keccakHex(encodeRlp(fields.map((field, i) => (i === EXTRA_DATA ? extraData : field))));
 }
 
-/** EIP bloom filter: false means that no log of this address is in the block. */
+/** Bloom filter: false means that the block has no log of this address. */
 export function mayHoldLogsOf({ logsBloom }: Header, address: Hex): boolean {
   const hash = keccak(hexToBytes(address));
   return [0, 2, 4].every((i) => {

@@ -1,4 +1,4 @@
-/** Keccak-256 by WebAssembly: an audit hashes every receipt, and plain JavaScript does it at a sixteenth of the speed. */
+/** Keccak-256 in WebAssembly: an audit hashes every receipt, and plain JavaScript is sixteen times slower. */
 import { createKeccak } from "hash-wasm";
 import type { Hex } from "viem";
 

@@ -2,7 +2,7 @@
 import type { Hex } from "viem";
 import { decodeRlp, encodeRlp, listOf, type Rlp } from "./rlp.ts";
 
-/** What every header of this family carries: "ctical byzantine fault tolerance". */
+/** The mix hash of every IBFT and QBFT header: "ctical byzantine fault tolerance". */
 export const BFT_MIX_HASH: Hex = "0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365";
 
 export interface QbftExtra {
@@ -17,7 +17,7 @@ export function isQbft({ mixHash }: { readonly mixHash: Hex }): boolean {
   return mixHash === BFT_MIX_HASH;
 }
 
-/** @throws Error where it is no such list. */
+/** @throws Error if the extra data are not such a list. */
 export function qbftExtra(extraData: Uint8Array): QbftExtra {
   const [vanity, validators, vote, round, seals] = listOf(decodeRlp(extraData), 5) as readonly [
     Rlp,
@@ -29,7 +29,7 @@ export function qbftExtra(extraData: Uint8Array): QbftExtra {
   return { vanity, validators, vote, round, seals };
 }
 
-/** What of it goes into the block's hash: round 0 and no seals, because those differ from validator to validator. */
+/** The extra data that go into the block's hash: round 0 and no seals, because those differ from validator to validator. */
 export function hashedExtra(extraData: Uint8Array): Uint8Array {
   const { vanity, validators, vote } = qbftExtra(extraData);
   return encodeRlp([vanity, validators, vote, new Uint8Array(), []]);

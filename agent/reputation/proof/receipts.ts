@@ -1,4 +1,4 @@
-/** Logs out of a receipt as the receipts trie holds it (EIP-2718: a type byte before the list, but for the oldest type). */
+/** Logs of a receipt in the encoding of the receipts trie (EIP-2718: typed receipts have a type byte before the list). */
 import { type Hex, toHex } from "viem";
 import { bytesOf, decodeRlp, listOf } from "./rlp.ts";
 
@@ -8,7 +8,7 @@ export interface ProvenLog {
   readonly data: Uint8Array;
 }
 
-/** Those of the wanted addresses (lower case), in order. @throws Error where it is no receipt. */
+/** @param wanted addresses in lower case; logs of others are left out. @throws Error if the bytes are not a receipt. */
 export function logsOf(receipt: Uint8Array, wanted: ReadonlySet<string>): ProvenLog[] {
   const typed = (receipt[0] ?? 0) < 0x80;
   const [, , , logs] = listOf(decodeRlp(typed ? receipt.subarray(1) : receipt), 4);

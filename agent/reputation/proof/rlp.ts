@@ -1,41 +1,41 @@
 /**
- * RLP on bytes, without copies: an audit decodes hundreds of megabytes of receipts. Only the canonical encoding of a
- * value is taken, so that nothing can be said in two ways. Ethereum yellow paper, appendix B.
+ * RLP (Ethereum yellow paper, appendix B), without copying bytes: an audit decodes hundreds of megabytes of receipts. The
+ * decoder accepts only the canonical encoding of a value.
  */
 export type Rlp = Uint8Array | readonly Rlp[];
 
-/** What is encoded: bytes may also stand as a node writes them, "0x…", and are then never made one by one. */
+/** Bytes to encode may also be hexadecimal text "0x…", as a node gives them. */
 export type RlpSource = Uint8Array | string | readonly RlpSource[];
 
-/** @throws Error where the bytes are not one canonical value and nothing else. */
+/** @throws Error if the bytes are not exactly one value in canonical encoding. */
 export function decodeRlp(bytes: Uint8Array): Rlp {
   const [value, end] = decodeAt(bytes, 0, bytes.length);
   if (end !== bytes.length) throw new Error("bytes follow the RLP value");
   return value;
 }
 
-/** @throws Error where a text is no hexadecimal. */
+/** @throws Error if a text is not hexadecimal. */
 export function encodeRlp(value: RlpSource): Uint8Array {
   const out = Buffer.allocUnsafe(sizeOf(value));
   write(value, out, 0);
   return out;
 }
 
-/** @throws Error where it is a list. */
+/** @throws Error if the value is a list. */
 export function bytesOf(value: Rlp | undefined): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new Error("an RLP list stands where bytes are due");
+  if (!(value instanceof Uint8Array)) throw new Error("expected RLP bytes, found a list");
   return value;
 }
 
-/** @throws Error where it is not a list, or not of so many items. */
+/** @throws Error if the value is not a list, or does not have `length` items. */
 export function listOf(value: Rlp | undefined, length?: number): readonly Rlp[] {
-  if (value === undefined || value instanceof Uint8Array) throw new Error("RLP bytes stand where a list is due");
+  if (value === undefined || value instanceof Uint8Array) throw new Error("expected an RLP list, found bytes");
   if (length !== undefined && value.length !== length)
     throw new Error(`an RLP list has ${value.length} items instead of ${length}`);
   return value;
 }
 
-/** Big-endian, without leading zeros: zero is no bytes. */
+/** Big-endian without leading zeros; 0 is the empty string. */
 export function encodeScalar(value: bigint | number): Uint8Array {
   const digits = value.toString(16);
   return value.toString() === "0"
@@ -43,7 +43,7 @@ export function encodeScalar(value: bigint | number): Uint8Array {
     : Buffer.from(digits.padStart(digits.length + (digits.length % 2), "0"), "hex");
 }
 
-/** @throws Error for leading zeros. */
+/** @throws Error if the value is a list or has leading zeros. */
 export function decodeScalar(value: Rlp | undefined): bigint {
   const bytes = bytesOf(value);
   if (bytes.length === 0) return 0n;
@@ -92,16 +92,15 @@ function payloadOf(items: readonly RlpSource[]): number {
 }
 
 function bytesSize(length: number, first: number | undefined): number {
-  return standsAlone(length, first) ? 1 : headSize(length) + length;
+  return isOwnEncoding(length, first) ? 1 : headSize(length) + length;
 }
 
-/** A single small byte is its own encoding. */
-function standsAlone(length: number, first: number | undefined): boolean {
+function isOwnEncoding(length: number, first: number | undefined): boolean {
   return length === 1 && first !== undefined && first < 0x80;
 }
 
 function lengthOf(text: string): number {
-  if (!text.startsWith("0x") || text.length % 2 === 1) raise(`"${text.slice(0, 70)}" is no hexadecimal`);
+  if (!text.startsWith("0x") || text.length % 2 === 1) raise(`"${text.slice(0, 70)}" is not hexadecimal`);
   return text.length / 2 - 1;
 }
 
@@ -116,13 +115,13 @@ function headSize(length: number): number {
 function write(value: RlpSource, out: Buffer, at: number): number {
   if (typeof value === "string") {
     const length = lengthOf(value);
-    const start = standsAlone(length, firstOf(value)) ? at : writeHead(0x80, length, out, at);
-    // Node stops at the first digit that is none.
-    if (out.write(value.slice(2), start, "hex") !== length) raise(`"${value.slice(0, 70)}" is no hexadecimal`);
+    const start = isOwnEncoding(length, firstOf(value)) ? at : writeHead(0x80, length, out, at);
+    // Node stops writing at the first character that is not a hexadecimal digit.
+    if (out.write(value.slice(2), start, "hex") !== length) raise(`"${value.slice(0, 70)}" is not hexadecimal`);
     return start + length;
   }
   if (value instanceof Uint8Array) {
-    const start = standsAlone(value.length, value[0]) ? at : writeHead(0x80, value.length, out, at);
+    const start = isOwnEncoding(value.length, value[0]) ? at : writeHead(0x80, value.length, out, at);
     out.set(value, start);
     return start + value.length;
   }

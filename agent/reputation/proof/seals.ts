@@ -1,5 +1,5 @@
 /**
- * Who vouches for a header. QBFT: committed seals in the extra data, each a signature of the header with an empty list
+ * The validators who sealed a header. QBFT: the extra data hold seals, each a signature of the header with an empty list
  * of seals. Clique (EIP-225): the last 65 bytes of the extra data are one signer's signature of the header without them.
  */
 import { getAddress, type Hex, recoverAddress, toHex } from "viem";
@@ -10,15 +10,15 @@ import { bytesOf, encodeRlp, listOf } from "./rlp.ts";
 export type Consensus = "qbft" | "clique";
 
 export interface Seals {
-  /** As the header has it, which is its own choice: `sealObjection` holds it against the auditor's terms. */
+  /** As the header looks; `sealObjection` compares it with the auditor's terms. */
   readonly consensus: Consensus | "none";
-  /** Distinct, in order; addresses with checksum. */
+  /** Distinct addresses with checksum, in the order of the seals. */
   readonly signers: readonly Hex[];
-  /** Those that the header itself names; Clique names them only every epoch. */
+  /** The validators that the header lists; Clique lists them only in epoch blocks. */
   readonly named: readonly Hex[];
 }
 
-/** Validators from a block on, as the deployment file or `--validators` has them. */
+/** The validators from a block on, from the deployment file or `--validators`. */
 export interface ValidatorSet {
   readonly fromBlock: number;
   readonly validators: readonly Hex[];
@@ -26,9 +26,9 @@ export interface ValidatorSet {
 
 /** How the chain's headers are sealed, as the auditor knows it. */
 export interface SealTerms {
-  /** Null: not said. Where validators are known that means QBFT, the one kind whose header shows a quorum by itself. */
+  /** Null: QBFT if validators are known, otherwise any. */
   readonly consensus: Consensus | null;
-  /** Ascending; empty: none are known, and a header is as good as its own word. */
+  /** Ascending; empty: none are known, and a header is checked against its own list. */
   readonly validators: readonly ValidatorSet[];
 }
 
@@ -36,7 +36,7 @@ const NAMES = { qbft: "QBFT", clique: "Clique" } as const;
 const CLIQUE_VANITY = 32;
 const SIGNATURE = 65;
 
-/** @throws Error where the extra data of a QBFT header cannot be read. */
+/** @throws Error if the extra data of a QBFT header are malformed, or a seal is not a signature. */
 export async function sealsOf(header: Header): Promise<Seals> {
   if (isQbft(header)) {
     const { vanity, validators, vote, round, seals } = qbftExtra(header.extraData);
@@ -61,27 +61,28 @@ export async function sealsOf(header: Header): Promise<Seals> {
   return { consensus: "none", signers: [], named: [] };
 }
 
-/** Why these seals do not do for a block of this number; null where they do. */
+/** The reason why these seals do not prove a block of this number; null if they do. */
 export function sealObjection(seals: Seals, block: number, terms: SealTerms): string | null {
-  const due = consensusOf(terms);
-  if (due && seals.consensus === "none") return `nothing seals it, although this chain is ${NAMES[due]}`;
-  if (due && seals.consensus !== due) return `it is no header of ${NAMES[due]}, which this chain is`;
+  const expected = consensusOf(terms);
+  if (expected && seals.consensus === "none") return `nothing seals it, although this chain uses ${NAMES[expected]}`;
+  if (expected && seals.consensus !== expected) return `it is no header of ${NAMES[expected]}, which this chain uses`;
   const known = validatorsAt(block, terms);
-  if (!known && terms.validators.length > 0) return "the list of validators begins above it";
+  if (!known && terms.validators.length > 0) return "the list of validators begins above this block";
   const validators = new Set((known ?? seals.named).map((address) => getAddress(address)));
   if (validators.size === 0) return null;
   const stranger = seals.signers.find((signer) => !validators.has(signer));
-  if (stranger) return `it is sealed by ${stranger}, which is no validator`;
+  if (stranger) return `${stranger}, who sealed it, is no validator`;
   if (seals.consensus !== "qbft") return null;
   const quorum = quorumOf(validators.size);
   return seals.signers.length < quorum
-    ? `${seals.signers.length} of ${validators.size} validators sealed it, and ${quorum} are needed`
+    ? `${seals.signers.length} of ${validators.size} validators sealed it; ${quorum} are needed`
     : null;
 }
 
 /**
- * Clique: one seal is one signer's word; those who sealed the block's children in a row vouch for it too. How many of its
- * validators these are, and how many are needed; null where the chain is of another kind or no validators are known.
+ * Clique: a block has one seal, and the signers of its children vouch for it, too.
+ * @param signers of the block and its children. @returns how many are validators, of how many, and how many are needed;
+ * null on another chain, or if no validators are known.
  */
 export function cliqueMajority(signers: ReadonlySet<Hex>, block: number, terms: SealTerms) {
   const validators = new Set(validatorsAt(block, terms)?.map((address) => getAddress(address)));
@@ -90,17 +91,17 @@ export function cliqueMajority(signers: ReadonlySet<Hex>, block: number, terms: 
   return { sealed, of: validators.size, needed: childrenNeeded(block, terms) + 1 };
 }
 
-/** Blocks after this one whose seals count for it: no signer of Clique may seal more than one of so many and this one. */
+/** Clique: children that must be sealed for a majority, as a signer may seal only one of so many blocks and this one; else 0. */
 export function childrenNeeded(block: number, terms: SealTerms): number {
   return consensusOf(terms) === "clique" ? Math.floor((validatorsAt(block, terms)?.length ?? 0) / 2) : 0;
 }
 
-/** What a header must be; null: anything. */
+/** How headers must be sealed; null: in any way. */
 function consensusOf({ consensus, validators }: SealTerms): Consensus | null {
   return consensus ?? (validators.length > 0 ? "qbft" : null);
 }
 
-/** The list that holds at this height; undefined where none does. */
+/** The list that applies to this block; undefined if none does. */
 export function validatorsAt(block: number, { validators }: SealTerms): readonly Hex[] | undefined {
   return validators.findLast(({ fromBlock }) => fromBlock <= block)?.validators;
 }

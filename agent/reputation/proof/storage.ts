@@ -1,4 +1,4 @@
-/** Slots of what is proved, from the compiler's layout, and what their words say. */
+/** The storage slots that the audit proves, from the compiler's layout, and how their words are decoded. */
 import { type Hex, toHex } from "viem";
 import type { Credit } from "../rule.ts";
 import { keccakHex } from "./keccak.ts";
@@ -6,7 +6,7 @@ import { storageLayout } from "./layout.ts";
 
 const { Reputation, Membership } = storageLayout;
 
-export const slots = {
+export const storageSlots = {
   seller: (region: number): Hex => mappingSlot(region, word(Reputation.sellers.slot)),
   checkpoint: (region: number): Hex => mappingSlot(region, word(Reputation.checkpoints.slot)),
   pair: (seller: number, buyer: number): Hex => mappingSlot(buyer, mappingSlot(seller, word(Reputation.pairs.slot))),
@@ -19,7 +19,7 @@ export const slots = {
     }),
 } as const;
 
-/** Of a seller's or a pair's word; both structs are laid out alike. */
+/** Decodes a seller's or a pair's word; both structs have the same layout. */
 export function creditOf(value: bigint): Credit {
   const { delivered, failed, day } = Reputation.SellerState;
   return {
@@ -33,7 +33,7 @@ export function regionCountOf(value: bigint): number {
   return Number(field(value, Membership.regionCount.offset, 32));
 }
 
-/** A string of less than 32 bytes stands in its slot; null for a longer one, which stands elsewhere. */
+/** A string of up to 31 bytes; null for a longer one, which is stored elsewhere. */
 export function shortStringOf(value: bigint): string | null {
   const bytes = Buffer.from(toHex(value, { size: 32 }).slice(2), "hex");
   const twice = bytes[31]!;
@@ -44,7 +44,7 @@ function field(value: bigint, offset: number, bits: number): bigint {
   return BigInt.asUintN(bits, value >> BigInt(8 * offset));
 }
 
-/** Of a mapping's value: the hash of its key and the mapping's own slot. */
+/** The storage slot of a mapping's value: the hash of its key and of the mapping's own storage slot. */
 function mappingSlot(key: number, slot: Hex): Hex {
   return keccakHex(Buffer.from(word(key).slice(2) + slot.slice(2), "hex"));
 }

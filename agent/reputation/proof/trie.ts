@@ -1,6 +1,6 @@
 /**
- * Merkle Patricia tries (yellow paper, appendix D): a value looked up below a root in nodes that nobody vouches for, and
- * the root of a list. Nodes are found by their own hash: one that was altered is one that is missing.
+ * Merkle Patricia tries (yellow paper, appendix D): looks a value up below a root, and computes the root of a list. Nodes
+ * may come from anyone: they are found by their own hash, so an altered node counts as missing.
  */
 import { type Hex, toHex } from "viem";
 import { keccak, keccakHex } from "./keccak.ts";
@@ -8,15 +8,15 @@ import { bytesOf, decodeRlp, encodeRlp, encodeScalar, listOf, type Rlp } from ".
 
 export type TrieNodes = ReadonlyMap<Hex, Uint8Array>;
 
-/** `keccak256(rlp(""))`: the root of a trie that holds nothing. */
+/** `keccak256(rlp(""))`: the root of an empty trie. */
 export const EMPTY_ROOT: Hex = "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
 
-/** A node on the way is not there, or not a node. */
+/** A node on the path to a key is missing or malformed. */
 export class BrokenProof extends Error {}
 
 /**
- * @param key as it stands in the trie: hashed already, where the trie is a secure one.
- * @returns null where the nodes prove that there is no such key.
+ * @param key as the trie holds it; the hash of the key in a state or storage trie.
+ * @returns null if the nodes prove that there is no such key.
  * @throws BrokenProof
  */
 export function lookUp(root: Hex, key: Uint8Array, nodes: TrieNodes): Uint8Array | null {
@@ -54,7 +54,7 @@ interface Entry {
   readonly value: Uint8Array;
 }
 
-/** Of sorted entries whose paths are the same up to `depth`; no path is the beginning of another. */
+/** @param entries sorted by path, equal up to `depth`; no path is a prefix of another. */
 function build(entries: readonly Entry[], depth: number): Rlp {
   const [first] = entries as [Entry];
   if (entries.length === 1) return [encodePath(first.path.slice(depth), true), first.value];
@@ -69,7 +69,7 @@ function build(entries: readonly Entry[], depth: number): Rlp {
   return [...children, new Uint8Array()];
 }
 
-/** A node of less than 32 bytes stands in its parent itself. */
+/** A node of less than 32 bytes is embedded in its parent. */
 function reference(node: Rlp): Rlp {
   const encoded = encodeRlp(node);
   return encoded.length < 32 ? node : keccak(encoded);
@@ -84,7 +84,8 @@ function resolve(reference: Rlp, nodes: TrieNodes, depth: number): readonly Rlp[
     node = decodeRlp(bytes);
   }
   const items = listOf(node);
-  if (items.length !== 17 && items.length !== 2) throw new BrokenProof(`what stands at depth ${depth} is no trie node`);
+  if (items.length !== 17 && items.length !== 2)
+    throw new BrokenProof(`the value at depth ${depth} is not a trie node`);
   return items;
 }
 
@@ -107,6 +108,6 @@ function encodePath(nibbles: readonly number[], leaf: boolean): Uint8Array {
 function decodePath(bytes: Uint8Array): { leaf: boolean; nibbles: readonly number[] } {
   const nibbles = nibblesOf(bytes);
   const flag = nibbles[0] ?? 4;
-  if (flag > 3) throw new BrokenProof("a node's path has no such flag");
+  if (flag > 3) throw new BrokenProof("the path of a node has an unknown flag");
   return { leaf: flag >= 2, nibbles: nibbles.slice(flag % 2 ? 1 : 2) };
 }

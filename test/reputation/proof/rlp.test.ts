@@ -54,12 +54,12 @@ describe("reputation/proof/rlp", () => {
     assert.throws(() => decodeScalar(Uint8Array.of(0, 1)), /begins with a zero/);
   });
 
-  it("refuses what is cut off, what follows, bytes for lists, lists for bytes, and text that is no hexadecimal", () => {
+  it("refuses what is cut off, what follows, bytes for lists, lists for bytes, and text that is not hexadecimal", () => {
     for (const text of ["0x", "0x8101", "0xb801ff", "0xc3", "0x83aabb", "0xb9", "0x0102", "0xf800"])
       assert.throws(() => decodeRlp(Buffer.from(text.slice(2), "hex")), text);
     assert.throws(() => listOf(Uint8Array.of(1)));
     assert.throws(() => listOf([], 1));
     assert.throws(() => bytesOf([]));
-    for (const text of ["ab", "0xabc", "0xzz", "0x12zz56"]) assert.throws(() => encodeRlp(text), /no hexadecimal/);
+    for (const text of ["ab", "0xabc", "0xzz", "0x12zz56"]) assert.throws(() => encodeRlp(text), /not hexadecimal/);
   });
 });

@@ -1,20 +1,19 @@
 /**
- * What an untrusted source says, in the order in which the audit takes it: the header that everything hangs on, where
- * its seals ask for them its children, blocks in ascending order, trie nodes, the end. A bundle is the same, one JSON object a line, so that a file and a node go
- * through one check.
+ * What an audit reads from an untrusted source, in this order: the anchor header, its children (Clique only), blocks in
+ * ascending order, trie nodes, the end. A bundle holds the same records, one JSON object a line.
  */
 import { type Hex, toHex } from "viem";
 import { z } from "zod";
 
-export type Statement =
+export type AuditRecord =
   | {
       readonly kind: "anchor";
       readonly format: 1;
       readonly chainId: number;
       readonly reputation: string;
-      /** Only settlements of this seller; null: of all. */
+      /** Settlements of this seller only; null: of all. */
       readonly region: number | null;
-      /** Every block follows, each the parent of the next; else only those that are said to hold settlements. */
+      /** True: every block follows; false: only blocks with settlements, as the source says. */
       readonly everyBlock: boolean;
       readonly hash: Hex;
       readonly header: Uint8Array;
@@ -23,18 +22,18 @@ export type Statement =
       readonly kind: "block";
       readonly hash: Hex;
       readonly header: Uint8Array;
-      /** All of the block's, as its receipts trie holds them; null where none is needed. */
+      /** All receipts of the block, as its receipts trie holds them; null if the block has no events to read. */
       readonly receipts: readonly Uint8Array[] | null;
     }
-  /** The block after the anchor, or after the last child: whoever seals it vouches for those below (Clique). */
+  /** The block after the anchor or the last child; its signer vouches for its ancestors, too (Clique). */
   | { readonly kind: "child"; readonly hash: Hex; readonly header: Uint8Array }
-  /** Of the state trie and the contracts' storage tries, in any order. */
+  /** Nodes of the state trie and of the contracts' storage tries, in any order. */
   | { readonly kind: "nodes"; readonly nodes: readonly Uint8Array[] }
   | { readonly kind: "end" };
 
-export type Anchor = Extract<Statement, { kind: "anchor" }>;
-export type Child = Extract<Statement, { kind: "child" }>;
-export type Block = Extract<Statement, { kind: "block" }>;
+export type Anchor = Extract<AuditRecord, { kind: "anchor" }>;
+export type Child = Extract<AuditRecord, { kind: "child" }>;
+export type Block = Extract<AuditRecord, { kind: "block" }>;
 
 const bytes = z
   .string()
@@ -44,7 +43,7 @@ const hash = z
   .string()
   .regex(/^0x[0-9a-f]{64}$/)
   .transform((text) => text as Hex);
-const statement = z.discriminatedUnion("kind", [
+const auditRecord = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("anchor"),
     format: z.literal(1),
@@ -61,11 +60,12 @@ const statement = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("end") }),
 ]);
 
-export function statementLine(said: Statement): string {
+/** One line of a bundle, with its line feed. */
+export function recordLine(said: AuditRecord): string {
   return `${JSON.stringify(inHex(said))}\n`;
 }
 
-function inHex(said: Statement): unknown {
+function inHex(said: AuditRecord): unknown {
   switch (said.kind) {
     case "anchor":
     case "child":
@@ -79,9 +79,9 @@ function inHex(said: Statement): unknown {
   }
 }
 
-/** @throws Error or SyntaxError that says why the line is no statement. */
-export function parseStatement(line: string): Statement {
-  const parsed = statement.safeParse(JSON.parse(line));
+/** @throws Error or SyntaxError with the reason if the line is not a record. */
+export function parseRecord(line: string): AuditRecord {
+  const parsed = auditRecord.safeParse(JSON.parse(line));
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error).replaceAll(/\n\s*/g, " "));
   return parsed.data;
 }

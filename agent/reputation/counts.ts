@@ -1,37 +1,39 @@
-/** Counts beside the scores, by region: settlements, void and disputed seconds, credit suspensions. */
+/** Counts that a score does not show: settlements, void and disputed seconds by region, credit suspensions by pair. */
 import type { AuditEvent, CreditSuspended } from "./proof/events.ts";
 
-export interface RegionTally {
+export interface RegionCounts {
   settlementsAsSeller: number;
   settlementsAsBuyer: number;
   termSecondsAsSeller: number;
   termSecondsAsBuyer: number;
   voidSecondsAsSeller: number;
   voidSecondsAsBuyer: number;
-  /** Leases of which some seconds were claimed by one side and denied by the other. */
+  /** Leases with seconds that one side claimed as available and the other did not. */
   disputedAsSeller: number;
   disputedAsBuyer: number;
 }
 
-export class Tally {
-  readonly regions: Map<number, RegionTally>;
-  /** Latest credit suspension of each pair, by `lower:higher`. */
+export class SettlementCounts {
+  readonly regions: Map<number, RegionCounts>;
+  /** The latest credit suspension of each pair, by `lower:higher`. */
   readonly creditSuspensions: Map<string, CreditSuspended>;
   settlements: number;
 
   constructor(from?: {
-    regions: Iterable<[number, RegionTally]>;
+    regions: Iterable<[number, RegionCounts]>;
     creditSuspensions: Iterable<CreditSuspended>;
     settlements: number;
   }) {
-    this.regions = new Map([...(from?.regions ?? [])].map(([id, tally]) => [id, { ...tally }]));
-    this.creditSuspensions = new Map([...(from?.creditSuspensions ?? [])].map((found) => [pairKey(found), found]));
+    this.regions = new Map([...(from?.regions ?? [])].map(([id, counts]) => [id, { ...counts }]));
+    this.creditSuspensions = new Map(
+      [...(from?.creditSuspensions ?? [])].map((suspension) => [suspensionKey(suspension), suspension]),
+    );
     this.settlements = from?.settlements ?? 0;
   }
 
   add(found: AuditEvent): void {
     if (found.kind === "credit-suspended") {
-      this.creditSuspensions.set(pairKey(found.event), found.event);
+      this.creditSuspensions.set(suspensionKey(found.event), found.event);
       return;
     }
     const [seller, buyer] = [this.of(found.event.seller), this.of(found.event.buyer)];
@@ -50,10 +52,10 @@ export class Tally {
     if (disputedSeconds > 0) buyer.disputedAsBuyer++;
   }
 
-  of(region: number): RegionTally {
+  of(region: number): RegionCounts {
     const known = this.regions.get(region);
     if (known) return known;
-    const fresh: RegionTally = {
+    const fresh: RegionCounts = {
       settlementsAsSeller: 0,
       settlementsAsBuyer: 0,
       termSecondsAsSeller: 0,
@@ -68,6 +70,6 @@ export class Tally {
   }
 }
 
-function pairKey({ lower, higher }: CreditSuspended): string {
+function suspensionKey({ lower, higher }: CreditSuspended): string {
   return `${lower}:${higher}`;
 }
