@@ -4,6 +4,7 @@
  */
 import { type Hex, hexToBigInt, isHex, keccak256, numberToHex, size, slice } from "viem";
 import { EphemeshError } from "../model/errors.ts";
+import { signingDomain } from "../model/signing-domain.ts";
 
 /** Which order the salt belongs to. */
 export interface SaltScope {
@@ -35,7 +36,7 @@ export async function walletSalt(scope: SaltScope, sign: (request: SaltRequest) 
 /** What the wallet shows and signs. */
 export function saltRequest({ chainId, auction, auctionId, regionId }: SaltScope) {
   return {
-    domain: { name: "Ephemesh", version: "1", chainId, verifyingContract: auction },
+    domain: signingDomain(chainId, auction),
     types: {
       OrderSalt: [
         { name: "purpose", type: "string" },

@@ -3,11 +3,12 @@
  * both parties, subject (lease, link, mesh or zero), kind, body, a nonce and an expiry. A reply carries the request's nonce, so neither can be
  * replayed as an answer to something else.
  */
-import { type Hex, hashTypedData, keccak256, recoverTypedDataAddress, stringToHex, type TypedDataDomain } from "viem";
+import { type Hex, hashTypedData, keccak256, recoverTypedDataAddress, stringToHex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
 import { hex32, type RegionId, regionId } from "../model/ids.ts";
+import { signingDomain } from "../model/signing-domain.ts";
 
 /** Spoken by this release; peers in the window are answered, older ones with a warning, others refused. */
 export const PROTOCOL_VERSION = 1;
@@ -96,12 +97,7 @@ export async function open(raw: unknown, domain: ControlDomain, expected: Expect
 
 function typedData(message: Unsigned, domain: ControlDomain) {
   return {
-    domain: {
-      name: "ephemesh control",
-      version: "1",
-      chainId: domain.chainId,
-      verifyingContract: domain.membership,
-    } satisfies TypedDataDomain,
+    domain: signingDomain(domain.chainId, domain.membership),
     types: TYPES,
     primaryType: "ControlMessage" as const,
     message: {

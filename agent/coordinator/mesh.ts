@@ -24,9 +24,10 @@ import type { CosignedReceipt, Receipt } from "../lease/receipt.ts";
 import type { EventKind } from "../model/event.ts";
 import type { LeaseId, LinkId, MeshId, RegionId } from "../model/ids.ts";
 import { DAY_SECONDS, EPOCH_SECONDS, MIN_TERM_SECONDS } from "../model/market.ts";
-import type { RequestedTopology, TopologyMode } from "../model/topology-mode.ts";
+import type { RequestedTopology } from "../model/topology-mode.ts";
 import type { ScannedPeer } from "../scan/rank.ts";
-import type { AddedLink, MeasuredPair } from "../topology/topology.ts";
+import type { SignedTopology } from "../topology/signing.ts";
+import type { MeasuredPair, Topology } from "../topology/topology.ts";
 
 export interface TriggeredEvent {
   readonly id: string;
@@ -77,20 +78,7 @@ export interface AgreedLink {
   readonly transcript: Hex;
 }
 
-export interface PublishedTopology {
-  readonly mode: TopologyMode;
-  readonly reason: string;
-  readonly requested: RequestedTopology;
-  readonly pairs: readonly MeasuredPair[];
-  readonly added: readonly AddedLink[];
-  /** Auctions with leases that it counts: each further one makes it out of date. */
-  readonly auctions: number;
-  /** Digest of the leases that it counts: others in their place make it void. */
-  readonly leases: Hex;
-  readonly publisher: RegionId;
-  /** The publisher's: whoever has the topology passes it on. */
-  readonly signature: Hex;
-}
+export type PublishedTopology = SignedTopology & Topology;
 
 export interface TeardownRecord {
   readonly atSeconds: number;

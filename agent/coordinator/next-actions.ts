@@ -7,10 +7,10 @@ import { EPOCH_SECONDS, GRACE_SECONDS } from "../model/market.ts";
 import { type WantedLink, wantedLinks } from "./links.ts";
 import { type Auction, endOf, isOver, leasesOf, linkOfLease, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
 import {
+  earliestPublishSeconds,
   grantedAuctions,
-  openerHasUntilSeconds,
+  openerDeadlineSeconds,
   participantsOf,
-  publishesFromSeconds,
   validTopology,
 } from "./publication.ts";
 import { mayOpen, type Shortfall, shortfallOf } from "./shortfall.ts";
@@ -164,12 +164,12 @@ function topology(mesh: Mesh, facts: MeshFacts): Action[] {
   const others = participantsOf(live).filter((id) => id !== self);
   const takesPart = opener !== undefined && others.length > 0 && ownLeases(mesh, self).length > 0;
   const isMissing = takesPart && (validTopology(mesh)?.auctions ?? 0) < grantedAuctions(mesh).length;
-  const publishes = isMissing && nowSeconds >= publishesFromSeconds(mesh, self, nowSeconds);
+  const publishes = isMissing && nowSeconds >= earliestPublishSeconds(mesh, self, nowSeconds);
   const measures = (mesh.pairs?.auctions ?? 0) < mesh.auctions.length;
   if (measures && (publishes || (opener === self && mesh.peers))) return [{ kind: "measure-pairs" }];
   if (publishes) return [{ kind: "publish-topology" }];
   if (isMissing)
-    return [{ kind: "fetch-topology", from: nowSeconds < openerHasUntilSeconds(mesh) ? [opener] : others }];
+    return [{ kind: "fetch-topology", from: nowSeconds < openerDeadlineSeconds(mesh) ? [opener] : others }];
   const turn = others[Math.floor(nowSeconds / COMPARE_SECONDS) % others.length];
   return takesPart && others.length > 1 && turn !== undefined ? [{ kind: "compare-topology", with: turn }] : [];
 }

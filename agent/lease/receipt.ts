@@ -1,6 +1,7 @@
 /** The cumulative receipt that both agents sign (EIP-712); with `release`, the agreement that the lease ends there. */
 import { type Hex, hashTypedData, pad } from "viem";
 import { EPOCH_SECONDS, SLOT_SECONDS } from "../model/market.ts";
+import { signingDomain } from "../model/signing-domain.ts";
 
 export interface Receipt {
   readonly leaseId: Hex;
@@ -26,7 +27,7 @@ export interface CosignedReceipt {
 
 export const NO_RECEIPT: Hex = pad("0x0", { size: 32 });
 
-export const receiptTypes = {
+const TYPES = {
   Receipt: [
     { name: "leaseId", type: "bytes32" },
     { name: "epochs", type: "uint32" },
@@ -45,8 +46,8 @@ export const receiptTypes = {
 /** What `signTypedData` takes. */
 export function receiptTypedData(chainId: number, escrow: Hex, receipt: Receipt) {
   return {
-    domain: { name: "Ephemesh", version: "1", chainId, verifyingContract: escrow },
-    types: receiptTypes,
+    domain: signingDomain(chainId, escrow),
+    types: TYPES,
     primaryType: "Receipt",
     message: receipt,
   } as const;

@@ -5,14 +5,13 @@ import { leaseIdOf } from "../../agent/auction/leases.ts";
 import { type Auction, emptyMesh, type Mesh } from "../../agent/coordinator/mesh.ts";
 import {
   digestOfLeases,
-  isSound,
-  type Publication,
-  prevails,
-  publicationText,
-  publishesFromSeconds,
+  earliestPublishSeconds,
+  matchesChain,
+  supersedes,
   validTopology,
 } from "../../agent/coordinator/publication.ts";
 import { auctionId, type LeaseId, meshId, type RegionId, regionId } from "../../agent/model/ids.ts";
+import { type SignedTopology, topologyHash } from "../../agent/topology/signing.ts";
 
 const CLEARED = 1000;
 const [opener, low, middle, high] = [5, 2, 3, 9].map((id) => regionId.parse(id)) as [
@@ -48,7 +47,7 @@ function auction(id: number, sellers: readonly RegionId[], buyer = opener): Auct
 
 const meshOf = (...auctions: Auction[]): Mesh => ({ ...emptyMesh("mesh-7"), id: meshId.parse(7), auctions });
 const mesh = meshOf(auction(7, [low, middle, high]));
-const publication = (of: Mesh, publisher: RegionId, auctions = 1): Publication => ({
+const published = (of: Mesh, publisher: RegionId, auctions = 1): SignedTopology => ({
   requested: "ring",
   auctions,
   leases: digestOfLeases(of, auctions),
@@ -57,27 +56,27 @@ const publication = (of: Mesh, publisher: RegionId, auctions = 1): Publication =
   signature: "0x00",
 });
 
-describe("who publishes a topology, and which stands", () => {
+describe("who publishes a topology, and which one is used", () => {
   it("the opener at once; then each participant in turn, lowest first; nobody else ever", () => {
-    const from = (self: RegionId) => publishesFromSeconds(mesh, self, CLEARED);
+    const from = (self: RegionId) => earliestPublishSeconds(mesh, self, CLEARED);
     assert.equal(from(opener), 0);
     assert.deepEqual([low, middle, high].map(from), [CLEARED + 10, CLEARED + 15, CLEARED + 20]);
     assert.equal(from(regionId.parse(1)), Number.POSITIVE_INFINITY);
   });
 
-  it("who has no lease any more has no turn", () => {
+  it("a region without a lease has no turn", () => {
     const second = auction(8, [middle]);
     const later = meshOf(auction(7, [low]), {
       ...second,
       outcome: { cancelled: false, lotsTraded: 1, price: 1, atSeconds: 1400 },
       leases: second.leases.map((lease) => ({ ...lease, startSeconds: 1410, endSeconds: 1710 })),
     });
-    assert.equal(publishesFromSeconds(later, low, 1400), Number.POSITIVE_INFINITY);
-    assert.equal(publishesFromSeconds(later, middle, 1400), 1410);
+    assert.equal(earliestPublishSeconds(later, low, 1400), Number.POSITIVE_INFINITY);
+    assert.equal(earliestPublishSeconds(later, middle, 1400), 1410);
   });
 
-  it("whatever was published where, and whoever hears of it in whatever order: all end with the same one", () => {
-    const published = fc.record(
+  it("whatever was published where, and in whatever order it is heard of: all end with the same one", () => {
+    const anyTopology = fc.record(
       {
         requested: fc.constantFrom("auto", "star", "ring", "full"),
         auctions: fc.integer({ min: 1, max: 2 }),
@@ -90,39 +89,35 @@ describe("who publishes a topology, and which stands", () => {
       },
       { noNullPrototype: true },
     );
-    const best = (of: readonly Publication[]) =>
-      of.reduce((standing, each) => (prevails(each, standing, opener) ? each : standing));
+    const best = (of: readonly SignedTopology[]) =>
+      of.reduce((current, each) => (supersedes(mesh, each, current) ? each : current));
+    const hashOf = (topology: SignedTopology) => topologyHash(mesh.id!, topology);
     fc.assert(
       fc.property(
         fc
-          .array(published, { minLength: 1, maxLength: 6 })
+          .array(anyTopology, { minLength: 1, maxLength: 6 })
           .chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
-        ([inOneOrder, inAnother]) => assert.equal(publicationText(best(inOneOrder)), publicationText(best(inAnother))),
+        ([inOneOrder, inAnother]) => assert.equal(hashOf(best(inOneOrder)), hashOf(best(inAnother))),
       ),
     );
   });
 
-  it("more leases counted go first, then the opener's word, then the lowest region's", () => {
+  it("more auctions counted go first, then the opener's topology, then the lowest region's", () => {
     const two = meshOf(auction(7, [low, high]), auction(8, [middle]));
-    const order = [
-      publication(two, high, 2),
-      publication(two, opener),
-      publication(two, low),
-      publication(two, middle),
-    ];
+    const order = [published(two, high, 2), published(two, opener), published(two, low), published(two, middle)];
     for (const [i, one] of order.entries())
-      for (const [k, other] of order.entries()) assert.equal(prevails(one, other, opener), i < k, `${i} ${k}`);
+      for (const [k, other] of order.entries()) assert.equal(supersedes(two, one, other), i < k, `${i} ${k}`);
   });
 
-  it("one by a stranger, for leases that are not those of the chain, or for more than are known is not taken", () => {
-    assert.ok(isSound(mesh, publication(mesh, high)));
-    assert.ok(!isSound(mesh, publication(mesh, regionId.parse(1))));
-    assert.ok(!isSound(mesh, { ...publication(mesh, low), leases: `0x${"00".repeat(32)}` }));
-    assert.ok(!isSound(mesh, { ...publication(mesh, low), auctions: 2 }));
+  it("one by a region outside the mesh, for leases that the chain does not have, or for more auctions than are known does not match", () => {
+    assert.ok(matchesChain(mesh, published(mesh, high)));
+    assert.ok(!matchesChain(mesh, published(mesh, regionId.parse(1))));
+    assert.ok(!matchesChain(mesh, { ...published(mesh, low), leases: `0x${"00".repeat(32)}` }));
+    assert.ok(!matchesChain(mesh, { ...published(mesh, low), auctions: 2 }));
   });
 
-  it("one that counts leases which the chain took back and gave to others is void; at another time they are the same", () => {
-    const topology = { ...publication(mesh, low), mode: "ring", reason: "", added: [] } as const;
+  it("one that counts leases which the chain took back and gave to others is void; leases at another time are the same", () => {
+    const topology = { ...published(mesh, low), mode: "ring", reason: "", added: [] } as const;
     const others = meshOf(auction(7, [low, high]));
     assert.equal(validTopology({ ...others, topology }), null);
     const shifted = meshOf({

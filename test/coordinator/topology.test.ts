@@ -111,8 +111,8 @@ describe("coordinator/topology", function () {
       const topologyAt = (site: Site) => site.world().meshes.get(mesh.key)?.topology;
       await publishTopology(opener, mesh);
       await fetchTopology(fetching, mesh, { kind: "fetch-topology", from: [opener.self] });
-      const standing = fetching.world().meshes.get(mesh.key)!;
-      await compareTopology(fetching, standing, { kind: "compare-topology", with: hearing.self });
+      const current = fetching.world().meshes.get(mesh.key)!;
+      await compareTopology(fetching, current, { kind: "compare-topology", with: hearing.self });
       const published = topologyAt(opener);
       assert.equal(published?.pairs.length, pairs);
       assert.equal(published.added.length, size - 1);

@@ -1,4 +1,4 @@
-/** Files of the form `{receipts, commitments, grants, salts}`: hashes that are signed, sealed or proved. */
+/** Files of the form `{receipts, commitments, grants, salts}`, with the signatures between agents where they have them: hashes that are signed, sealed or proved. */
 import { type Hex, hashTypedData } from "viem";
 import { commitmentOf, type OrderToSeal, SIDES } from "../../agent/auction/commitment.ts";
 import {
@@ -11,7 +11,11 @@ import {
   unpackLease,
 } from "../../agent/auction/leases.ts";
 import { type SaltScope, saltOf, saltRequest } from "../../agent/auction/wallet-salt.ts";
+import { digestOf, type Unsigned } from "../../agent/control/envelope.ts";
 import { type Receipt, receiptHash } from "../../agent/lease/receipt.ts";
+import { type LinkEnd, teardownTypedData } from "../../agent/lease/teardown.ts";
+import type { LinkId, MeshId } from "../../agent/model/ids.ts";
+import { topologyTypedData, type UnsignedTopology } from "../../agent/topology/signing.ts";
 import { compareFigures } from "./figures.ts";
 import type { Call } from "./harness.ts";
 
@@ -37,6 +41,28 @@ export interface SigningFile {
     readonly root: Hex;
     readonly leases: readonly { readonly id: Hex; readonly leaf: Hex; readonly proof: readonly Hex[] }[];
   }[];
+  /** What agents sign for one another: no contract computes these. */
+  readonly controlMessages?: readonly {
+    readonly chainId: number;
+    readonly membership: Hex;
+    readonly message: Unsigned;
+    readonly digest: Hex;
+  }[];
+  readonly topologies?: readonly {
+    readonly chainId: number;
+    readonly auction: Hex;
+    readonly meshId: MeshId;
+    readonly topology: UnsignedTopology;
+    readonly digest: Hex;
+  }[];
+  readonly teardowns?: readonly {
+    readonly chainId: number;
+    readonly auction: Hex;
+    readonly linkId: LinkId;
+    readonly asker: LinkEnd;
+    readonly answerer: LinkEnd;
+    readonly digest: Hex;
+  }[];
 }
 
 export function isSigningFile(file: unknown): file is SigningFile {
@@ -56,6 +82,16 @@ export function signingInTypeScript(file: SigningFile): number {
       { digest: hashTypedData(saltRequest(scope)), salt: saltOf(signature) },
       `TypeScript: salt ${i}`,
     );
+  for (const [i, { chainId, membership, message, digest }] of (file.controlMessages ?? []).entries())
+    count += compareFigures(digest, digestOf(message, { chainId, membership }), `TypeScript: control message ${i}`);
+  for (const [i, { chainId, auction, meshId, topology, digest }] of (file.topologies ?? []).entries()) {
+    const found = hashTypedData(topologyTypedData(chainId, auction, meshId, topology));
+    count += compareFigures(digest, found, `TypeScript: topology ${i}`);
+  }
+  for (const [i, { chainId, auction, linkId, asker, answerer, digest }] of (file.teardowns ?? []).entries()) {
+    const found = hashTypedData(teardownTypedData(chainId, auction, linkId, asker, answerer));
+    count += compareFigures(digest, found, `TypeScript: teardown ${i}`);
+  }
   for (const { auctionId, terms, words: texts, root, leases } of file.grants) {
     const words = texts.map(BigInt);
     count += compareFigures(root, leaseRoot(words, terms), `TypeScript: root of auction ${auctionId}`);

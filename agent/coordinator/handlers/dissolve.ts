@@ -1,6 +1,7 @@
-/** Takes a mesh down and has both sides of each link sign what its last counters were. */
-import { type Hex, recoverMessageAddress } from "viem";
+/** Takes a mesh down and has both ends of each link sign its last counters. */
+import { type Hex, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
+import { type ByteCounts, type LinkEnd, teardownTypedData } from "../../lease/teardown.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { type LinkId, linkId, meshId, type RegionId } from "../../model/ids.ts";
 import type { Mesh, TeardownRecord } from "../mesh.ts";
@@ -35,6 +36,7 @@ export async function dissolve(site: Site, mesh: Mesh): Promise<void> {
   site.dispatch({ type: "MeshDissolved", meshId: id, record });
 }
 
+/** @throws EphemeshError TEARDOWN_SIGNATURE */
 export async function cosignTeardown(
   site: Site,
   mesh: Mesh,
@@ -45,11 +47,11 @@ export async function cosignTeardown(
   const { side: theirs, signature } = answer.parse(
     await site.control.ask(region, "teardown", { meshId: mesh.id, linkId: link, side: own }),
   );
-  const signer = await recoverMessageAddress({
-    message: statement(link, site.self, own, peer, theirs),
+  const signer = await recoverTypedDataAddress({
+    ...typedData(site, link, { region: site.self, ...own }, { region: peer, ...theirs }),
     signature: signature as Hex,
-  });
-  if (signer.toLowerCase() !== region.agentKey.toLowerCase())
+  }).catch(() => null);
+  if (signer?.toLowerCase() !== region.agentKey.toLowerCase())
     throw new EphemeshError(
       "TEARDOWN_SIGNATURE",
       `The teardown record is not signed by region ${peer}.`,
@@ -58,32 +60,24 @@ export async function cosignTeardown(
   site.dispatch({ type: "TeardownCosigned", meshId: mesh.id!, linkId: link, peerSignature: signature as Hex });
 }
 
-/** The other side's part: signs once its own interface is gone. @throws EphemeshError TEARDOWN_NOT_YET */
+/** Signs the teardown record of a link once the interface at this end is gone. @throws EphemeshError TEARDOWN_NOT_YET */
 export async function answerTeardown(site: Site, from: RegionId, body: unknown): Promise<z.infer<typeof answer>> {
   const asked = request.parse(body);
   const mesh = [...site.world().meshes.values()].find((m) => m.id === asked.meshId);
   if (!mesh?.dissolved || mesh.links.get(asked.linkId)?.peer !== from)
-    throw new EphemeshError("TEARDOWN_NOT_YET", "The link still stands here.", "Ask again in a moment.", {
+    throw new EphemeshError("TEARDOWN_NOT_YET", "The link is still in place here.", "Ask again in a moment.", {
       retryable: true,
     });
   const own = countersOf(mesh, asked.linkId);
-  return {
-    side: own,
-    signature: await site.key.signMessage({ message: statement(asked.linkId, from, asked.side, site.self, own) }),
-  };
+  const data = typedData(site, asked.linkId, { region: from, ...asked.side }, { region: site.self, ...own });
+  return { side: own, signature: await site.key.signTypedData(data) };
 }
 
-function statement(
-  link: LinkId,
-  asker: RegionId,
-  askers: z.infer<typeof side>,
-  answerer: RegionId,
-  answerers: z.infer<typeof side>,
-): string {
-  return `ephemesh teardown of link ${link}: region ${asker} received ${askers.receivedBytes} and sent ${askers.sentBytes} bytes, region ${answerer} received ${answerers.receivedBytes} and sent ${answerers.sentBytes} bytes; the interfaces are gone.`;
+function typedData({ deployment }: Site, link: LinkId, asker: LinkEnd, answerer: LinkEnd) {
+  return teardownTypedData(deployment.chainId, deployment.auction, link, asker, answerer);
 }
 
-function countersOf(mesh: Mesh, link: LinkId): z.infer<typeof side> {
+function countersOf(mesh: Mesh, link: LinkId): ByteCounts {
   const found = mesh.dissolved?.links.find((l) => l.linkId === link);
   return { receivedBytes: found?.receivedBytes ?? 0, sentBytes: found?.sentBytes ?? 0 };
 }

@@ -1,8 +1,9 @@
-import { type Hex, recoverMessageAddress } from "viem";
+import { type Hex, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import { hex32, meshId, type RegionId, regionId } from "../../model/ids.ts";
 import { REQUESTED_TOPOLOGIES } from "../../model/topology-mode.ts";
+import { type SignedTopology, topologyTypedData, type UnsignedTopology } from "../../topology/signing.ts";
 import { type MeasuredPair, pairsThatCount, planTopology, type TopologyRequest } from "../../topology/topology.ts";
 import { leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
@@ -10,12 +11,10 @@ import { bounded, flattened, pairsOnWire } from "../pairs.ts";
 import {
   digestOfLeases,
   grantedAuctions,
-  isSound,
-  openerHasUntilSeconds,
-  type Publication,
+  matchesChain,
+  openerDeadlineSeconds,
   participantsOf,
-  prevails,
-  publicationText,
+  supersedes,
   validTopology,
 } from "../publication.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
@@ -23,21 +22,20 @@ import { chainNow, regionOf, type Site } from "../site.ts";
 /** Round trips measured for the scan serve the topology as well. */
 const FRESH_MILLIS = 60_000;
 
-const publication = z.strictObject({
+const signedTopology = z.strictObject({
   requested: z.enum(REQUESTED_TOPOLOGIES),
-  /** Auctions with leases that it counts, and the digest of these. */
   auctions: z.number().int().min(1).max(10_000),
   leases: hex32,
   pairs: pairsOnWire,
   publisher: regionId,
   signature: z.string().regex(/^0x[0-9a-f]{130}$/),
 });
-const exchange = z.strictObject({ meshId, known: publication.nullable() });
-const exchanged = z.strictObject({ known: publication.nullable() });
+const exchange = z.strictObject({ meshId, known: signedTopology.nullable() });
+const exchanged = z.strictObject({ known: signedTopology.nullable() });
 
 /**
- * While the auction runs, the opener asks those in reach how far they are from one another: nothing waits for it later.
- * Whoever takes the opener's place asks the participants.
+ * The opener asks the peers in reach for the round trips between them while the auction runs, so that nothing waits for
+ * it later. A participant that takes the opener's place asks the other participants.
  */
 export async function measurePairs(site: Site, mesh: Mesh): Promise<void> {
   const others = (
@@ -59,16 +57,16 @@ export async function measurePairs(site: Site, mesh: Mesh): Promise<void> {
   site.dispatch({ type: "PairsMeasured", mesh: mesh.key, pairs, auctions: mesh.auctions.length });
 }
 
-/** Fixes the mesh's links: everybody who has a lease in it asks for this and computes the same. */
+/** Publishes the inputs of the topology: every participant fetches them and computes the same links. */
 export async function publishTopology(site: Site, mesh: Mesh): Promise<void> {
   const auctions = grantedAuctions(mesh).length;
   const participants = participantsOf(leasesOf(mesh));
-  // So late somebody may have published in our place, or before we were restarted: what stands is not replaced.
-  if (chainNow(site) >= openerHasUntilSeconds(mesh)) {
+  // After the opener's turn another may have published, or this agent before its restart: that one is kept.
+  if (chainNow(site) >= openerDeadlineSeconds(mesh)) {
     const others = participants.filter((id) => id !== site.self);
     await Promise.allSettled(others.map((id) => compareWith(site, mesh, id)));
-    const standing = validTopology(newest(site, mesh));
-    if (standing && standing.auctions >= auctions) return;
+    const current = validTopology(newest(site, mesh));
+    if (current && current.auctions >= auctions) return;
   }
   const requested = mesh.event?.topology ?? mesh.topology?.requested ?? site.config.topology;
   const measured = { requested, auctions, pairs: mesh.pairs?.measured ?? [] };
@@ -78,15 +76,11 @@ export async function publishTopology(site: Site, mesh: Mesh): Promise<void> {
     leases: digestOfLeases(mesh, auctions),
     pairs: bounded(pairsThatCount(planFor(mesh, measured))),
     publisher: site.self,
-    signature: "0x" as Hex,
   };
-  await adopt(site, mesh, {
-    ...unsigned,
-    signature: await site.key.signMessage({ message: statement(site, mesh, unsigned) }),
-  });
+  await adopt(site, mesh, { ...unsigned, signature: await site.key.signTypedData(typedData(site, mesh, unsigned)) });
 }
 
-/** @throws EphemeshError TOPOLOGY_NOT_YET where nobody asked has one for the newest leases */
+/** @throws EphemeshError TOPOLOGY_NOT_YET if none of the peers asked has one for the newest leases */
 export async function fetchTopology(
   site: Site,
   mesh: Mesh,
@@ -95,7 +89,7 @@ export async function fetchTopology(
   const asked = await Promise.allSettled(from.map((id) => compareWith(site, mesh, id)));
   if ((validTopology(newest(site, mesh))?.auctions ?? 0) >= grantedAuctions(mesh).length) return;
   const failed = asked.find((each) => each.status === "rejected");
-  throw failed ? failed.reason : notYet("nobody asked has published one for these leases");
+  throw failed ? failed.reason : notYet("none of the peers asked has a topology for the newest leases");
 }
 
 export function compareTopology(
@@ -106,13 +100,13 @@ export function compareTopology(
   return compareWith(site, mesh, action.with);
 }
 
-/** Tells a participant which topology stands here and hears which there: afterwards both have the one that prevails. */
+/** Each tells the other its topology; afterwards both have the one that supersedes the other. */
 export async function answerTopology(site: Site, body: unknown): Promise<z.input<typeof exchanged>> {
   const asked = exchange.parse(body);
   const mesh = [...site.world().meshes.values()].find((each) => each.id === asked.meshId);
-  if (!mesh) throw notYet("the mesh is not known here yet");
-  if (asked.known) await adopt(site, mesh, received(asked.known));
-  return { known: onWire(newest(site, mesh)) };
+  if (!mesh) throw notYet("the mesh is not known here");
+  if (asked.known) await adopt(site, mesh, fromWire(asked.known));
+  return { known: toWire(newest(site, mesh)) };
 }
 
 export async function measureTo(site: Site, targets: readonly RegionId[]): Promise<MeasuredPair[]> {
@@ -127,36 +121,36 @@ export async function measureTo(site: Site, targets: readonly RegionId[]): Promi
 
 async function compareWith(site: Site, mesh: Mesh, id: RegionId): Promise<void> {
   const { known } = exchanged.parse(
-    await site.control.ask(regionOf(site, id), "topology", { meshId: mesh.id, known: onWire(mesh) }),
+    await site.control.ask(regionOf(site, id), "topology", { meshId: mesh.id, known: toWire(mesh) }),
   );
-  if (known) await adopt(site, mesh, received(known));
+  if (known) await adopt(site, mesh, fromWire(known));
 }
 
-/** Takes a publication over if it is sound and prevails over what stands here; anything else changes nothing. */
-async function adopt(site: Site, { key }: Mesh, found: Publication): Promise<void> {
-  const signer = async (mesh: Mesh) =>
-    recoverMessageAddress({ message: statement(site, mesh, found), signature: found.signature }).catch(() => null);
+/** Takes a topology over if it matches the chain and supersedes the current one; otherwise changes nothing. */
+async function adopt(site: Site, { key }: Mesh, found: SignedTopology): Promise<void> {
   const before = site.world().meshes.get(key);
-  if (!before || !isSound(before, found)) return;
-  if ((await signer(before))?.toLowerCase() !== regionOf(site, found.publisher).agentKey.toLowerCase())
+  if (!before || !matchesChain(before, found)) return;
+  const { signature } = found;
+  const signer = await recoverTypedDataAddress({ ...typedData(site, before, found), signature }).catch(() => null);
+  if (signer?.toLowerCase() !== regionOf(site, found.publisher).agentKey.toLowerCase())
     throw new EphemeshError(
       "TOPOLOGY_SIGNATURE",
-      `The topology is not signed by region ${found.publisher}, who is said to publish it.`,
-      "What stands here was kept.",
+      `The topology names region ${found.publisher} as its publisher, but is not signed by that region's agent key.`,
+      "The current topology was kept.",
     );
-  // From here to the dispatch nothing waits, so that of two that come at once the one that prevails stays.
+  // No await from here to the dispatch: of two that arrive at once the superseding one stays.
   const mesh = site.world().meshes.get(key);
-  const opener = mesh?.auctions[0]?.terms;
-  if (!mesh || !opener || !isSound(mesh, found)) return;
-  const standing = validTopology(mesh);
-  if (standing && !prevails(found, standing, opener.opener)) return;
+  const terms = mesh?.auctions[0]?.terms;
+  if (!mesh || !terms || !matchesChain(mesh, found)) return;
+  const current = validTopology(mesh);
+  if (current && !supersedes(mesh, found, current)) return;
   const plan = planTopology(planFor(mesh, found));
-  site.dispatch({ type: "TopologyPublished", meshId: opener.mesh, topology: { ...found, ...plan } });
+  site.dispatch({ type: "TopologyPublished", meshId: terms.mesh, topology: { ...found, ...plan } });
 }
 
 function planFor(
   mesh: Mesh,
-  { requested, auctions, pairs }: Pick<Publication, "requested" | "auctions" | "pairs">,
+  { requested, auctions, pairs }: Pick<SignedTopology, "requested" | "auctions" | "pairs">,
 ): TopologyRequest {
   const { kind, latencyBoundMicros } = mesh.auctions[0]!.terms;
   const counted = grantedAuctions(mesh).slice(0, auctions);
@@ -172,26 +166,25 @@ async function askRoundTrips(site: Site, of: RegionId, targets: readonly RegionI
     const { pairs } = answer.parse(await site.control.ask(regionOf(site, of), "round-trips", { targets }));
     return pairs.filter((pair) => pair.a === of || pair.b === of);
   } catch (error) {
-    // A participant that does not say gets no added link; its lease stands all the same.
-    site.log.warn({ region: of, err: error }, "round trips are not known");
+    // A participant that does not answer gets no added links; its lease is not affected.
+    site.log.warn({ region: of, err: error }, "the region did not tell its round trips");
     return [];
   }
 }
 
-function onWire(mesh: Mesh): z.input<typeof publication> | null {
-  const standing = validTopology(mesh);
-  if (!standing) return null;
-  const { requested, auctions, leases, pairs, publisher, signature } = standing;
+function toWire(mesh: Mesh): z.input<typeof signedTopology> | null {
+  const current = validTopology(mesh);
+  if (!current) return null;
+  const { requested, auctions, leases, pairs, publisher, signature } = current;
   return { requested, auctions, leases, pairs: flattened(pairs), publisher, signature };
 }
 
-function received(known: z.output<typeof publication>): Publication {
+function fromWire(known: z.output<typeof signedTopology>): SignedTopology {
   return { ...known, signature: known.signature as Hex };
 }
 
-function statement(site: Site, mesh: Mesh, of: Publication): string {
-  const { chainId, auction } = site.deployment;
-  return `ephemesh topology of mesh ${mesh.id} on ${auction.toLowerCase()}, chain ${chainId}: ${publicationText(of)}`;
+function typedData(site: Site, mesh: Mesh, topology: UnsignedTopology) {
+  return topologyTypedData(site.deployment.chainId, site.deployment.auction, mesh.id!, topology);
 }
 
 function newest(site: Site, mesh: Mesh): Mesh {
@@ -202,7 +195,7 @@ function notYet(what: string): EphemeshError {
   return new EphemeshError("TOPOLOGY_NOT_YET", `Not yet: ${what}.`, "Ask again in a moment.", { retryable: true });
 }
 
-/** Two ends measured one pair: the larger figure, so that neither can make a link look better alone. */
+/** Where both ends measured a pair, the larger figure, so that neither can make a link look better on its own. */
 function mergePairs(pairs: readonly MeasuredPair[]): MeasuredPair[] {
   const merged = new Map<string, MeasuredPair>();
   for (const pair of pairs) {
