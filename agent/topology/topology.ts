@@ -1,12 +1,13 @@
 /**
- * Which links a mesh has (ROUTING.md, section 2). Every lease is a link; a topology only adds links between sellers that
- * share a buyer. A pure function of the leases on chain and of the round trips that the opener's agent published, so
- * that every party recomputes and checks it.
+ * Which links a mesh has (ROUTING.md, section 2). Every lease is a link; a topology only adds links between sellers of
+ * the same buyer. A pure function of the leases on chain and of the published round trips, so that every participant
+ * computes and checks it.
  */
 import { encodeAbiParameters, keccak256 } from "viem";
 import type { EventKind } from "../model/event.ts";
 import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { RequestedTopology, TopologyMode } from "../model/topology-mode.ts";
+import { type NodePair, planChords } from "./chords.ts";
 import { shortestCycle } from "./cycle.ts";
 
 export interface LeaseEdge {
@@ -25,7 +26,7 @@ export interface MeasuredPair {
 export interface AddedLink {
   readonly a: RegionId;
   readonly b: RegionId;
-  /** What each buyer that both serve may send over it: the smaller of its two leases. */
+  /** What each buyer of both regions may send over it: the smaller of its two leases. */
   readonly shares: readonly { readonly buyer: RegionId; readonly rateMbps: number }[];
 }
 
@@ -48,8 +49,8 @@ export function planTopology(request: TopologyRequest): Topology {
   return planWith(request, (a, b) => pairOf(a, b)?.rttMicros);
 }
 
-/** The pairs that planning looks at: with these alone it comes to the same. */
-export function pairsThatCount(request: TopologyRequest): MeasuredPair[] {
+/** The pairs that the plan depends on: from these alone the same links are planned. */
+export function relevantPairs(request: TopologyRequest): MeasuredPair[] {
   const pairOf = pairFinder(request.pairs);
   const asked = new Set<MeasuredPair>();
   planWith(request, (a, b) => {
@@ -61,12 +62,15 @@ export function pairsThatCount(request: TopologyRequest): MeasuredPair[] {
 }
 
 function planWith(request: TopologyRequest, rtt: RoundTrip): Topology {
-  const within = (a: RegionId, b: RegionId) => (rtt(a, b) ?? Number.POSITIVE_INFINITY) <= request.latencyBoundMicros;
-  const participants = new Set(request.leases.flatMap((lease) => [lease.buyer, lease.seller])).size;
+  const { leases, latencyBoundMicros } = request;
+  const leased = new Set(leases.map(({ buyer, seller }) => ordered(buyer, seller).join()));
+  const mayLink = ([a, b]: RegionPair) =>
+    (rtt(a, b) ?? Number.POSITIVE_INFINITY) <= latencyBoundMicros && !leased.has(ordered(a, b).join());
+  const participants = new Set(leases.flatMap((lease) => [lease.buyer, lease.seller])).size;
   const { mode, relaysOnly, reason } = chooseMode(request.mode, request.kind, participants);
 
-  const wanted = new Map<string, readonly [RegionId, RegionId]>();
-  for (const [buyer, sellers] of sellersByBuyer(request.leases)) {
+  const added = new Map<string, RegionPair>();
+  for (const [buyer, sellers] of sellersByBuyer(leases)) {
     const pairs = relaysOnly
       ? bestRelays(buyer, sellers, rtt)
       : mode === "ring"
@@ -74,13 +78,59 @@ function planWith(request: TopologyRequest, rtt: RoundTrip): Topology {
         : mode === "full"
           ? allPairs(sellers)
           : [];
-    for (const [a, b] of pairs) if (within(a, b)) wanted.set(`${a}-${b}`, [a, b]);
+    for (const pair of pairs) if (mayLink(pair)) added.set(pair.join(), pair);
   }
-  const added = [...wanted.values()]
-    .filter(([a, b]) => !request.leases.some((lease) => samePair([lease.buyer, lease.seller], [a, b])))
-    .sort(([a, b], [c, d]) => a - c || b - d)
-    .map(([a, b]) => ({ a, b, shares: sharesOf(a, b, request.leases) }));
-  return { mode, reason, added };
+  const chords =
+    request.mode === "auto" && mode === "ring" ? addChords(request, added, mayLink, rtt, participants) : [];
+  return {
+    mode,
+    reason: [reason, ...chords].join("; "),
+    added: [...added.values()]
+      .sort(([a, b], [c, d]) => a - c || b - d)
+      .map(([a, b]) => ({ a, b, shares: sharesOf(a, b, leases) })),
+  };
+}
+
+/** Adds chords until every link has a loop-free alternate, and tells what it did. */
+function addChords(
+  { leases, latencyBoundMicros }: TopologyRequest,
+  added: Map<string, RegionPair>,
+  mayLink: (pair: RegionPair) => boolean,
+  rtt: RoundTrip,
+  maxChords: number,
+): string[] {
+  const ringSize = added.size;
+  for (;;) {
+    const sizeBefore = added.size;
+    let [uncovered, coverable] = [0, 0];
+    for (const [buyer, sellers] of sellersByBuyer(leases)) {
+      const nodes = [buyer, ...sellers];
+      const regionsOf = ([i, j]: NodePair) => ordered(nodes[i]!, nodes[j]!);
+      const isAdded = (pair: NodePair) => added.has(regionsOf(pair).join());
+      const numbers = sellers.map((_, i) => i + 1);
+      const allowed = allPairs(numbers).filter((pair) => mayLink(regionsOf(pair)));
+      const plan = planChords({
+        nodes: nodes.length,
+        links: [...numbers.map((number) => [0, number] as const), ...allowed.filter(isAdded)],
+        candidates: allowed.filter((pair) => !isAdded(pair)),
+        maxChords: maxChords - (added.size - ringSize),
+        // A leased link exists even if nobody measured it.
+        roundTrip: (i, j) => Math.max(1, rtt(nodes[i]!, nodes[j]!) ?? latencyBoundMicros),
+      });
+      for (const pair of plan.added) added.set(regionsOf(pair).join(), regionsOf(pair));
+      uncovered += plan.uncovered;
+      coverable += plan.coverable;
+    }
+    // One buyer's chord is a link for another buyer as well: done when no buyer adds any.
+    if (added.size === sizeBefore) return [chordText(added.size - ringSize, uncovered, coverable, maxChords)];
+  }
+}
+
+function chordText(chords: number, uncovered: number, coverable: number, maxChords: number): string {
+  const added = chords === 0 ? "no chord added" : chords === 1 ? "1 chord added" : `${chords} chords added`;
+  if (uncovered === 0) return `${added}, every link has a loop-free alternate`;
+  const limit = coverable > 0 ? `, ${coverable} of them because at most ${maxChords} chords are added` : "";
+  return `${added}, links without a loop-free alternate: ${uncovered}${limit}`;
 }
 
 /** The id of an added link: the same at both ends, in every process. */
@@ -127,20 +177,20 @@ function sellersByBuyer(leases: readonly LeaseEdge[]): Map<RegionId, RegionId[]>
   return sellers;
 }
 
-function ringPairs(sellers: readonly RegionId[], rtt: RoundTrip): (readonly [RegionId, RegionId])[] {
+function ringPairs(sellers: readonly RegionId[], rtt: RoundTrip): RegionPair[] {
   if (sellers.length < 2) return [];
   const cycle = shortestCycle(sellers.length, (i, j) => rtt(sellers[i]!, sellers[j]!) ?? 10_000_000);
   const pairs = cycle.map((at, k) => ordered(sellers[at]!, sellers[cycle[(k + 1) % cycle.length]!]!));
   return sellers.length === 2 ? pairs.slice(0, 1) : pairs;
 }
 
-function bestRelays(buyer: RegionId, sellers: readonly RegionId[], rtt: RoundTrip): (readonly [RegionId, RegionId])[] {
+function bestRelays(buyer: RegionId, sellers: readonly RegionId[], rtt: RoundTrip): RegionPair[] {
   const [first, second] = [...sellers].sort((a, b) => (rtt(buyer, a) ?? 1e9) - (rtt(buyer, b) ?? 1e9) || a - b);
   return first !== undefined && second !== undefined ? [ordered(first, second)] : [];
 }
 
-function allPairs(sellers: readonly RegionId[]): (readonly [RegionId, RegionId])[] {
-  return sellers.flatMap((a, i) => sellers.slice(i + 1).map((b) => ordered(a, b)));
+function allPairs<Id extends number>(ids: readonly Id[]): (readonly [Id, Id])[] {
+  return ids.flatMap((a, i) => ids.slice(i + 1).map((b) => [a, b] as const));
 }
 
 function sharesOf(a: RegionId, b: RegionId, leases: readonly LeaseEdge[]): AddedLink["shares"] {
@@ -152,6 +202,7 @@ function sharesOf(a: RegionId, b: RegionId, leases: readonly LeaseEdge[]): Added
     .filter((share) => share.rateMbps > 0);
 }
 
+type RegionPair = readonly [RegionId, RegionId];
 type RoundTrip = (a: RegionId, b: RegionId) => number | undefined;
 
 function pairFinder(pairs: readonly MeasuredPair[]): (a: RegionId, b: RegionId) => MeasuredPair | undefined {
@@ -164,10 +215,6 @@ function pairFinder(pairs: readonly MeasuredPair[]): (a: RegionId, b: RegionId) 
   return (a, b) => (a < b ? known.get(a)?.get(b) : known.get(b)?.get(a));
 }
 
-function ordered(a: RegionId, b: RegionId): readonly [RegionId, RegionId] {
+function ordered(a: RegionId, b: RegionId): RegionPair {
   return a < b ? [a, b] : [b, a];
-}
-
-function samePair([a, b]: readonly [RegionId, RegionId], [c, d]: readonly [RegionId, RegionId]): boolean {
-  return (a === c && b === d) || (a === d && b === c);
 }

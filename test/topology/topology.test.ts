@@ -5,8 +5,8 @@ import { shortestCycle } from "../../agent/topology/cycle.ts";
 import {
   addedLinkId,
   type MeasuredPair,
-  pairsThatCount,
   planTopology,
+  relevantPairs,
   type TopologyRequest,
 } from "../../agent/topology/topology.ts";
 
@@ -88,7 +88,7 @@ describe("topology", () => {
     fc.assert(
       fc.property(modes, kinds, fc.subarray([...request().pairs]), fc.nat(6000), (mode, kind, pairs, bound) => {
         const all = request({ mode, kind, pairs, latencyBoundMicros: bound });
-        const counting = pairsThatCount(all);
+        const counting = relevantPairs(all);
         assert.ok(counting.every((pair) => pairs.includes(pair)));
         assert.deepEqual(planTopology({ ...all, pairs: counting }), planTopology(all));
       }),
@@ -96,7 +96,7 @@ describe("topology", () => {
   });
 
   it("none counts between sellers to different buyers, to the buyer itself, or where no link is added", () => {
-    const ends = (change: Partial<TopologyRequest>) => pairsThatCount(request(change)).map(({ a, b }) => [a, b]);
+    const ends = (change: Partial<TopologyRequest>) => relevantPairs(request(change)).map(({ a, b }) => [a, b]);
     assert.deepEqual(ends({ mode: "star" }), []);
     const leases = [
       { buyer: HUB, seller: id(2), mbps: 10 },

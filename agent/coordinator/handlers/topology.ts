@@ -4,7 +4,7 @@ import { EphemeshError } from "../../model/errors.ts";
 import { hex32, meshId, type RegionId, regionId } from "../../model/ids.ts";
 import { REQUESTED_TOPOLOGIES } from "../../model/topology-mode.ts";
 import { type SignedTopology, topologyTypedData, type UnsignedTopology } from "../../topology/signing.ts";
-import { type MeasuredPair, pairsThatCount, planTopology, type TopologyRequest } from "../../topology/topology.ts";
+import { type MeasuredPair, planTopology, relevantPairs, type TopologyRequest } from "../../topology/topology.ts";
 import { leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { bounded, flattened, pairsOnWire } from "../pairs.ts";
@@ -74,7 +74,7 @@ export async function publishTopology(site: Site, mesh: Mesh): Promise<void> {
     requested,
     auctions,
     leases: digestOfLeases(mesh, auctions),
-    pairs: bounded(pairsThatCount(planFor(mesh, measured))),
+    pairs: bounded(relevantPairs(planFor(mesh, measured))),
     publisher: site.self,
   };
   await adopt(site, mesh, { ...unsigned, signature: await site.key.signTypedData(typedData(site, mesh, unsigned)) });
