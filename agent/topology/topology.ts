@@ -174,7 +174,8 @@ function sellersByBuyer(leases: readonly LeaseEdge[]): Map<RegionId, RegionId[]>
     sellers.set(buyer, known);
   }
   for (const list of sellers.values()) list.sort((a, b) => a - b);
-  return sellers;
+  // Chords are planned for one buyer after the other: in the same order everywhere.
+  return new Map([...sellers].sort(([a], [b]) => a - b));
 }
 
 function ringPairs(sellers: readonly RegionId[], rtt: RoundTrip): RegionPair[] {

@@ -125,6 +125,7 @@ describe("chords", () => {
         ({ request, leases, pairs }) =>
           assert.deepEqual(planTopology({ ...request, leases, pairs }), planTopology(request)),
       ),
+      { numRuns: 2000 },
     );
   });
 
