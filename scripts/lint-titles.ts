@@ -1,0 +1,34 @@
+/** Checks the titles of the commits since the rule was made: `area: Imperative title`, at most 72 characters. */
+import { execFileSync } from "node:child_process";
+
+/** The last commit before the rule. */
+const SINCE = "cbc333b";
+const MAX_LENGTH = 72;
+/** Verbs that only look like another form. */
+const IMPERATIVE =
+  /^(?:Pass|Address|Process|Press|Express|Compress|Suppress|Focus|Discuss|Guess|Miss|Embed|Feed|Seed|Speed|Shed|Need|Bring|Ring|String|Ping|Bias|Bypass)$/;
+
+/** @returns what is wrong, or null. */
+export function faultOf(title: string): string | null {
+  if (title.length > MAX_LENGTH) return `${title.length} characters, at most ${MAX_LENGTH}`;
+  const verb = /^[a-z][a-z0-9/-]*: ([A-Z][\w-]*)\b.*[^.]$/.exec(title)?.[1];
+  if (verb === undefined) return "not of the form `area: Imperative title`";
+  if (/(?:ed|ing|s)$/.test(verb) && !IMPERATIVE.test(verb)) return `"${verb}" is not an imperative`;
+  return null;
+}
+
+if (import.meta.main) {
+  const log = (...range: string[]) =>
+    execFileSync("git", ["log", "--no-merges", "--format=%h %s", ...range], { encoding: "utf8" }).trim();
+  // A shallow clone does not have the commit.
+  const known = execFileSync("git", ["rev-list", "--all"], { encoding: "utf8" }).includes(`\n${SINCE}`);
+  const commits = (known ? log(`${SINCE}..HEAD`) : log("-1")).split("\n").filter(Boolean);
+  for (const commit of commits) {
+    const title = commit.slice(commit.indexOf(" ") + 1);
+    const fault = faultOf(title);
+    if (fault === null) continue;
+    console.log(`${commit}\n  ${fault}`);
+    process.exitCode = 1;
+  }
+  console.log(`${commits.length} titles read`);
+}
