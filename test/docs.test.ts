@@ -10,6 +10,7 @@ import {
   brokenSections,
   brokenTests,
   INVARIANTS_PAGE,
+  orphanPages,
   type Problem,
   REFUSALS_PAGE,
   type Repository,
@@ -52,6 +53,7 @@ describe("documentation: what is cited is there", () => {
   const repository = readRepository();
 
   it("links of pages, with their headings", () => assert.deepEqual(said(brokenLinks(repository)), []));
+  it("every page of docs/ is linked from another one", () => assert.deepEqual(said(orphanPages(repository)), []));
   it("pages, headings and sections that pages and sources name", () =>
     assert.deepEqual(said([...brokenPages(repository), ...brokenSections(repository)]), []));
   it("files and folders that pages and comments name", () => assert.deepEqual(said(brokenPaths(repository)), []));
@@ -69,6 +71,17 @@ describe("documentation: each rule finds what is not there", () => {
       "README.md:3 there is no B.md",
       "README.md:3 docs/B.md has no heading #none",
     ]);
+  });
+
+  it("a page that no other page links", () => {
+    const page = "[A](docs/A.md) [b](docs/d/B.md)";
+    const repository = repositoryOf({
+      "README.md": page,
+      "docs/A.md": "",
+      "docs/d/B.md": "",
+      "docs/C.md": "[c](C.md)",
+    });
+    assert.deepEqual(said(orphanPages(repository)), ["docs/C.md:0 is linked from no other page"]);
   });
 
   it("a page, heading or section that is not there, in a page or a source", () => {

@@ -70,20 +70,43 @@ function resolvePage({ texts, paths }: Repository, file: string, page: string): 
   return candidates.find((path) => texts.has(path) || paths.has(path)) ?? null;
 }
 
+interface Link {
+  readonly line: number;
+  readonly path: string;
+  readonly anchor: string | undefined;
+}
+
+/** Relative links of a page. */
+function linksOf(file: string, text: string): Link[] {
+  return [...withoutFences(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap((match): Link[] => {
+    const [target = "", anchor] = (match[1] ?? "").split("#");
+    if (/^[a-z]+:/.test(target)) return [];
+    const path = target === "" ? file : posix.join(posix.dirname(file), target).replace(/\/$/, "");
+    return [{ line: lineAt(text, match.index), path, anchor }];
+  });
+}
+
 /** Relative links of pages: the file and the heading are there. */
 export function brokenLinks(repository: Repository): Problem[] {
   return collect(pagesOf(repository), (file, text) =>
-    [...withoutFences(text).matchAll(/\]\(([^)\s]+)\)/g)].flatMap((match): Found[] => {
-      const [target = "", anchor] = (match[1] ?? "").split("#");
-      if (/^[a-z]+:/.test(target)) return [];
-      const path = target === "" ? file : posix.join(posix.dirname(file), target).replace(/\/$/, "");
-      const line = lineAt(text, match.index);
+    linksOf(file, text).flatMap(({ line, path, anchor }): Found[] => {
       if (!repository.paths.has(path)) return [{ line, problem: `there is no ${path}` }];
       const page = repository.texts.get(path);
       const isThere = anchor === undefined || (page !== undefined && anchorsOf(page).has(anchor));
       return isThere ? [] : [{ line, problem: `${path} has no heading #${anchor}` }];
     }),
   );
+}
+
+/** A page of docs/ to which no other page leads. */
+export function orphanPages(repository: Repository): Problem[] {
+  const pages = pagesOf(repository);
+  const linked = new Set(
+    pages.flatMap(([file, text]) => linksOf(file, text).flatMap(({ path }) => (path === file ? [] : [path]))),
+  );
+  return pages
+    .filter(([file]) => file.startsWith("docs/") && !linked.has(file))
+    .map(([file]) => ({ file, line: 0, problem: "is linked from no other page" }));
 }
 
 /** A page by its name, with or without a heading or a section. Links are left to `brokenLinks`. */
