@@ -21,7 +21,7 @@ const NOT_OURS = new Set(["node_modules", "artifacts", "cache", ".git", ".node",
 const CITES = /\.(md|ts|sol|mjs|c)$/;
 /** These cite what does not exist, on purpose. */
 const OWN = new Set(["test/docs.test.ts", "test/helpers/citations.ts"]);
-const TEST_PAGES = [INVARIANTS_PAGE, "docs/SECURITY.md"];
+const TEST_PAGES = [INVARIANTS_PAGE, "docs/SECURITY.md", "docs/BENCHMARKS.md"];
 
 function readRepository(): Repository {
   const paths = new Set<string>();
@@ -58,7 +58,7 @@ describe("documentation: what is cited is there", () => {
     assert.deepEqual(said([...brokenPages(repository), ...brokenSections(repository)]), []));
   it("files and folders that pages and comments name", () => assert.deepEqual(said(brokenPaths(repository)), []));
   it("invariants", () => assert.deepEqual(said(brokenInvariants(repository)), []));
-  it("tests that docs/INVARIANTS.md and docs/SECURITY.md name", () =>
+  it("tests that invariants, security and benchmarks name", () =>
     assert.deepEqual(said(brokenTests(repository, TEST_PAGES)), []));
   it("the contracts' errors, each of them explained", () => assert.deepEqual(said(brokenRefusals(repository)), []));
 });

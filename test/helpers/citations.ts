@@ -1,6 +1,6 @@
 /**
  * What pages and comments cite: pages, headings, sections, files, invariants, tests and contract errors. Each rule is a
- * pure function from the texts of a repository to the citations that lead nowhere.
+ * pure function from the texts of a repository to the citations whose target does not exist.
  */
 import { posix } from "node:path";
 
@@ -159,7 +159,8 @@ export function brokenPaths(repository: Repository): Problem[] {
     return parts.flatMap(({ 0: prose, index }) =>
       [...prose.matchAll(PATH)].flatMap((match): Found[] => {
         const path = match[0].replace(/\/$/, "");
-        return repository.paths.has(path) || repository.paths.has(`${path}.ts`) || path.endsWith(".md")
+        const isPattern = /\bN\b/.test(path);
+        return isPattern || repository.paths.has(path) || repository.paths.has(`${path}.ts`) || path.endsWith(".md")
           ? []
           : [{ line: lineAt(text, index + match.index), problem: `there is no ${path}` }];
       }),
