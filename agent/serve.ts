@@ -48,24 +48,24 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       journal.bindIdentity("region", config.region);
     };
     const kept = journal.register();
-    // What is kept was read of the deployment that the journal belongs to.
+    // A kept register was read from the deployment that the journal belongs to.
     if (kept) bind();
     const read = () => readRegister(client, deployment, { region: config.region, agent: key.address });
-    const register = await registerAtStart(read, kept, log, signal);
+    let register = await registerAtStart(read, kept, log, signal);
+    const startedWithoutChain = register === kept;
     bind();
     const { self } = register;
-    let { constants, regions, fabrics } = register;
-    const take = (now: Register): void => {
-      ({ constants, regions, fabrics } = now);
+    const useRegister = (now: Register): void => {
+      register = now;
       try {
         journal.keepRegister(now);
       } catch (error) {
-        // Only a start without the chain would miss it.
+        // Only a start without the chain needs it.
         log.warn({}, describeError(error));
       }
     };
     const domain = { chainId: deployment.chainId, membership: deployment.membership };
-    const agentKeyOf = (id: RegionId): Hex | null => regions.get(id)?.agentKey ?? null;
+    const agentKeyOf = (id: RegionId): Hex | null => register.regions.get(id)?.agentKey ?? null;
     const meshd = new MeshdClient(meshdSocket(config));
     closers.push(() => meshd.close());
     const events = new EventLog();
@@ -80,7 +80,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
         return config;
       },
       get constants() {
-        return constants;
+        return register.constants;
       },
       self,
       key,
@@ -89,42 +89,38 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       clock,
       sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
       journal,
-      control: new ControlClient(self, domain, key, agentKeyOf, () => coordinator.reconciler.enis),
+      control: new ControlClient(self, domain, key, agentKeyOf, () => coordinator.telemetry.enis),
       latencies: new LatencyTable(),
       meshd,
       log,
       signal,
       world: () => coordinator.world,
-      regions: () => regions,
-      fabrics: () => fabrics,
-      counters: () => coordinator.reconciler.counters,
-      dispatch: (message) => {
-        coordinator.dispatch(message);
-        events.add(message);
-      },
+      regions: () => register.regions,
+      fabrics: () => register.fabrics,
+      counters: () => coordinator.telemetry.counters,
+      dispatch: (message) => coordinator.dispatch(message),
     };
     const decode = (entry: Parameters<typeof decodeEvent>[0]) =>
       decodeEvent(entry, {
         eventOfTransaction: (hash) => journal.transactionByHash(hash)?.event ?? null,
         fabricName: async (index) => {
-          if (index >= fabrics.length) fabrics = await chain.fabrics();
-          return fabrics[index] ?? "";
+          if (index >= register.fabrics.length) register = { ...register, fabrics: await chain.fabrics() };
+          return register.fabrics[index] ?? "";
         },
         blockSeconds: (number) => chain.blockSeconds(number),
       });
-    const opened = (now: Register): void => {
-      take(now);
+    const beginWithChain = (now: Register): void => {
+      useRegister(now);
       void site.sender.resume(signal).catch(() => undefined);
     };
     const follower = new ChainFollower(client, deployment, journal, clock, config.chain.finalityDepth, decode);
-    const coordinator = new Coordinator(
-      site,
+    const coordinator = new Coordinator(site, {
       follower,
-      async () => take({ self, constants, ...(await chain.register()) }),
-      (message) => events.add(message),
-      (enis) => void eniListeners.follow(enis),
-      register === kept ? async () => opened(await read().catch(notYet)) : null,
-    );
+      checkChain: startedWithoutChain ? async () => beginWithChain(await read().catch(nodeBehind)) : null,
+      refreshRegister: async () => useRegister({ ...register, ...(await chain.register()) }),
+      onMessage: (message) => events.add(message),
+      onEnis: (enis) => void eniListeners.follow(enis),
+    });
 
     const app = controlApp({
       self,
@@ -132,7 +128,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       key,
       agentKeyOf,
       handlers: answersOf(site),
-      enis: () => coordinator.reconciler.enis,
+      enis: () => coordinator.telemetry.enis,
       onRefused: (remote, error) => log.debug({ remote, code: error.code }, error.message),
     });
     const control = await listen(app, hostAndPort(config.control.listen));
@@ -158,7 +154,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     };
     process.on("SIGHUP", reload);
     closers.push(() => void process.off("SIGHUP", reload));
-    if (register !== kept) opened(register);
+    if (!startedWithoutChain) beginWithChain(register);
     log.info({ self, block: coordinator.blockNumber }, `region ${config.region} is up`);
     await coordinator.run();
   } finally {
@@ -192,8 +188,8 @@ function agentKey(config: Config): Hex {
   return text as Hex;
 }
 
-/** What had the contracts and this region before has them still: such a node is behind. @throws EphemeshError */
-function notYet(error: unknown): never {
+/** The chain had the contracts and this region before: a node without them is behind. @throws EphemeshError */
+function nodeBehind(error: unknown): never {
   if (!(error instanceof EphemeshError && ["WRONG_CONTRACT", "UNKNOWN_REGION"].includes(error.code))) throw error;
   throw new EphemeshError("CHAIN_BEHIND", `${error.message} It was there before: the node is behind.`, error.remedy, {
     retryable: true,
@@ -201,7 +197,7 @@ function notYet(error: unknown): never {
   });
 }
 
-/** What was kept, where no node answers; without that it waits for one. */
+/** Where no node answers: the register that was kept, or without one, waits for a node. */
 async function registerAtStart(
   read: () => Promise<Register>,
   kept: Register | null,

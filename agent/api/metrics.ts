@@ -29,18 +29,18 @@ export function agentMetrics(site: Site, coordinator: Coordinator): Registry {
     g.set(meshes().flatMap((mesh) => leasesOf(mesh).filter((l) => !isOver(mesh, l, now()))).length),
   );
   gauge("link_up", "1 while probes of a link answer both ways", ["link", "peer"], (g) => {
-    for (const mesh of coordinator.reconciler.measurements.meshes)
+    for (const mesh of coordinator.telemetry.measurements.meshes)
       for (const link of mesh.links)
         g.set({ link: link.linkId.slice(0, 10), peer: String(link.peer) }, link.state === "up" ? 1 : 0);
   });
   gauge("link_round_trip_seconds", "round trip measured inside a link", ["link", "peer"], (g) => {
-    for (const mesh of coordinator.reconciler.measurements.meshes)
+    for (const mesh of coordinator.telemetry.measurements.meshes)
       for (const link of mesh.links)
         if (link.rttMicros !== null)
           g.set({ link: link.linkId.slice(0, 10), peer: String(link.peer) }, link.rttMicros / 1e6);
   });
   gauge("link_received_bytes", "inner IP bytes received over a link", ["link"], (g) => {
-    for (const [id, link] of coordinator.reconciler.counters) g.set({ link: id.slice(0, 10) }, link.receivedBytes);
+    for (const [id, link] of coordinator.telemetry.counters) g.set({ link: id.slice(0, 10) }, link.receivedBytes);
   });
   return registry;
 }

@@ -77,7 +77,7 @@ export async function listenApi(
           meshView(
             site,
             mesh,
-            coordinator.reconciler.measurements.meshes.find((m) => m.meshId === mesh.id),
+            coordinator.telemetry.measurements.meshes.find((m) => m.meshId === mesh.id),
           ),
         ),
       ),

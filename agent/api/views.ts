@@ -12,8 +12,8 @@ export function statusView(site: Site, coordinator: Coordinator) {
     regionId: site.self,
     chain: { reachable: coordinator.chainReachable, block: coordinator.blockNumber, chainId: site.deployment.chainId },
     meshd: {
-      links: coordinator.links.size,
-      up: [...coordinator.links.values()].filter((l) => l.state === "up").length,
+      links: coordinator.telemetry.links.size,
+      up: [...coordinator.telemetry.links.values()].filter((l) => l.state === "up").length,
     },
     draining: coordinator.draining,
     meshes: meshes.map((mesh) => ({ key: mesh.key, id: mesh.id, phase: phaseOf(mesh, site.self, now) })),

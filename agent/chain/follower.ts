@@ -15,7 +15,7 @@ export interface Head {
   readonly timestampSeconds: number;
 }
 
-export interface Followed {
+export interface ChainProgress {
   /** The last block that was read: the newest less the finality depth. */
   readonly head: Head;
   /** The newest block's number. */
@@ -46,8 +46,8 @@ export class ChainFollower {
   readonly #decode: (log: Log) => Promise<ChainMessage | null>;
   #lastSeen = "";
   #cursor: ChainCursor | null = null;
-  /** Journaled, and not told of yet: of an attempt that failed half-way. */
-  #untold: Omit<Followed, "head" | "latestNumber"> = NOTHING;
+  /** Journaled but not returned yet, since an attempt failed half-way. */
+  #unreturned: Omit<ChainProgress, "head" | "latestNumber"> = NOTHING;
 
   constructor(
     client: PublicClient,
@@ -66,7 +66,7 @@ export class ChainFollower {
   }
 
   /** Reads what is new; null if the head has not moved. @throws EphemeshError RPC_UNREACHABLE */
-  async advance(): Promise<Followed | null> {
+  async advance(): Promise<ChainProgress | null> {
     const latest = await this.#latest();
     if (latest.hash === this.#lastSeen) return null;
     this.#clock.observe(latest.timestampSeconds, monotonicMillis());
@@ -79,18 +79,18 @@ export class ChainFollower {
       const to = Math.min(target, from + RANGE - 1);
       const range = await this.#readRange(from, to, latest);
       this.#keep(range.messages, range.head);
-      this.#untold = {
-        ...this.#untold,
-        messages: [...this.#untold.messages, ...range.messages.map(({ message }) => message)],
-        registerChanged: this.#untold.registerChanged || range.registerChanged,
+      this.#unreturned = {
+        ...this.#unreturned,
+        messages: [...this.#unreturned.messages, ...range.messages.map(({ message }) => message)],
+        registerChanged: this.#unreturned.registerChanged || range.registerChanged,
       };
       from = to + 1;
     }
     this.#lastSeen = latest.hash;
-    const told = this.#untold;
-    this.#untold = NOTHING;
+    const progress = this.#unreturned;
+    this.#unreturned = NOTHING;
     const head = { number: target, timestampSeconds: latest.timestampSeconds };
-    return { ...told, head, latestNumber: latest.number };
+    return { ...progress, head, latestNumber: latest.number };
   }
 
   /** Blocks without anything of ours are read again after a crash, and so not worth a write each. */
@@ -151,7 +151,7 @@ export class ChainFollower {
   #rewindTo(blockNumber: number, cursor: ChainCursor | null): void {
     this.#journal.rewindTo(blockNumber);
     this.#cursor = cursor;
-    this.#untold = { messages: [], forkedAt: blockNumber, registerChanged: true };
+    this.#unreturned = { messages: [], forkedAt: blockNumber, registerChanged: true };
   }
 
   async #hashOf(blockNumber: number): Promise<string | null> {

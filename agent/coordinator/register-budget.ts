@@ -1,13 +1,42 @@
-/** On the last day of a week a region takes its part in the next week's priority budgets: once, by its agent. */
+/**
+ * On the last day of a week an agent whose policy boosts bids registers its region for the next week's priority budget.
+ * Anybody may register a region; once is enough.
+ */
 import { isLastDayOfWeek, weekOf } from "../auction/calendar.ts";
 import { leaseEscrowAbi } from "../chain/abi/lease-escrow.ts";
 import { ContractRefusal } from "../chain/refusals.ts";
+import type { Config } from "../config.ts";
+import { describeError } from "../model/errors.ts";
 import { chainNow, type Site } from "./site.ts";
 
-export async function registerBudget(site: Site): Promise<void> {
+const LOOK_MILLIS = 60_000;
+
+export class BudgetRegistration {
+  readonly #site: Site;
+  #nextMillis = 0;
+
+  constructor(site: Site) {
+    this.#site = site;
+  }
+
+  /** Looks once a minute; a failure is logged, and tried again. */
+  run(nowMillis: number): void {
+    if (nowMillis < this.#nextMillis) return;
+    this.#nextMillis = nowMillis + LOOK_MILLIS;
+    const { log, signal } = this.#site;
+    registerBudget(this.#site).catch((error: unknown) => {
+      if (!signal.aborted) log.warn(`next week's priority budget: ${describeError(error)}`);
+    });
+  }
+}
+
+export function shouldRegister(buy: Config["buy"], nowSeconds: number): boolean {
+  return isLastDayOfWeek(nowSeconds) && Object.values(buy).some((policy) => policy.boost > 0);
+}
+
+async function registerBudget(site: Site): Promise<void> {
   const now = chainNow(site);
-  const wantsPriority = Object.values(site.config.buy).some((policy) => policy.boost > 0);
-  if (!wantsPriority || !isLastDayOfWeek(now)) return;
+  if (!shouldRegister(site.config.buy, now)) return;
   const call = {
     address: site.deployment.escrow,
     abi: leaseEscrowAbi,
@@ -15,7 +44,6 @@ export async function registerBudget(site: Site): Promise<void> {
     args: [site.self],
   };
   await site.sender.send(`register-budget:${weekOf(now) + 1}`, call, site.signal).catch((error: unknown) => {
-    // Anybody may have done it for us.
     if (!(error instanceof ContractRefusal && error.refusal === "AlreadyRegistered")) throw error;
   });
 }

@@ -116,9 +116,17 @@ export class Regions {
   readonly agents: readonly Agent[];
   readonly ether: Ether;
   readonly consortium: Consortium;
+  readonly deploymentFolder: string;
   #blocks: { readonly controller: AbortController; readonly ended: Promise<unknown> } | null = null;
 
-  private constructor(node: ChainNode, consortium: Consortium, agents: readonly Agent[], ether: Ether) {
+  private constructor(
+    node: ChainNode,
+    consortium: Consortium,
+    deploymentFolder: string,
+    agents: readonly Agent[],
+    ether: Ether,
+  ) {
+    this.deploymentFolder = deploymentFolder;
     this.node = node;
     this.consortium = consortium;
     this.agents = agents;
@@ -171,7 +179,7 @@ export class Regions {
         return new Agent(region, own, config, ether);
       }),
     );
-    const regions = new Regions(node, consortium, agents, ether);
+    const regions = new Regions(node, consortium, `${folder}/deployment`, agents, ether);
     await node.request("evm_setAutomine", [false]);
     regions.mine();
     await Promise.all(agents.map((agent) => agent.start()));
@@ -222,10 +230,10 @@ export class Regions {
   }
 
   /** An event of the first region, until every lease of it has a link that is up. */
-  async running({ mbps = 160, durationSeconds = 300 } = {}): Promise<LeaseView[]> {
+  async running({ mbps = 160, durationSeconds = 300, renew = false } = {}): Promise<LeaseView[]> {
     const hub = this.agents[0]!;
     const { event } = await hub.ask<{ event: { id: string } }>("/v1/triggers", {
-      ...{ kind: "disaster", mbps, durationSeconds },
+      ...{ kind: "disaster", mbps, durationSeconds, renew },
     });
     const mine = async () => (await hub.ask<MeshView[]>("/v1/meshes")).find(({ key }) => key === event.id);
     const leases = await eventually("leases", async () => {

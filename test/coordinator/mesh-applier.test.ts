@@ -3,8 +3,9 @@ import pino from "pino";
 import { leaseIdOf } from "../../agent/auction/leases.ts";
 import { ChainClock } from "../../agent/chain/clock.ts";
 import { emptyMesh, type Mesh } from "../../agent/coordinator/mesh.ts";
-import { MeshReconciler, type ReconcilerSite } from "../../agent/coordinator/mesh-reconciler.ts";
+import { type ApplierSite, MeshApplier } from "../../agent/coordinator/mesh-applier.ts";
 import { emptyWorld } from "../../agent/coordinator/reduce.ts";
+import { Telemetry } from "../../agent/coordinator/telemetry.ts";
 import { auctionId, type LeaseId, type LinkId, meshId, regionId } from "../../agent/model/ids.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
 
@@ -56,8 +57,8 @@ function running(id: number): Mesh {
   };
 }
 
-/** What a reconciler asks of a meshd that refuses one mesh. */
-function site(refused: number, asked: string[], held: readonly number[] = []): ReconcilerSite {
+/** A site whose meshd refuses one mesh. */
+function site(refused: number, asked: string[], held: readonly number[] = []): ApplierSite {
   const clock = new ChainClock({ load: () => new Map(), save: () => undefined });
   clock.observe(0, 0);
   const region = (id: number) => ({ id: regionId.parse(id), routingKey: `0x${"0".repeat(64)}`, prefixes: [] });
@@ -80,9 +81,10 @@ function site(refused: number, asked: string[], held: readonly number[] = []): R
             : { uptimeMillis: 1e9 };
       },
     },
-  } as unknown as ReconcilerSite;
+  } as unknown as ApplierSite;
 }
 
+const applierOf = (of: ApplierSite) => new MeshApplier(of, new Telemetry(of));
 const changes = (asked: readonly string[]) => asked.filter((each) => / \d/.test(each));
 
 describe("what meshd is told", () => {
@@ -91,15 +93,15 @@ describe("what meshd is told", () => {
     const stale = running(1);
     const gone = { ...stale, links: new Map() };
     const world = () => ({ ...emptyWorld, meshes: new Map([[stale.key, gone]]) });
-    await new MeshReconciler({ ...site(0, asked), world }).reconcile([stale], 1000);
+    await applierOf({ ...site(0, asked), world }).apply([stale], 1000);
     assert.deepEqual(changes(asked), []);
   });
 
   it("a mesh that meshd refuses is measured all the same: a restart of meshd that lost the keys is seen and fixed", async () => {
     const asked: string[] = [];
-    const reconciler = new MeshReconciler(site(1, asked));
+    const applier = applierOf(site(1, asked));
     // As often as the coordinator's tick, for a second.
-    for (let millis = 0; millis < 1000; millis += 100) await reconciler.reconcile([running(1)], 1000 + millis);
+    for (let millis = 0; millis < 1000; millis += 100) await applier.apply([running(1)], 1000 + millis);
     assert.ok(asked.filter((type) => type === "measurements").length >= 3, asked.join(", "));
     assert.ok(asked.filter((type) => type === "applyMesh 1").length <= 4, "and it is not asked at every tick");
   });
@@ -114,57 +116,57 @@ describe("what meshd is told", () => {
       },
     });
     clock.observe(0, 0);
-    const reconciler = new MeshReconciler({ ...full, clock });
-    for (let millis = 0; millis < 1000; millis += 100) await reconciler.reconcile([running(1)], 1000 + millis);
+    const applier = applierOf({ ...full, clock });
+    for (let millis = 0; millis < 1000; millis += 100) await applier.apply([running(1)], 1000 + millis);
     assert.ok(asked.includes("measurements"), asked.join(", "));
     assert.deepEqual(changes(asked), []);
   });
 
   it("a mesh that meshd refuses keeps no other from being applied", async () => {
     const asked: string[] = [];
-    const reconciler = new MeshReconciler(site(1, asked));
-    await reconciler.reconcile([running(1), running(2)], 1000);
+    const applier = applierOf(site(1, asked));
+    await applier.apply([running(1), running(2)], 1000);
     assert.ok(asked.includes("applyMesh 2"), asked.join(", "));
-    assert.deepEqual([reconciler.isApplied(running(1)), reconciler.isApplied(running(2))], [false, true]);
+    assert.deepEqual([applier.isApplied(running(1)), applier.isApplied(running(2))], [false, true]);
   });
 
   it("after a reorganisation nothing is changed for 5 s; what the chain has no lease for any more goes then", async () => {
     const asked: string[] = [];
-    const reconciler = new MeshReconciler(site(0, asked, [1]));
+    const applier = applierOf(site(0, asked, [1]));
     const granted = running(1);
     const withdrawn = { ...granted, auctions: granted.auctions.map((auction) => ({ ...auction, leases: [] })) };
-    await reconciler.reconcile([granted], 1000);
-    reconciler.hold(2000);
+    await applier.apply([granted], 1000);
+    applier.pauseChanges(2000);
     asked.length = 0;
-    for (let millis = 2000; millis < 7000; millis += 250) await reconciler.reconcile([withdrawn], millis);
+    for (let millis = 2000; millis < 7000; millis += 250) await applier.apply([withdrawn], millis);
     assert.deepEqual(changes(asked), []);
-    await reconciler.reconcile([withdrawn], monotonicMillis() + 10_000);
+    await applier.apply([withdrawn], monotonicMillis() + 10_000);
     assert.deepEqual(changes(asked), ["removeMesh 1"]);
   });
 
   it("what meshd still has of a mesh that this agent knows nothing of goes when the agent starts", async () => {
     const asked: string[] = [];
-    await new MeshReconciler(site(0, asked, [1])).reconcile([], monotonicMillis());
+    await applierOf(site(0, asked, [1])).apply([], monotonicMillis());
     assert.deepEqual(changes(asked), ["removeMesh 1"]);
   });
 
   it("a mesh whose leases are over is left for `dissolve`, which counts before it goes", async () => {
     const asked: string[] = [];
-    const reconciler = new MeshReconciler(site(0, asked, [1]));
+    const applier = applierOf(site(0, asked, [1]));
     const over = running(1);
     const auctions = over.auctions.map((each) => ({
       ...each,
       leases: each.leases.map((lease) => ({ ...lease, startSeconds: 0, endSeconds: 1 })),
     }));
-    await reconciler.reconcile([{ ...over, auctions }], monotonicMillis());
+    await applier.apply([{ ...over, auctions }], monotonicMillis());
     assert.deepEqual(changes(asked), []);
   });
 
   it("what is applied is not applied again", async () => {
     const asked: string[] = [];
-    const reconciler = new MeshReconciler(site(0, asked));
+    const applier = applierOf(site(0, asked));
     const mesh = running(1);
-    for (let millis = 0; millis < 500; millis += 100) await reconciler.reconcile([mesh], 1000 + millis);
+    for (let millis = 0; millis < 500; millis += 100) await applier.apply([mesh], 1000 + millis);
     assert.equal(asked.filter((type) => type === "applyMesh 1").length, 1);
   });
 });
