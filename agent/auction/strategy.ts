@@ -75,23 +75,23 @@ export function planBid(
     { lots: Number(funds.free / perLot), reason: `the ${funds.free} price units that are free on chain` },
     { lots: Number(funds.allowance / perLot), reason: `the ${funds.allowance} price units of the agent's allowance` },
   ];
-  const least = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
-  if (least.lots < 1) return { declined: `not one lot is within ${least.reason}` };
+  const tightest = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
+  if (tightest.lots < 1) return { declined: `not one lot is within ${tightest.reason}` };
   const boost = boostFor(policy, priority);
   return {
     price,
-    lots: least.lots,
+    lots: tightest.lots,
     boostBps: boost.bps,
-    bond: bondFor(perLot * BigInt(least.lots), funds),
+    bond: bondFor(perLot * BigInt(tightest.lots), funds),
     reasons: [
       `price ${price}: maxPrice ${policy.maxPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded down`,
-      `${least.lots} lots and not more: ${least.reason}`,
+      `${tightest.lots} lots and not more: ${tightest.reason}`,
       boost.reason,
     ],
   };
 }
 
-/** A boost above what the score allows could not be revealed, and would cost the bond: in doubt there is none. */
+/** A boost above what the score allows could not be revealed, and the bond would be lost: without certainty, none. */
 function boostFor(
   policy: PricePolicy,
   { score, budgetLeft }: Priority,
@@ -127,21 +127,21 @@ export function planAsk(
       reason: `sell.perAuctionMbps of ${sell.perAuctionMbps} Mbit/s`,
     },
   ];
-  const least = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
-  if (least.lots < 1) return { declined: `not one lot is within ${least.reason}` };
-  const bond = bondFor(BigInt(price) * BigInt(least.lots) * BigInt(terms.slots), funds);
+  const tightest = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
+  if (tightest.lots < 1) return { declined: `not one lot is within ${tightest.reason}` };
+  const bond = bondFor(BigInt(price) * BigInt(tightest.lots) * BigInt(terms.slots), funds);
   if (bond > funds.free || bond > funds.allowance)
     return {
       declined: `the bond of ${bond} is above what is free (${funds.free}) or allowed to the agent (${funds.allowance})`,
     };
   return {
     price,
-    lots: least.lots,
+    lots: tightest.lots,
     boostBps: 0,
     bond,
     reasons: [
       `price ${price}: floorPrice ${sell.floorPrice} per 100 Mbit/s, for a lot of ${terms.lotMbps} Mbit/s, rounded up`,
-      `${least.lots} lots and not more: ${least.reason}`,
+      `${tightest.lots} lots and not more: ${tightest.reason}`,
     ],
   };
 }
@@ -154,12 +154,12 @@ export function spareMbps(underlaySpareMbps: number, reserveMbps: number, soldOr
   return Math.max(0, Math.floor((underlaySpareMbps - reserveMbps - 2 * soldOrOfferedMbps) / 2));
 }
 
-/** The reveal requires 5 · bond ≥ notional. The next power of two hides the size (INV-3) where the purse bears it. */
+/** The reveal requires 5 · bond ≥ notional. The next power of two hides the size (INV-3), if the funds allow. */
 function bondFor(notional: bigint, funds: Funds): bigint {
   const least = (notional + 4n) / 5n;
   const needed = least > funds.minBond ? least : funds.minBond;
   let hidden = 1n;
   while (hidden < needed) hidden *= 2n;
-  const bearable = smaller(funds.free, funds.allowance);
-  return hidden <= bearable ? hidden : needed;
+  const available = smaller(funds.free, funds.allowance);
+  return hidden <= available ? hidden : needed;
 }

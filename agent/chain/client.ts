@@ -126,13 +126,13 @@ export function rpcError(cause: unknown): EphemeshError {
     return new EphemeshError(
       "RPC_REFUSED",
       `The RPC node answers with an error: ${answered.details ?? text}.`,
-      "It is tried again by itself; if it stays, the node is not set up for this chain (deployments/ has the configuration).",
+      "The agent tries again. If it lasts, the node is not set up for this chain (deployments/ has the configuration).",
       { retryable: true, cause },
     );
   return new EphemeshError(
     "RPC_UNREACHABLE",
-    `No RPC node answers: ${text} Running leases go on; nothing new is started.`,
-    "It is tried again by itself. Check chain.rpc and the way to the node; `ephemesh doctor` tries each URL.",
+    `No RPC node answers: ${text} Leases that run continue; nothing new is started.`,
+    "The agent tries again. Check chain.rpc and the network path to the node; `ephemesh doctor` tries each URL.",
     { retryable: true, cause },
   );
 }

@@ -1,14 +1,14 @@
 /**
- * Where the chain's clock stands against CLOCK_MONOTONIC. Blocks arrive some time after the second that they name, never
- * before: the least difference seen lately is the best estimate. The wall clock of this machine plays no part.
+ * The chain's clock on CLOCK_MONOTONIC. A block arrives some time after the second that it names, never before: the
+ * smallest difference of the last blocks is the best estimate. The machine's wall clock is not used.
  */
-const REMEMBERED = 120;
-/** Worth a write: leases do not see less. */
-const WORTH_KEEPING_MILLIS = 100;
-/** The estimate itself is kept as the time of the chain's second 0, for a restart while no block comes. */
-const ZERO = 0;
+const MAX_SAMPLES = 120;
+/** Smaller changes of the estimate are not written. */
+const MIN_CHANGE_MILLIS = 100;
+/** The estimate is saved as the time of this second, for a restart while no block comes. */
+const SECOND_ZERO = 0;
 
-/** A lease's times must not wander by the estimate's jitter, nor when the agent restarts: the first answer is kept. */
+/** The first time given for a second is kept, so that a lease's times change neither with the estimate nor at a restart. */
 export interface FixedTimes {
   /** CLOCK_MONOTONIC in milliseconds, by second of the chain. */
   load(): Map<number, number>;
@@ -23,20 +23,20 @@ export class ChainClock {
   constructor(times: FixedTimes) {
     this.#times = times;
     this.#fixed = times.load();
-    // A restart forgets no better estimate: the first block that it sees may be an old one.
-    const kept = this.#fixed.get(ZERO);
+    // The saved estimate: the first block after a restart may be an old one.
+    const kept = this.#fixed.get(SECOND_ZERO);
     this.#offsets = kept === undefined ? [] : [kept];
   }
 
   observe(blockSeconds: number, arrivedMonotonicMillis: number): void {
     this.#offsets.push(arrivedMonotonicMillis - blockSeconds * 1000);
-    if (this.#offsets.length > REMEMBERED) this.#offsets.shift();
-    const [offset, kept] = [this.#offset(), this.#fixed.get(ZERO)];
-    if (kept !== undefined && Math.abs(offset - kept) <= WORTH_KEEPING_MILLIS) return;
+    if (this.#offsets.length > MAX_SAMPLES) this.#offsets.shift();
+    const [offset, kept] = [this.#offset(), this.#fixed.get(SECOND_ZERO)];
+    if (kept !== undefined && Math.abs(offset - kept) <= MIN_CHANGE_MILLIS) return;
     try {
-      this.#keep(ZERO, offset);
+      this.#save(SECOND_ZERO, offset);
     } catch {
-      // A disk that is full: it holds for this run, and is written when the next block comes.
+      // The disk is full: the estimate holds for this run, and is written with the next block.
     }
   }
 
@@ -52,7 +52,7 @@ export class ChainClock {
     const known = this.#fixed.get(chainSeconds);
     if (known !== undefined) return known;
     const millis = Math.round(chainSeconds * 1000 + this.#offset());
-    this.#keep(chainSeconds, millis);
+    this.#save(chainSeconds, millis);
     return millis;
   }
 
@@ -60,7 +60,7 @@ export class ChainClock {
     return Math.min(...this.#offsets);
   }
 
-  #keep(chainSeconds: number, millis: number): void {
+  #save(chainSeconds: number, millis: number): void {
     this.#times.save(chainSeconds, millis);
     this.#fixed.set(chainSeconds, millis);
   }

@@ -21,7 +21,7 @@ export interface ChainProgress {
   /** The newest block's number. */
   readonly latestNumber: number;
   readonly messages: readonly ChainMessage[];
-  /** Number of the block up to which the chain stayed what it was; null where nothing was taken back. */
+  /** The last block that a reorganisation left in place; null: there was none. */
   readonly forkedAt: number | null;
   readonly registerChanged: boolean;
 }
@@ -32,9 +32,9 @@ interface Latest extends Head {
   readonly logsBloom: string;
 }
 
-/** Nodes answer a bounded number of blocks at a time. */
-const RANGE = 500;
-const EMPTY_BLOCKS_UNWRITTEN = 16;
+/** Nodes limit the blocks of one request. */
+const MAX_RANGE_BLOCKS = 500;
+const MAX_UNWRITTEN_BLOCKS = 16;
 const NOTHING = { messages: [], forkedAt: null, registerChanged: false } as const;
 
 export class ChainFollower {
@@ -76,9 +76,9 @@ export class ChainFollower {
     if (!isNext) await this.#rewindIfForked();
     let from = (this.#cursor?.blockNumber ?? this.#deployment.fromBlock - 1) + 1;
     while (from <= target) {
-      const to = Math.min(target, from + RANGE - 1);
+      const to = Math.min(target, from + MAX_RANGE_BLOCKS - 1);
       const range = await this.#readRange(from, to, latest);
-      this.#keep(range.messages, range.head);
+      this.#write(range.messages, range.head);
       this.#unreturned = {
         ...this.#unreturned,
         messages: [...this.#unreturned.messages, ...range.messages.map(({ message }) => message)],
@@ -93,10 +93,10 @@ export class ChainFollower {
     return { ...progress, head, latestNumber: latest.number };
   }
 
-  /** Blocks without anything of ours are read again after a crash, and so not worth a write each. */
-  #keep(messages: readonly { block: number; message: ChainMessage }[], head: ChainCursor): void {
+  /** Blocks without our events can be read again after a crash: they are written together. */
+  #write(messages: readonly { block: number; message: ChainMessage }[], head: ChainCursor): void {
     const stored = this.#journal.cursor()?.blockNumber ?? Number.NEGATIVE_INFINITY;
-    if (messages.length > 0 || head.blockNumber - stored >= EMPTY_BLOCKS_UNWRITTEN)
+    if (messages.length > 0 || head.blockNumber - stored >= MAX_UNWRITTEN_BLOCKS)
       this.#journal.appendBlocks(
         messages.map(({ block, message }) => ({ block, body: message })),
         [head],
@@ -147,7 +147,7 @@ export class ChainFollower {
     if (known.length > 0) this.#rewindTo(this.#deployment.fromBlock - 1, null);
   }
 
-  /** The register may have been another one in the blocks that went. */
+  /** The removed blocks may have changed the register. */
   #rewindTo(blockNumber: number, cursor: ChainCursor | null): void {
     this.#journal.rewindTo(blockNumber);
     this.#cursor = cursor;

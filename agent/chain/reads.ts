@@ -1,4 +1,4 @@
-/** What handlers ask the contracts besides their events, and the one call that sends: typed, for one deployment. */
+/** Typed reads of one deployment's contracts, besides their events, and the sending of signed bytes. */
 import type { Hex, PublicClient } from "viem";
 import type { LeaseId, RegionId } from "../model/ids.ts";
 import type { Region } from "../model/region.ts";

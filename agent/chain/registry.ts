@@ -1,4 +1,4 @@
-/** Membership as it stands: regions read again whenever the register changes, and never learned from a peer. */
+/** The current state of Membership, read again whenever the register changes and never learned from a peer. */
 import type { Hex, PublicClient } from "viem";
 import { type RegionId, regionId } from "../model/ids.ts";
 import { formatPrefix } from "../model/prefix.ts";

@@ -29,13 +29,13 @@ export interface Call {
 const MAX_GAS = 15_000_000n;
 const POLL_MILLIS = 60;
 const RESEND_MILLIS = 3000;
-const PATIENCE_MILLIS = 30_000;
+const MAX_WAIT_MILLIS = 30_000;
 
 export class Sender {
   readonly #client: PublicClient;
   readonly #key: PrivateKeyAccount;
   readonly #journal: Journal;
-  /** Hands signed bytes to somebody who reaches the chain. */
+  /** Hands signed bytes to a peer that reaches the chain. */
   readonly #relay: (raw: Hex) => Promise<void>;
   /** One transaction is prepared at a time, so that no two take one nonce. */
   readonly #preparing = new SerialQueue();
@@ -63,7 +63,7 @@ export class Sender {
     await this.#untilMined(transaction, purpose, signal);
   }
 
-  /** After a restart or a reorganisation: what was signed is put on the wire again, all of it in order, then awaited. */
+  /** After a restart or a reorganisation: sends all pending transactions again in order, then waits for their blocks. */
   async resume(signal: AbortSignal): Promise<void> {
     for (const transaction of this.#journal.pendingTransactions())
       await this.#broadcast(transaction).catch(() => undefined);
@@ -71,7 +71,7 @@ export class Sender {
       await this.#untilMined(transaction, transaction.purpose, signal).catch(() => undefined);
   }
 
-  /** While no node answers: what is signed goes by way of a peer. It stays pending until a block is seen to have it. */
+  /** While no node answers: sends signed transactions via a peer. They stay pending until a block is seen to have them. */
   async handOver(): Promise<void> {
     for (const { raw } of this.#journal.pendingTransactions()) await this.#relay(raw as Hex);
   }
@@ -126,11 +126,11 @@ export class Sender {
       signal.throwIfAborted();
       const receipt = await this.#receiptOf(transaction);
       if (receipt) return this.#finish(transaction, purpose, receipt.status, Number(receipt.blockNumber));
-      if (performance.now() - started > PATIENCE_MILLIS)
+      if (performance.now() - started > MAX_WAIT_MILLIS)
         throw new EphemeshError(
           "TRANSACTION_SLOW",
-          `"${purpose}" is not in a block after ${PATIENCE_MILLIS / 1000} s.`,
-          "It stays signed and is sent again; the chain may stand still.",
+          `"${purpose}" is not in a block after ${MAX_WAIT_MILLIS / 1000} s.`,
+          "It stays signed and is sent again; the chain may have stopped.",
           { retryable: true },
         );
       if (performance.now() - sent > RESEND_MILLIS) {
@@ -154,7 +154,7 @@ export class Sender {
       throw new EphemeshError(
         "TRANSACTION_REVERTED",
         `"${purpose}" was overtaken by another transaction and had no effect.`,
-        "What is still needed is done anew.",
+        "The agent sends what is still needed.",
         { retryable: true },
       );
   }
@@ -171,7 +171,7 @@ export class Sender {
     throw new EphemeshError(
       "TRANSACTION_DROPPED",
       `The nonce of "${transaction.purpose}" was used by another transaction.`,
-      "What is still needed is done anew.",
+      "The agent sends what is still needed.",
       { retryable: true },
     );
   }

@@ -62,10 +62,10 @@ export function wantedLinks(mesh: Mesh, self: RegionId, nowSeconds: number): Wan
   return [...leased, ...added];
 }
 
-/** Where monotonic time stands against chain time: one offset, found by the chain driver. */
+/** From a second of the chain to CLOCK_MONOTONIC in milliseconds (chain/clock.ts). */
 export type ToMonotonicMillis = (chainSeconds: number) => number;
 
-/** What meshd is to make of the mesh now: the links on which both sides agreed, and the traffic that is paid for. */
+/** What meshd must set up for the mesh now: the agreed links, and the traffic that leases pay for. */
 export function meshSpec(
   mesh: Mesh & { readonly id: MeshId },
   self: RegionId,
@@ -121,13 +121,13 @@ function requirementOf(
   return bits === 0 ? {} : { require: attributesOf(bits) };
 }
 
-/** Of what the chain says alone, so that both ends of a pair decide alike. */
+/** From chain facts alone, so that both ends of a pair get the same. */
 function microPricePerMbps({ terms, outcome, leases }: Auction): number {
   if (!outcome || outcome.cancelled || leases.length === 0) return 0;
   return Math.round((outcome.price * 1_000_000) / terms.lotMbps);
 }
 
-/** A flow belongs to the buyer among its two ends; it is known here if that buyer may pass here. */
+/** A flow belongs to the buyer among its two ends; only flows whose buyer may pass this region are listed. */
 function authorisedPairs(
   live: readonly GrantedLease[],
   self: RegionId,

@@ -5,11 +5,11 @@
  * | phase      | holds while                                            | moved on by                                    |
  * |------------|--------------------------------------------------------|------------------------------------------------|
  * | scanning   | triggered, peers not yet ranked                        | PeersScanned                                   |
- * | opening    | ranked, nothing bought (any more), the event needs it  | AuctionOpened (ours)                           |
- * | trading    | an auction is open, revealed or waits for its clearing | AuctionCleared, AuctionCancelled               |
+ * | opening    | ranked, no lease runs, the event still needs capacity | AuctionOpened (ours)                           |
+ * | trading    | an auction has no outcome yet                          | AuctionCleared, AuctionCancelled               |
  * | forming    | leases of ours granted, none has started               | the earliest start                             |
  * | running    | a lease of ours runs                                   | its end, or a co-signed release                |
- * | dissolving | every lease of ours is over, links still stand         | MeshDissolved                                  |
+ * | dissolving | all leases of ours are over, links are left            | MeshDissolved                                  |
  * | settling   | dissolved, some lease of ours not settled              | LeaseSettled                                   |
  * | over       | nothing is left to do, the event needs nothing more    | nothing                                        |
  *
@@ -51,7 +51,7 @@ export interface PreparedOrder {
   readonly bond: bigint;
   readonly salt: Hex;
   readonly commitment: Hex;
-  /** Why this price and not more: shown by the API. */
+  /** Why this price and this many lots; shown by the API. */
   readonly reasons: readonly string[];
 }
 
@@ -113,7 +113,7 @@ export interface Mesh {
     LeaseId,
     { readonly buyerPays: bigint; readonly sellerGets: bigint; readonly endSeconds: number }
   >;
-  /** Why no auction is wanted, or no longer. */
+  /** Reason why the event was abandoned. */
   readonly abandoned: string | null;
   readonly resolved: { readonly reason: string; readonly atSeconds: number } | null;
   readonly dissolved: TeardownRecord | null;
@@ -172,7 +172,7 @@ export function isOver(mesh: Mesh, lease: GrantedLease, nowSeconds: number): boo
   );
 }
 
-/** Whether it still matters to somebody who looks: not over, or over for less than a day. */
+/** Not over, or over for less than a day. */
 export function isRecent(mesh: Mesh, nowSeconds: number): boolean {
   const last = Math.max(
     mesh.event?.atSeconds ?? 0,

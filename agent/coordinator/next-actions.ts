@@ -58,18 +58,18 @@ export interface MeshFacts {
   readonly links: ReadonlyMap<LinkId, LinkState>;
 }
 
-/** After this long without an answer from the other end a link is tried again with new keys; doubled at each attempt, at most 30 s. */
+/** A link without an answer from its other end is tried again with new keys after this time, doubled at each attempt. */
 const RETRY_LINK_MILLIS = 5000;
 const RETRY_LOST_MILLIS = 30_000;
-/** An epoch is judged when its last probes can no longer come back; asked for earlier, the peer would say "not yet". */
+/** An epoch counts when its last probes can no longer come back; a receipt asked for earlier is refused with "not yet". */
 const RECEIPT_DELAY_SECONDS = 2.1;
-/** Whoever settles second waits for the first. */
+/** The seller leaves the buyer this long to settle first. */
 const SETTLE_STAGGER_SECONDS = 15;
 const TEARDOWN_TRIES_SECONDS = 30;
 
 export function nextActions(mesh: Mesh, facts: MeshFacts): readonly Action[] {
   if (phaseOf(mesh, facts.self, facts.nowSeconds) === "over" && mesh.auctions.every((a) => a.outcome !== null))
-    return leftovers(mesh, facts);
+    return teardowns(mesh, facts);
   return [
     ...beforeTrade(mesh, facts),
     ...mesh.auctions.flatMap((auction) => trade(mesh, auction, facts)),
@@ -135,7 +135,7 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
 
   if (facts.blockNumber < (everyRevealed ? lastCommit : lastReveal)) return [];
 
-  // Whoever is first clears: the opener at once, the others a block later each, so that they do not all send the same.
+  // The opener clears at once, each other region a block after the one before, so that they do not all send the same.
   const involved = terms.opener === facts.self ? 0 : mine ? 2 + mine.index : null;
   if (involved === null) return [];
   if (facts.blockNumber > lastReveal + facts.clearBlocks) return [{ kind: "cancel-auction", auctionId: terms.id }];
@@ -148,13 +148,13 @@ function formation(mesh: Mesh, facts: MeshFacts): Action[] {
   const actions: Action[] = [...topology(mesh, facts), ...lostPeers(mesh, facts)];
   for (const link of wantedLinks(mesh, facts.self, facts.nowSeconds)) {
     if (!link.initiates || facts.nowSeconds > link.endSeconds - EPOCH_SECONDS) continue;
-    const attempt = wantedAttempt(mesh.links.get(link.linkId)?.attempt, facts.links.get(link.linkId));
+    const attempt = nextAttempt(mesh.links.get(link.linkId)?.attempt, facts.links.get(link.linkId));
     if (attempt !== null) actions.push({ kind: "offer-link", link, attempt });
   }
   return actions;
 }
 
-/** How long one comparison is good for; each is with another participant. */
+/** One comparison in this time, each with another participant. */
 export const COMPARE_SECONDS = 10;
 
 function topology(mesh: Mesh, facts: MeshFacts): Action[] {
@@ -175,10 +175,10 @@ function topology(mesh: Mesh, facts: MeshFacts): Action[] {
 }
 
 /**
- * 0 where there was no agreement yet; the next one where the link of the last did not come up in time, or was down so
- * long that its other end may have lost the keys (a cable that is cut for seconds needs no new ones); else null.
+ * The attempt to offer now: 0 without an agreement, the next number where the link did not come up in time, or was down
+ * so long that its other end may have lost the keys (a cable cut for seconds needs no new keys); null: none.
  */
-function wantedAttempt(agreed: number | undefined, state: LinkState | undefined): number | null {
+function nextAttempt(agreed: number | undefined, state: LinkState | undefined): number | null {
   if (agreed === undefined) return 0;
   if (!state || state.attempt !== agreed || state.state === "up") return null;
   const patience =
@@ -186,7 +186,7 @@ function wantedAttempt(agreed: number | undefined, state: LinkState | undefined)
   return state.forMillis > patience ? agreed + 1 : null;
 }
 
-/** A seller that is not reached for so long is given up; what it was to carry is bought elsewhere. */
+/** A seller that is unreachable for this long is lost; the capacity is bought elsewhere. */
 const LOST_AFTER_SECONDS = 20;
 
 function lostPeers(mesh: Mesh, facts: MeshFacts): Action[] {
@@ -197,7 +197,7 @@ function lostPeers(mesh: Mesh, facts: MeshFacts): Action[] {
       const runsFor = facts.nowSeconds - lease.startSeconds;
       const link = facts.links.get(linkOfLease(lease.id));
       const isSilent = link?.state === "down" && link.forMillis > LOST_AFTER_SECONDS * 1000;
-      // Not agreed on, or agreed on and never up; one that meshd does not speak of now says nothing.
+      // Never agreed on, or never up. A link that meshd does not report now tells nothing.
       const neverCame = !mesh.links.has(linkOfLease(lease.id)) || link?.state === "waiting";
       if (runsFor < LOST_AFTER_SECONDS || !(isSilent || (neverCame && runsFor > 2 * LOST_AFTER_SECONDS))) return [];
       const reason = isSilent ? `no probe for ${LOST_AFTER_SECONDS} s` : "its link never came up";
@@ -244,10 +244,6 @@ function ending(mesh: Mesh, facts: MeshFacts): Action[] {
   )
     actions.push({ kind: "dissolve" });
   return [...actions, ...settlements(mesh, facts), ...teardowns(mesh, facts)];
-}
-
-function leftovers(mesh: Mesh, facts: MeshFacts): Action[] {
-  return teardowns(mesh, facts);
 }
 
 function settlements(mesh: Mesh, facts: MeshFacts): Action[] {

@@ -17,7 +17,7 @@ export interface Shortfall {
   readonly reason: string;
 }
 
-/** Sooner than this after an auction was opened no other is: what the market did not have, it may have later. */
+/** Time between two auctions of an event, doubled after each one without leases: the market may offer more later. */
 const FIRST_PAUSE_SECONDS = 60;
 const MAX_PAUSE_SECONDS = 900;
 
@@ -37,16 +37,16 @@ export function shortfallOf(
 ): Shortfall | null {
   const { event } = mesh;
   if (!event || mesh.abandoned || mesh.resolved) return null;
-  const wholly = { mbps: event.demandMbps, durationSeconds: event.durationSeconds, earliestStartSeconds: 0 };
+  const wholeDemand = { mbps: event.demandMbps, durationSeconds: event.durationSeconds, earliestStartSeconds: 0 };
   if (!mesh.auctions.some((auction) => auction.outcome !== null))
-    return neededUntilSeconds(mesh, self) < nowSeconds ? null : { ...wholly, reason: "the event's demand" };
+    return neededUntilSeconds(mesh, self) < nowSeconds ? null : { ...wholeDemand, reason: "the event's demand" };
 
   const bought = ownLeases(mesh, self).filter((lease) => lease.buyer === self);
   const leftSeconds = Math.ceil(neededUntilSeconds(mesh, self) - nowSeconds - leadSeconds);
   if (bought.length === 0)
     return leftSeconds < MIN_TERM_SECONDS
       ? null
-      : { ...wholly, durationSeconds: clampTermSeconds(leftSeconds), reason: "nothing could be bought so far" };
+      : { ...wholeDemand, durationSeconds: clampTermSeconds(leftSeconds), reason: "nothing could be bought so far" };
 
   const target = Math.min(event.demandMbps, sum(bought.filter((lease) => lease.startSeconds === firstStart(bought))));
   const serving = bought.filter((lease) => !mesh.lost.has(lease.id) && !isOver(mesh, lease, nowSeconds));
@@ -55,7 +55,12 @@ export function shortfallOf(
     const endSeconds = ends.length > 0 ? Math.min(...ends) : 0;
     const missing = target - sum(serving.filter((lease) => lease.endSeconds > endSeconds));
     if (endSeconds - nowSeconds < leadSeconds + FIRST_PAUSE_SECONDS && missing > 0)
-      return { ...wholly, mbps: missing, earliestStartSeconds: endSeconds, reason: "the term ends, the event goes on" };
+      return {
+        ...wholeDemand,
+        mbps: missing,
+        earliestStartSeconds: endSeconds,
+        reason: "the term ends, the event goes on",
+      };
   }
   const missing = target - sum(serving);
   const isLost = bought.some((lease) => mesh.lost.has(lease.id) && !isOver(mesh, lease, nowSeconds));

@@ -1,4 +1,4 @@
-/** What handlers act with: the drivers of one region's agent, put together by agent/serve.ts. */
+/** The drivers of one region's agent, which handlers use; agent/serve.ts puts them together. */
 import type { Logger } from "pino";
 import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
@@ -63,7 +63,7 @@ export interface Site {
   regions(): ReadonlyMap<RegionId, Region>;
   /** By their number in the register. */
   fabrics(): readonly string[];
-  /** The newest that meshd said; kept for links that are gone already. */
+  /** By link, also of links that are gone (Telemetry). */
   counters(): ReadonlyMap<string, Counters["links"][number]>;
   /** Journals, then changes the state. */
   dispatch(message: LocalMessage): void;

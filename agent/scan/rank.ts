@@ -1,4 +1,4 @@
-/** Which regions are worth an auction, from what was measured: pure. Every exclusion has a reason that a person can read. */
+/** Ranks the regions that may sell to this one, by round trip; every exclusion has its reason. Pure. */
 import type { RegionId } from "../model/ids.ts";
 import { distanceKm, type Region } from "../model/region.ts";
 

@@ -1,4 +1,4 @@
-/** Performs one action and nothing else. What an action finds out comes back as messages. */
+/** Performs one action. What it finds out is dispatched as messages. */
 import type { Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import type { Site } from "../site.ts";

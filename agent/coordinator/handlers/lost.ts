@@ -8,6 +8,6 @@ export async function declareLost(
   mesh: Mesh,
   { leaseId, reason }: Extract<Action, { kind: "declare-lost" }>,
 ): Promise<void> {
-  site.log.warn({ mesh: mesh.id, leaseId, reason }, "a peer is lost; what it was to carry is bought elsewhere");
+  site.log.warn({ mesh: mesh.id, leaseId, reason }, "a peer is lost; its capacity is bought elsewhere");
   site.dispatch({ type: "PeerLost", meshId: mesh.id!, leaseId, reason });
 }

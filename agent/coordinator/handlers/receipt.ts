@@ -1,7 +1,7 @@
 /**
  * One receipt an epoch: the buyer's agent sends its counts, the seller's answers with the receipt that both counts make
- * and its signature, the buyer's checks it, signs, and hands its signature back. What is lost on the way is healed by
- * the next one, which is cumulative. A side that signed a receipt for some epochs never signs another one for them.
+ * and its signature, the buyer's checks it, signs, and sends its signature back. Receipts are cumulative: the next one
+ * replaces one that was lost. A side that signed a receipt for some epochs never signs another one for them.
  */
 import { type Hex, recoverTypedDataAddress } from "viem";
 import { z } from "zod";
@@ -23,7 +23,7 @@ import { leasesOf, linkOfLease, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
 
-/** Later than this an epoch without samples is one in which nothing was measured. */
+/** This long after its end an epoch without samples was not measured. */
 const JUDGED_AT_LATEST_SECONDS = 5;
 
 const natural = z.number().int().nonnegative();
@@ -184,7 +184,7 @@ function ownCounts(site: Site, lease: GrantedLease, epochs: number, previous: Re
 }
 
 /** Seconds of the whole lease that this side saw available: what both signed, and what was measured here since. */
-export function availableHere(site: Site, lease: GrantedLease, signed: Receipt | null): number {
+export function ownAvailableSeconds(site: Site, lease: GrantedLease, signed: Receipt | null): number {
   const samples = site.counters().get(linkOfLease(lease.id))?.epochs ?? [];
   const last = Math.floor((lease.endSeconds - lease.startSeconds) / EPOCH_SECONDS);
   return (signed?.available ?? 0) + availableSeconds(samples, signed?.epochs ?? 0, last);

@@ -1,7 +1,7 @@
 /**
  * A region that is cut off from the chain hands its signed transactions to a peer, which sends them. The bytes are
- * signed: whoever carries them can neither change nor repeat them. A peer carries what the asker itself signed, to the
- * contracts of the deployment, and nothing else.
+ * signed: the peer can neither change nor repeat them. A peer forwards only transactions that the asking region signed,
+ * to the contracts of the deployment.
  */
 import { type Hex, isAddressEqual, parseTransaction, recoverTransactionAddress } from "viem";
 import { z } from "zod";
@@ -11,8 +11,8 @@ import { regionOf, type Site } from "../site.ts";
 
 /** A batch of reveals is the largest that an agent sends. */
 const MAX_HEX_DIGITS = 40_000;
-/** So many peers are asked at once; one that sends it is enough. */
-const AT_ONCE = 4;
+/** Peers that are asked at once; one that sends it is enough. */
+const PEERS_AT_ONCE = 4;
 
 const request = z.strictObject({
   raw: z
@@ -25,8 +25,10 @@ const request = z.strictObject({
 /** @throws EphemeshError NO_RELAY (retryable) where no peer could send it */
 export async function relayTransaction(site: Site, raw: Hex): Promise<void> {
   const peers = [...site.regions().values()].filter((region) => region.id !== site.self && region.active);
-  for (let at = 0; at < peers.length; at += AT_ONCE) {
-    const asked = peers.slice(at, at + AT_ONCE).map((peer) => site.control.ask(peer, "relay-transaction", { raw }));
+  for (let at = 0; at < peers.length; at += PEERS_AT_ONCE) {
+    const asked = peers
+      .slice(at, at + PEERS_AT_ONCE)
+      .map((peer) => site.control.ask(peer, "relay-transaction", { raw }));
     const sent = await Promise.any(asked).then(
       () => true,
       () => false,
@@ -35,8 +37,8 @@ export async function relayTransaction(site: Site, raw: Hex): Promise<void> {
   }
   throw new EphemeshError(
     "NO_RELAY",
-    "No peer could be reached that reaches the chain. The transaction stays signed and on disk.",
-    "It is handed over again by itself.",
+    "No peer that reaches the chain answers. The transaction stays signed and on disk.",
+    "The agent hands it over again.",
     { retryable: true },
   );
 }
@@ -48,7 +50,8 @@ export async function answerRelay(site: Site, from: RegionId, body: unknown): Pr
   const transaction = readTransaction(raw);
   const signer = await recoverTransactionAddress({ serializedTransaction: raw as `0x02${string}` }).catch(() => null);
   const { to } = transaction;
-  if (!signer || !isAddressEqual(signer, regionOf(site, from).agentKey)) throw refused("it is not signed by the asker");
+  if (!signer || !isAddressEqual(signer, regionOf(site, from).agentKey))
+    throw refused("it is not signed by the region that asks");
   if (transaction.chainId !== chainId) throw refused("it is for another chain");
   if (!to || ![membership, auction, escrow].some((address) => isAddressEqual(address, to)))
     throw refused("it goes to none of the deployment's contracts");
@@ -60,7 +63,7 @@ function readTransaction(raw: Hex): ReturnType<typeof parseTransaction> {
   try {
     return parseTransaction(raw);
   } catch {
-    throw refused("it is no transaction");
+    throw refused("it is not a transaction");
   }
 }
 
@@ -68,6 +71,6 @@ function refused(reason: string): EphemeshError {
   return new EphemeshError(
     "RELAY_REFUSED",
     `The transaction was not sent: ${reason}.`,
-    "Only a peer's own are carried.",
+    "A peer forwards only transactions of the region that asks.",
   );
 }

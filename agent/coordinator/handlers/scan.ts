@@ -13,7 +13,7 @@ export async function scan(site: Site, mesh: Mesh): Promise<void> {
     });
 }
 
-/** Everybody who shares a fabric is probed at once; the rest is excluded unasked. */
+/** Probes all active regions on a shared fabric at once; the others are excluded without a probe. */
 export async function scanPeers(site: Site): Promise<ScannedPeer[]> {
   const self = regionOf(site, site.self);
   const fabrics = site.config.underlays.map((u) => u.fabric);

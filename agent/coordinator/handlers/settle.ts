@@ -6,9 +6,9 @@ import { EphemeshError } from "../../model/errors.ts";
 import { leasesOf, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, type Site } from "../site.ts";
-import { availableHere } from "./receipt.ts";
+import { ownAvailableSeconds } from "./receipt.ts";
 
-/** What the other side posts in the meantime is read then. */
+/** The other side may post its evidence in this time. */
 const LOOK_AGAIN_SECONDS = 60;
 
 /**
@@ -41,7 +41,7 @@ export async function settleLease(
   const evidence = await site.chain.evidence(lease.id);
   const complete = cosigned && isFinal(cosigned.receipt, terms.slots);
   if (cosigned && (complete || !evidence.receiptPosted || evidence.epochs < cosigned.receipt.epochs))
-    // A release says of as many epochs something else than the receipt before it.
+    // A release has another hash than a receipt for as many epochs.
     return send(`settle-${cosigned.receipt.epochs}${cosigned.receipt.release ? "-release" : ""}`, "settle", [
       tuple,
       proof,
@@ -52,12 +52,17 @@ export async function settleLease(
   const isOpen = evidence.closesAtSeconds === 0 || chainNow(site) < evidence.closesAtSeconds;
   const claimed = lease.seller === site.self ? evidence.sellerClaimed : evidence.buyerClaimed;
   if (isOpen && !claimed)
-    return send("claim", "claim", [tuple, proof, site.self, availableHere(site, lease, cosigned?.receipt ?? null)]);
+    return send("claim", "claim", [
+      tuple,
+      proof,
+      site.self,
+      ownAvailableSeconds(site, lease, cosigned?.receipt ?? null),
+    ]);
   if (isOpen)
     throw new EphemeshError(
       "SETTLEMENT_WINDOW",
       `Lease ${leaseId} settles when its window closes.`,
-      "It is settled by itself then.",
+      "The agent settles it then.",
       { retryAfterSeconds: LOOK_AGAIN_SECONDS },
     );
   return send("settle-after-window", "settleAfterWindow", [tuple, proof]);
