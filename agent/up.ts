@@ -1,29 +1,28 @@
 /**
- * `ephemesh up`: runs meshd (root, but CAP_NET_ADMIN alone) and the agent (its own user), and starts again what dies.
- * It is the dead-man's switch as well: when meshd is gone, so are the steering rules, before anything else is done, and
- * traffic is on the standing peering (ROUTING.md, section 6).
+ * `ephemesh up`: runs meshd (root with CAP_NET_ADMIN only) and the agent (as its own user), and restarts each when it
+ * dies. When meshd dies, its steering rules are removed first, so that traffic is on the standing peering
+ * (ROUTING.md, section 6).
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import pino, { type Logger } from "pino";
+import { EXIT } from "./cli/exit-codes.ts";
 import { type Config, loadConfig, readSecret } from "./config.ts";
 import { removeEverythingOfOurs, removeSteering } from "./meshd/kernel/cleanup.ts";
 import { requireMachine } from "./meshd/kernel/requirements.ts";
 import { backoff } from "./model/backoff.ts";
 import { describeError, EphemeshError } from "./model/errors.ts";
 
-/** A child that ends with this has said what is wrong; starting it again would say the same. */
-export const EXIT_REFUSED = 6;
-
-/** The two daemons hold little and live long: a small young generation and compact code keep them small. */
+/** The daemons hold little and run long: a small young generation and compact code save memory. */
 const NODE_FLAGS = ["--max-semi-space-size=1", "--optimize-for-size", "--disable-warning=ExperimentalWarning"];
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
-const FIRST_PAUSE_MILLIS = 200;
+const MIN_PAUSE_MILLIS = 200;
 const MAX_PAUSE_MILLIS = 10_000;
-/** A child that lived this long is no loop of crashes: it is missed by an auction's windows, so it starts again at once. */
-const STEADY_MILLIS = 3_000;
+/** A process that ran this long is not in a crash loop: it is restarted at once, to miss no window of an auction. */
+const STABLE_MILLIS = 3_000;
+/** From SIGTERM to SIGKILL. */
 const STOP_MILLIS = 8_000;
 export const MESHD_NICE = -10;
 
@@ -32,39 +31,48 @@ interface Owner {
   readonly gid: number;
 }
 
-/** @throws EphemeshError NOT_ROOT, UNKNOWN_USER, TOOL_MISSING, KERNEL_FEATURE_MISSING, ALREADY_UP, and what the children refuse */
+/**
+ * Runs until the signal, then removes everything of ours from the kernel.
+ * @throws EphemeshError NOT_ROOT, UNKNOWN_USER, TOOL_MISSING, KERNEL_FEATURE_MISSING, ALREADY_UP, CANNOT_RUN (a process
+ * cannot run with this configuration), CONFIG_…, SECRET_…
+ */
 export async function runUp(configFile: string, signal: AbortSignal): Promise<void> {
   const config = loadConfig(configFile);
   const log = pino({ level: config.log.level, base: { region: config.region, part: "up" } }, pino.destination(2));
   if (process.getuid?.() !== 0)
     throw new EphemeshError(
       "NOT_ROOT",
-      "`ephemesh up` makes interfaces and needs to be root. Nothing was started.",
-      "Run it by the service manager or sudo; the agent itself runs unprivileged.",
+      "`ephemesh up` makes interfaces, so it must run as root. Nothing was started.",
+      "Start it with the service manager or sudo; the agent itself runs without privileges.",
     );
   const owner = ownerOf(config.user);
   await requireMachine();
-  const pidFile = claim(config, owner);
+  const pidFile = prepareFolders(config, owner);
   for (const file of [config.keys.agent, config.keys.routing]) readSecret(file);
 
   const refusal = Promise.withResolvers<never>();
   refusal.promise.catch(() => undefined);
-  const meshd = new Supervised("meshd", () => withPriority(spawn(...daemon("meshd", configFile, null))), log, {
-    onRefused: refusal.reject,
-    onDeath: () => removeSteering(),
-  });
-  const agent = new Supervised("agent", () => spawn(...daemon("agent", configFile, owner)), log, {
+  const meshd = new SupervisedProcess(
+    "meshd",
+    () => withPriority(spawn(...spawnArguments("meshd", configFile, null))),
+    log,
+    {
+      onRefused: refusal.reject,
+      onDeath: () => removeSteering(),
+    },
+  );
+  const agent = new SupervisedProcess("agent", () => spawn(...spawnArguments("agent", configFile, owner)), log, {
     onRefused: refusal.reject,
     onDeath: async () => undefined,
   });
-  const hangUp = () => agent.kill("SIGHUP");
-  process.on("SIGHUP", hangUp);
+  const reload = () => agent.kill("SIGHUP");
+  process.on("SIGHUP", reload);
   try {
     meshd.start();
     agent.start();
     await Promise.race([refusal.promise, aborted(signal)]);
   } finally {
-    process.off("SIGHUP", hangUp);
+    process.off("SIGHUP", reload);
     await agent.stop();
     await meshd.stop();
     const removed = await removeEverythingOfOurs();
@@ -73,7 +81,7 @@ export async function runUp(configFile: string, signal: AbortSignal): Promise<vo
   }
 }
 
-class Supervised {
+class SupervisedProcess {
   readonly #name: string;
   readonly #spawn: () => ChildProcess;
   readonly #log: Logger;
@@ -81,7 +89,7 @@ class Supervised {
   #child: ChildProcess | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
-  /** Deaths in a row of a child that had not run long. */
+  /** Deaths in a row soon after the start. */
   #earlyDeaths = 0;
 
   constructor(
@@ -101,8 +109,8 @@ class Supervised {
     const child = this.#spawn();
     this.#child = child;
     child.once("error", (error) => this.#log.error({ err: error }, `${this.#name} cannot be started`));
-    // Not `exit`, which does not come where the process could not even be made.
-    child.once("close", (code, killedBy) => void this.#ended(code, killedBy, performance.now() - startedAt));
+    // Not `exit`: it is not emitted when the process cannot be made.
+    child.once("close", (code, killedBy) => void this.#onEnd(code, killedBy, performance.now() - startedAt));
   }
 
   kill(name: NodeJS.Signals): void {
@@ -121,31 +129,31 @@ class Supervised {
     clearTimeout(late);
   }
 
-  async #ended(code: number | null, killedBy: NodeJS.Signals | null, livedMillis: number): Promise<void> {
+  async #onEnd(code: number | null, killedBy: NodeJS.Signals | null, livedMillis: number): Promise<void> {
     if (this.#stopping) return;
-    // Should it fail, the next start does the same first, and ends where it cannot: so it is tried again and again.
+    // If this fails, the next start of the process tries it again first.
     await this.#hooks.onDeath().catch((error: unknown) => this.#log.error({}, describeError(error)));
-    if (code === EXIT_REFUSED)
+    if (code === EXIT.refused)
       return this.#hooks.onRefused(
         new EphemeshError(
           "CANNOT_RUN",
-          `${this.#name} cannot run; its message stands above. Nothing is left running.`,
-          "Fix what it names; `ephemesh doctor` checks the rest as well.",
+          `${this.#name} cannot run: see its message above. Both processes were stopped.`,
+          "Fix the fault that it names; `ephemesh doctor` checks for others.",
         ),
       );
-    this.#earlyDeaths = livedMillis > STEADY_MILLIS ? 0 : this.#earlyDeaths + 1;
-    const againInMillis = backoff(this.#earlyDeaths + 1, FIRST_PAUSE_MILLIS, MAX_PAUSE_MILLIS);
-    this.#log.warn({ code, killedBy, againInMillis }, `${this.#name} died; it is started again`);
-    this.#timer = setTimeout(() => this.start(), againInMillis);
+    this.#earlyDeaths = livedMillis > STABLE_MILLIS ? 0 : this.#earlyDeaths + 1;
+    const restartInMillis = backoff(this.#earlyDeaths + 1, MIN_PAUSE_MILLIS, MAX_PAUSE_MILLIS);
+    this.#log.warn({ code, killedBy, restartInMillis }, `${this.#name} died; it will be restarted`);
+    this.#timer = setTimeout(() => this.start(), restartInMillis);
   }
 }
 
 /**
- * meshd keeps one capability, the agent none, whoever their user is: a break-in through the control channel reaches
- * no privilege. Both are told to end when this process dies, however it dies: meshd then takes the steering away
- * itself. Where setpriv is missing (no util-linux) meshd keeps root's rights and neither hears of that death.
+ * Arguments of `spawn`. meshd keeps one capability and the agent none, so that a break-in through the control channel
+ * gains no privilege. Both get SIGTERM when this process dies; meshd then removes its steering rules. Without setpriv
+ * (no util-linux) meshd keeps root's rights and neither gets the signal.
  */
-function daemon(
+function spawnArguments(
   name: "agent" | "meshd",
   configFile: string,
   owner: Owner | null,
@@ -166,26 +174,26 @@ function daemon(
 }
 
 /**
- * Probes that wait for the processor look like a link that got worse; the tunnels' processes inherit it. Only once it
- * runs: its start is a lot of work, and must not make the tunnels wait that run already.
+ * Raises meshd's priority (the tunnel processes inherit it): a probe that waits for the processor looks like a bad link.
+ * Only when meshd is ready, because its start would delay the tunnels that already run.
  */
 function withPriority(child: ChildProcess): ChildProcess {
   child.once("message", () => {
     try {
       if (child.pid !== undefined) setPriority(child.pid, MESHD_NICE);
     } catch {
-      // A container may forbid it; meshd works all the same.
+      // A container may forbid it; meshd works without.
     }
   });
   return child;
 }
 
-/** Makes the directories, owned as each process needs them, and refuses a second `up` for the same region. */
-function claim(config: Config, owner: Owner | null): string {
+/** Makes the folders with the owners that each process needs, and refuses a second `up` for the same region. */
+function prepareFolders(config: Config, owner: Owner | null): string {
   const { uid, gid } = owner ?? { uid: 0, gid: 0 };
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
   chownSync(config.stateDir, uid, gid);
-  // meshd is root without the right to pass files by: what it writes belongs to root.
+  // meshd is root without CAP_DAC_OVERRIDE: its files must belong to root.
   mkdirSync(`${config.stateDir}/meshd`, { recursive: true, mode: 0o700 });
   chownSync(`${config.stateDir}/meshd`, 0, 0);
   mkdirSync(config.runDir, { recursive: true, mode: 0o2750 });
@@ -195,8 +203,8 @@ function claim(config: Config, owner: Owner | null): string {
   if (holder > 0 && isUp(holder))
     throw new EphemeshError(
       "ALREADY_UP",
-      `Region ${config.region} is up already (process ${holder}). Nothing was started.`,
-      "End that one first, or give this one a runDir of its own.",
+      `Region ${config.region} already runs (process ${holder}). Nothing was started.`,
+      "Stop that process first, or set another runDir for this one.",
     );
   writeFileSync(pidFile, String(process.pid));
   return pidFile;
@@ -220,7 +228,7 @@ function ownerOf(user: string | undefined): Owner | null {
     throw new EphemeshError(
       "UNKNOWN_USER",
       `There is no user "${user}" on this machine. Nothing was started.`,
-      `useradd --system ${user}, or correct \`user\`.`,
+      `Run \`useradd --system ${user}\`, or correct \`user\` in the configuration.`,
     );
   return { uid: Number(uid), gid: Number(gid) };
 }
