@@ -1,6 +1,6 @@
 /**
- * The configuration: one YAML file, one schema, parsed once. Every problem is listed at once, with the path of the
- * value, and an unknown key is refused with the nearest known one, so that a typing error never becomes a default.
+ * The configuration: one YAML file, one schema, parsed once. All problems are listed together, each with the path of its
+ * value. An unknown key is refused, so that a typing error does not become a default.
  */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
@@ -34,96 +34,168 @@ const ports = z
   }, "a range of ports from 1024 to 65535, first not above last");
 
 const underlay = z.strictObject({
-  name,
-  fabric: name,
-  device,
-  address,
-  gateway: address.optional(),
-  endpoint: address,
-  ports,
-  spareMbps: mbps,
+  name: name.describe("Name of this underlay, unique in this file."),
+  fabric: name.describe("Shared network (exchange, campus, cloud) that the underlay reaches, as registered on chain."),
+  device: device.describe("Network interface that carries the encrypted links. It must not be a primary device."),
+  address: address.describe("Own IP address on that device."),
+  gateway: address
+    .optional()
+    .describe("Router to peers outside the device's subnet, of the same family as address. Absent: all are in it."),
+  endpoint: address.describe("IP address at which peers reach this underlay; differs from address behind a NAT."),
+  ports: ports.describe("Range of UDP ports for links, FIRST-LAST, from 1024 to 65535: one port for each link."),
+  spareMbps: mbps.describe("Capacity that this underlay has to spare, each way, in Mbit/s."),
 });
 
 const buyPolicy = z.strictObject({
-  /** Most that a lot of 100 Mbit/s may cost for one slot of 60 s, in price units. */
-  maxPrice: priceUnits,
-  boost: z.number().min(0).max(0.25).default(0),
+  maxPrice: priceUnits.describe("Highest price of 100 Mbit/s for one slot of 60 s, in price units."),
+  boost: z
+    .number()
+    .min(0)
+    .max(0.25)
+    .default(0)
+    .describe("Priority of bids as a fraction of the price, at most 0.25 × score; paid from the weekly boost budget."),
   minScore: z
     .boolean()
     .default(false)
-    .describe("Only sellers whose score reaches the deployment's least score may sell to this region."),
+    .describe("Whether only sellers with at least the deployment's minimum score may sell to this region."),
   profile: z
     .enum(PROFILES)
     .default("urgent")
-    .describe(
-      "Length of the auction's phases, from the deployment: `urgent` is short, `normal` leaves more sellers time.",
-    ),
-  maxMbps: mbps,
-  budgetPerDay: z.number().int().min(1),
+    .describe("Length of the auction's phases, as deployed: urgent is short, normal gives sellers more time."),
+  maxMbps: mbps.describe("Largest capacity to buy for one event, in Mbit/s."),
+  budgetPerDay: z.number().int().min(1).describe("Most that bids may cost in a UTC day, in price units."),
 });
 
 const trigger = z.discriminatedUnion("on", [
   z.strictObject({
-    on: z.literal("webhook"),
-    path: z.string().regex(/^\/v1\/triggers\/[a-z0-9-]+$/),
-    event: z.enum(EVENT_KINDS),
+    on: z.literal("webhook").describe("What starts the event: a POST request to the API, with the operator's token."),
+    path: z
+      .string()
+      .regex(/^\/v1\/triggers\/[a-z0-9-]+$/, "/v1/triggers/NAME, with lower-case letters, digits and dashes")
+      .describe("Path of the request, /v1/triggers/NAME."),
+    event: z.enum(EVENT_KINDS).describe("Kind of event that the request starts."),
   }),
 ]);
 
 const schema = z.strictObject({
-  region: name,
-  stateDir: path.default("/var/lib/ephemesh"),
-  runDir: path.default("/run/ephemesh"),
-  /** The user as whom the agent runs; `ephemesh up` must be root to switch. Without it the agent runs as the caller. */
+  region: name.describe("Name of this region, as registered on chain."),
+  stateDir: path.default("/var/lib/ephemesh").describe("Folder of the journal and of meshd's state."),
+  runDir: path.default("/run/ephemesh").describe("Folder of meshd's socket and of the process id of `ephemesh up`."),
   user: z
     .string()
     .regex(/^[a-z_][a-z0-9_-]{0,31}$/)
-    .optional(),
-  chain: z.strictObject({
-    rpc: z.array(z.url({ protocol: /^https?$/ })).min(1),
-    deployment: path,
-    finalityDepth: z.number().int().min(0).max(1000).default(0),
-  }),
-  keys: z.strictObject({ agent: path, routing: path }),
-  control: z.strictObject({ listen: listenAddress }),
-  underlays: z.array(underlay).min(1),
-  primary: z.array(z.strictObject({ name, device, capacityMbps: mbps })).min(1),
+    .optional()
+    .describe("User that the agent runs as; `ephemesh up` switches to it. Absent: the user that starts ephemesh."),
+  chain: z
+    .strictObject({
+      rpc: z
+        .array(z.url({ protocol: /^https?$/ }))
+        .min(1)
+        .describe("URLs of the chain's RPC nodes, http or https; the next one is asked when one fails."),
+      deployment: path.describe("Folder with the deployment.json of the contracts."),
+      finalityDepth: z
+        .number()
+        .int()
+        .min(0)
+        .max(1000)
+        .default(0)
+        .describe("Blocks to wait before a block counts as final; 0 for a chain with instant finality."),
+    })
+    .describe("The chain that holds register, auctions, leases and reputation."),
+  keys: z
+    .strictObject({
+      agent: path.describe("File of the agent's private key (secp256k1, 0x and 64 hexadecimal digits), mode 0600."),
+      routing: path.describe("File of the routing key (Ed25519, PEM), mode 0600; only meshd reads it."),
+    })
+    .describe("Private keys of this region; `ephemesh config keys FOLDER` makes them."),
+  control: z
+    .strictObject({
+      listen: listenAddress.describe("ADDRESS:PORT on which peers' agents reach this agent (TCP)."),
+    })
+    .describe("The control channel between agents."),
+  underlays: z.array(underlay).min(1).describe("Networks over which links to peers can be built."),
+  primary: z
+    .array(
+      z.strictObject({
+        name: name.describe("Name of this primary link."),
+        device: device.describe("Its network interface. It is watched and never changed."),
+        capacityMbps: mbps.describe("Its capacity, in Mbit/s."),
+      }),
+    )
+    .min(1)
+    .describe("The standing peering: the region's regular links to other regions."),
   sell: z
-    .strictObject({ floorPrice: priceUnits, reserveMbps: z.number().int().min(0), perAuctionMbps: mbps })
-    .optional(),
-  buy: z.partialRecord(z.enum(EVENT_KINDS), buyPolicy).default({}),
+    .strictObject({
+      floorPrice: priceUnits.describe("Lowest price of 100 Mbit/s for one slot of 60 s, in price units."),
+      reserveMbps: z.number().int().min(0).describe("Part of spareMbps that is never sold, in Mbit/s."),
+      perAuctionMbps: mbps.describe("Largest capacity to offer in one auction, in Mbit/s."),
+    })
+    .optional()
+    .describe("How capacity is sold. Absent: nothing is sold."),
+  buy: z
+    .partialRecord(z.enum(EVENT_KINDS), buyPolicy)
+    .default({})
+    .describe("How capacity is bought, by kind of event. A kind that is absent buys nothing."),
   accept: z
     .strictObject({
-      radius: z.strictObject({
-        rttMillis: z.number().min(1).max(2000),
-        km: z
-          .number()
-          .min(1)
-          .max(20_100)
-          .optional()
-          .describe(
-            "Great-circle distance within which sellers may be, besides rttMillis. The contracts' smallest cell may be wider.",
-          ),
-      }),
-      require: z.array(z.enum(["postQuantum"])).default([]),
+      radius: z
+        .strictObject({
+          rttMillis: z.number().min(1).max(2000).describe("Longest round trip to a peer, in milliseconds."),
+          km: z
+            .number()
+            .min(1)
+            .max(20_100)
+            .optional()
+            .describe("Longest great-circle distance to a seller, in km. The contracts may have a larger minimum."),
+        })
+        .describe("How far away a peer may be."),
+      require: z
+        .array(z.enum(["postQuantum"]))
+        .default([])
+        .describe("What peers and links must have: postQuantum, a key exchange safe against quantum computers."),
     })
-    .default({ radius: { rttMillis: 40 }, require: [] }),
-  topology: z.enum(REQUESTED_TOPOLOGIES).default("auto"),
-  triggers: z.array(trigger).default([]),
+    .default({ radius: { rttMillis: 40 }, require: [] })
+    .describe("Which peers this region trades with."),
+  topology: z
+    .enum(REQUESTED_TOPOLOGIES)
+    .default("auto")
+    .describe("Links that are added beside the leased ones: star adds none, full all, auto decides by event and size."),
+  triggers: z.array(trigger).default([]).describe("What starts events, beside the command line and POST /v1/triggers."),
   routing: z
     .strictObject({
-      probeMillis: z.number().int().min(50).max(1000).default(100),
-      fallback: z.enum(["peering", "drop"]).default("peering"),
+      probeMillis: z
+        .number()
+        .int()
+        .min(50)
+        .max(1000)
+        .default(100)
+        .describe("Time between two probes of a link, in milliseconds."),
+      fallback: z
+        .enum(["peering", "drop"])
+        .default("peering")
+        .describe("What happens to traffic of a mesh without a path: it takes the standing peering, or is dropped."),
     })
-    .default({ probeMillis: 100, fallback: "peering" }),
-  api: z.strictObject({ listen: listenAddress, tokenFile: path }).optional(),
-  log: z.strictObject({ level: z.enum(["error", "warn", "info", "debug"]).default("info") }).default({ level: "info" }),
+    .default({ probeMillis: 100, fallback: "peering" })
+    .describe("Routing inside meshes."),
+  api: z
+    .strictObject({
+      listen: listenAddress.describe("ADDRESS:PORT of the API; use a loopback address."),
+      tokenFile: path.describe("File of the operator's token (at least 16 bytes), mode 0600; changes need this token."),
+    })
+    .optional()
+    .describe("The operator's API, which the command line uses too. Absent: no API."),
+  log: z
+    .strictObject({
+      level: z.enum(["error", "warn", "info", "debug"]).default("info").describe("Least severe messages to log."),
+    })
+    .default({ level: "info" })
+    .describe("The log, JSON lines on standard error."),
 });
 export type Config = z.infer<typeof schema>;
 export type UnderlayConfig = z.infer<typeof underlay>;
 export type BuyPolicy = z.infer<typeof buyPolicy>;
 
-/** @throws EphemeshError CONFIG_UNREADABLE, CONFIG_INVALID (with every problem, one a line). */
+/** @throws EphemeshError CONFIG_UNREADABLE, CONFIG_INVALID (every problem, one a line) */
 export function loadConfig(file: string): Config {
   let text: string;
   try {
@@ -132,14 +204,17 @@ export function loadConfig(file: string): Config {
     throw new EphemeshError(
       "CONFIG_UNREADABLE",
       `The configuration ${file} cannot be read: ${(cause as Error).message}.`,
-      "Name an existing file with --config FILE; docs/OPERATIONS.md has one to start from.",
+      "Name an existing file with --config FILE; docs/OPERATIONS.md has an example.",
       { cause },
     );
   }
   return parseConfig(text, file);
 }
 
-/** Parses and checks the text of a configuration; relative paths are taken from the file's folder. */
+/**
+ * Parses and checks the text of a configuration; relative paths are relative to the file's folder.
+ * @throws EphemeshError CONFIG_INVALID
+ */
 export function parseConfig(text: string, file: string): Config {
   const document = parseDocument(text);
   const problems = document.errors.map((error) => error.message.split("\n")[0] ?? "not YAML");
@@ -155,17 +230,18 @@ export function parseConfig(text: string, file: string): Config {
   return withAbsolutePaths(parsed.data, dirname(resolve(file)));
 }
 
-/** What somebody took for a configuration may be anything, as long as a film. */
+/** A file that is no configuration can hold anything of any length. */
 function readable(problem: string): string {
   const printable = problem.replaceAll(/\p{Cc}/gu, "\ufffd");
   return printable.length > 300 ? `${printable.slice(0, 300)}…` : printable;
 }
 
+/** JSON Schema of the configuration file: every key with its meaning, unit and default. */
 export function configJsonSchema(): unknown {
   return z.toJSONSchema(schema, { unrepresentable: "any", io: "input" });
 }
 
-/** The part that meshd is told. */
+/** The part of the configuration that meshd gets. */
 export function meshdConfigOf(config: Config): MeshdConfig {
   return {
     region: config.region,
@@ -192,7 +268,10 @@ export function meshdSocket(config: Config): string {
   return `${config.runDir}/meshd.sock`;
 }
 
-/** @throws EphemeshError SECRET_UNREADABLE, SECRET_EXPOSED, SECRET_EMPTY */
+/**
+ * The trimmed content of a file that its owner alone can read.
+ * @throws EphemeshError SECRET_UNREADABLE, SECRET_EXPOSED, SECRET_EMPTY
+ */
 export function readSecret(file: string): string {
   try {
     const mode = statSync(file).mode & 0o777;
@@ -200,7 +279,7 @@ export function readSecret(file: string): string {
       throw new EphemeshError(
         "SECRET_EXPOSED",
         `The secret ${file} can be read by others (mode ${mode.toString(8)}); it was not used.`,
-        `chmod 600 ${file}; if others may have read it, replace the key.`,
+        `Run \`chmod 600 ${file}\`; if others may have read it, replace it.`,
       );
     const secret = readFileSync(file, "utf8").trim();
     if (secret === "")
@@ -215,7 +294,7 @@ export function readSecret(file: string): string {
     throw new EphemeshError(
       "SECRET_UNREADABLE",
       `The secret ${file} cannot be read: ${(cause as Error).message}.`,
-      "Put the key there with mode 0600, owned by the user that runs ephemesh.",
+      "Put it there with mode 0600, owned by the user that runs ephemesh.",
       { cause },
     );
   }
@@ -225,14 +304,14 @@ function contradictions(config: Config): string[] {
   const problems: string[] = [];
   const seen = new Set<string>();
   for (const { name: underlayName, device: underlayDevice, address: own, gateway } of config.underlays) {
-    if (seen.has(underlayName)) problems.push(`underlays: the name "${underlayName}" stands twice`);
+    if (seen.has(underlayName)) problems.push(`underlays: the name "${underlayName}" is used twice`);
     seen.add(underlayName);
     if (config.primary.some((p) => p.device === underlayDevice))
       problems.push(
-        `underlays.${underlayName}.device: ${underlayDevice} is a primary device; an ENI never runs over the standing peering`,
+        `underlays.${underlayName}.device: ${underlayDevice} is a primary device; a link must not run over the standing peering`,
       );
     if (gateway && own.includes(":") !== gateway.includes(":"))
-      problems.push(`underlays.${underlayName}.gateway: not of the family of its address`);
+      problems.push(`underlays.${underlayName}.gateway: must be of the same IP family as address`);
   }
   const sold = config.sell;
   if (sold)
@@ -266,10 +345,10 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
     });
   }
   const missing = issue.code === "invalid_type" && issue.message.includes("received undefined");
-  return [`${at || "(the whole file)"}: ${missing ? "is missing" : issue.message}`];
+  return [`${at || "(file)"}: ${missing ? "is missing" : issue.message}`];
 }
 
-/** The keys that the schema knows at a path, read from its JSON form, so that there is no second list. */
+/** The keys that the schema allows at a path. */
 function knownKeys(at: readonly PropertyKey[]): string[] {
   type Node = {
     properties?: Record<string, Node>;

@@ -28,6 +28,8 @@ function problemsOf(text: string): string {
   return assert.fail("it was accepted");
 }
 
+type Schema = Readonly<Record<string, unknown>> & { readonly properties?: Readonly<Record<string, Schema>> };
+
 describe("configuration", () => {
   it("takes relative paths from the file's folder and leaves absolute ones", () => {
     const config = parseConfig(GOOD, "/etc/ephemesh/ephemesh.yaml");
@@ -79,6 +81,20 @@ describe("configuration", () => {
     const schema = JSON.stringify(configJsonSchema());
     for (const key of ["floorPrice", "perAuctionMbps", "probeMillis", "rttMillis", "tokenFile"])
       assert.ok(schema.includes(key), key);
+  });
+
+  it("describes every key, at any depth", () => {
+    const undescribed: string[] = [];
+    const walk = (schema: Schema, at: string): void => {
+      for (const [key, value] of Object.entries(schema.properties ?? {})) {
+        if (typeof value.description !== "string") undescribed.push(`${at}${key}`);
+        walk(value, `${at}${key}.`);
+      }
+      for (const key of ["items", "additionalProperties", "anyOf", "oneOf"])
+        for (const child of [schema[key]].flat()) if (child && typeof child === "object") walk(child as Schema, at);
+    };
+    walk(configJsonSchema() as Schema, "");
+    assert.deepEqual(undescribed, []);
   });
 
   it("never uses an empty secret", () => {
