@@ -1,19 +1,13 @@
-/** The last things that happened, for people and for server-sent events: each with the machine's time and CLOCK_MONOTONIC. */
+/** The most recent messages, for people and for server-sent events. */
 import { EventEmitter } from "node:events";
 import type { Message } from "../coordinator/messages.ts";
-import { toJson } from "../model/json.ts";
 import { monotonicMillis } from "../model/time.ts";
+import type { LoggedEvent } from "./schemas.ts";
+import { sharedPart } from "./shared-messages.ts";
 
-export interface LoggedEvent {
-  readonly id: number;
-  readonly at: string;
-  readonly monotonicMillis: number;
-  readonly message: unknown;
-}
+export type { LoggedEvent };
 
-const KEPT = 2000;
-/** Of our own order nothing leaves the process before it is revealed. */
-const SECRET_FIELDS = new Set(["salt", "commitment", "price", "lots", "because"]);
+const MAX_EVENTS = 2000;
 
 export class EventLog {
   readonly #entries: LoggedEvent[] = [];
@@ -25,32 +19,21 @@ export class EventLog {
       id: this.#nextId++,
       at: new Date().toISOString(),
       monotonicMillis: monotonicMillis(),
-      message: publicPart(message),
+      message: sharedPart(message),
     };
     this.#entries.push(entry);
-    if (this.#entries.length > KEPT) this.#entries.shift();
+    if (this.#entries.length > MAX_EVENTS) this.#entries.shift();
     this.#emitter.emit("event", entry);
   }
 
+  /** Those after the event with this id, of the last 2,000. */
   since(id: number): readonly LoggedEvent[] {
     return this.#entries.filter((entry) => entry.id > id);
   }
 
+  /** @returns a function that ends the subscription */
   subscribe(listener: (entry: LoggedEvent) => void): () => void {
     this.#emitter.on("event", listener);
     return () => this.#emitter.off("event", listener);
   }
-}
-
-function publicPart(message: Message): unknown {
-  const plain =
-    message.type === "OrderPrepared"
-      ? {
-          ...message,
-          order: Object.fromEntries(Object.entries(message.order).filter(([key]) => !SECRET_FIELDS.has(key))),
-        }
-      : message;
-  return JSON.parse(toJson(plain), (_, value) =>
-    value && typeof value === "object" && "$bigint" in value ? String(value.$bigint) : value,
-  );
 }

@@ -1,24 +1,11 @@
-/** Every receipt that both sides signed, as it is kept, with the keys by which it can be checked. */
+/** The receipts that both sides signed, with the keys that check them. */
 import type { GrantedLease } from "../auction/facts.ts";
 import { leasesOf } from "../coordinator/mesh.ts";
 import type { Message } from "../coordinator/messages.ts";
 import { regionOf, type Site } from "../coordinator/site.ts";
 import type { CosignedReceipt } from "../lease/receipt.ts";
 import { cosignedOnWire } from "../lease/receipt-wire.ts";
-
-export interface LeaseReceipts {
-  readonly leaseId: string;
-  readonly meshId: number;
-  readonly chainId: number;
-  readonly escrow: string;
-  readonly buyer: { readonly name: string; readonly agentKey: string };
-  readonly seller: { readonly name: string; readonly agentKey: string };
-  readonly mbps: number;
-  readonly startSeconds: number;
-  readonly endSeconds: number;
-  /** Amounts as decimal text. */
-  readonly receipts: readonly unknown[];
-}
+import type { LeaseReceipts } from "./schemas.ts";
 
 export function receiptsView(site: Site): LeaseReceipts[] {
   const kept = new Map<string, CosignedReceipt[]>();

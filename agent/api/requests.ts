@@ -1,16 +1,18 @@
-/** What the requests that change something carry; /v1/triggers has its own in trigger/demand.ts. */
+/** Bodies of the requests that change something; that of /v1/triggers is in trigger/demand.ts. */
 import type { NextFunction, Request, Response } from "express";
 import { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
 
-/** Whether the agent is to drain from here on, or, with false, to take part again. */
-export const drainRequest = z.strictObject({ draining: z.boolean().default(true) });
+export const drainRequest = z.strictObject({
+  draining: z.boolean().default(true).describe("Whether the agent drains; false: it trades again."),
+});
 
-/** Which event is to end, by its key or the mesh's number; none: all of this region's. */
-export const downRequest = z.strictObject({ key: z.string().max(80).optional() });
+export const downRequest = z.strictObject({
+  key: z.string().max(80).optional().describe("Key of the event, or number of its mesh. Absent: all of this region."),
+});
 
 /**
- * A body that express does not read would count as none: "stop draining", sent as a form, would start it.
+ * Express ignores a body of another type, so that "stop draining", sent as a form, would start it.
  * @throws EphemeshError REQUEST_INVALID
  */
 export function refuseOtherBodies(request: Request, _: Response, next: NextFunction): void {
@@ -20,7 +22,7 @@ export function refuseOtherBodies(request: Request, _: Response, next: NextFunct
     throw new EphemeshError(
       "REQUEST_INVALID",
       "The request has a body that is not JSON. Nothing was changed.",
-      "Send it with `content-type: application/json`.",
+      "Send JSON with `content-type: application/json`.",
     );
   next();
 }

@@ -1,4 +1,4 @@
-/** The operator's API: REST on loopback, server-sent events, Prometheus metrics, health. Whatever changes anything needs the token. */
+/** The operator's API: REST on loopback, server-sent events, Prometheus metrics, health. Each change needs the token. */
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
@@ -9,37 +9,58 @@ import { scanPeers } from "../coordinator/handlers/scan.ts";
 import { isRecent, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
-import { hostAndPort } from "../model/listen-address.ts";
-import { triggerRequest } from "../trigger/demand.ts";
+import { describeProblems, triggerRequest } from "../trigger/demand.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";
 import { receiptsView } from "./receipts.ts";
 import { downRequest, drainRequest, refuseOtherBodies } from "./requests.ts";
+import type { DownAnswer, drainAnswer, ErrorAnswer, RegionAnswer } from "./schemas.ts";
 import { operatorToken } from "./token.ts";
 import { dryRun, startEvent } from "./trigger.ts";
 import { auctionView, leaseView, meshView, statusView } from "./views.ts";
 
-/** @throws EphemeshError TOKEN_WEAK, API_LISTEN, and what `readSecret` refuses */
+/** @throws EphemeshError TOKEN_WEAK, API_LISTEN, and those of `readSecret` */
 export async function listenApi(
   settings: NonNullable<Config["api"]>,
   site: Site,
   coordinator: Coordinator,
   events: EventLog,
 ): Promise<Server> {
-  const token = operatorToken(settings.tokenFile);
+  const app = apiApp(operatorToken(settings.tokenFile), site, coordinator, events);
+  const { host, port } = hostAndPort(settings.listen);
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, app);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(
+        new EphemeshError(
+          "API_LISTEN",
+          `The API cannot listen on ${settings.listen}: ${cause.message}.`,
+          "Choose another api.listen, or stop the process that uses it.",
+          { cause },
+        ),
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+/** @param token every request other than GET must carry it */
+export function apiApp(token: Buffer, site: Site, coordinator: Coordinator, events: EventLog): express.Express {
   const app = express();
   app.disable("x-powered-by");
-  app.use(express.json({ limit: "16kb" }), refuseOtherBodies);
-  const operator = (request: Request, _: Response, next: NextFunction) => {
+  app.use((request, _, next) => {
     const given = Buffer.from(request.headers.authorization?.replace(/^Bearer /, "") ?? "");
-    if (given.length === token.length && timingSafeEqual(given, token)) return next();
+    if (["GET", "HEAD"].includes(request.method) || (given.length === token.length && timingSafeEqual(given, token)))
+      return next();
     throw new EphemeshError(
       "NOT_AUTHORISED",
-      "This needs the operator's token.",
-      "Send `Authorization: Bearer …` with the content of api.tokenFile.",
+      "The operator's token is missing or wrong. Nothing was changed.",
+      "Send `Authorization: Bearer TOKEN` with the content of api.tokenFile.",
     );
-  };
-  /** What is long over is left out, unless `?all=1` asks for it. */
+  });
+  app.use(express.json({ limit: "16kb" }), refuseOtherBodies);
+  /** Without `?all=1` only those that run or ended within a day. */
   const meshes = (request: Request) =>
     [...coordinator.world.meshes.values()].filter(
       (mesh) => request.query.all !== undefined || !site.clock.isSet || isRecent(mesh, chainNow(site)),
@@ -87,55 +108,51 @@ export async function listenApi(
   app.get("/v1/events", (request, response) => void response.json(events.since(Number(request.query.since ?? 0) || 0)));
   app.get("/v1/stream", (request, response) => streamEvents(request, response, events));
 
-  app.post("/v1/triggers", operator, async (request, response) => {
-    const { dryRun: dry, ...body } = z.looseObject({ dryRun: z.boolean().default(false) }).parse(request.body ?? {});
-    const asked = triggerRequest.parse(body);
-    response
-      .status(dry ? 200 : 202)
-      .json(dry ? await dryRun(site, coordinator, asked) : startEvent(site, coordinator, asked));
+  app.post("/v1/triggers", async (request, response) => {
+    const { dryRun: isDry, ...body } = z.looseObject({ dryRun: z.boolean().default(false) }).parse(request.body ?? {});
+    const parsed = triggerRequest.parse(body);
+    if (isDry) response.json(await dryRun(site, coordinator, parsed));
+    else response.status(202).json(startEvent(site, coordinator, parsed));
   });
-  for (const trigger of site.config.triggers)
-    app.post(trigger.path, operator, (request, response) => {
-      const asked = triggerRequest.parse({
-        reason: `webhook ${trigger.path}`,
-        ...(request.body ?? {}),
-        kind: trigger.event,
-      });
-      response.status(202).json(startEvent(site, coordinator, asked));
+  app.post("/v1/triggers/:name", (request, response, next) => {
+    const webhook = site.config.triggers.find(({ path }) => path === request.path);
+    if (!webhook) return next();
+    const parsed = triggerRequest.parse({
+      reason: `webhook ${webhook.path}`,
+      ...(request.body ?? {}),
+      kind: webhook.event,
     });
-  app.post("/v1/drain", operator, (request, response) => {
+    response.status(202).json(startEvent(site, coordinator, parsed));
+  });
+  app.post("/v1/drain", (request, response) => {
     const { draining } = drainRequest.parse(request.body ?? {});
     if (draining !== coordinator.draining) site.dispatch({ type: "Draining", draining });
-    response.json({ draining });
+    response.json({ draining } satisfies z.infer<typeof drainAnswer>);
   });
-  app.post("/v1/down", operator, (request, response) => {
+  app.post("/v1/down", (request, response) => {
     const { key } = downRequest.parse(request.body ?? {});
-    response.json({ ending: endEvents(site, coordinator, key) });
+    response.json({ ending: endEvents(site, coordinator, key) } satisfies DownAnswer);
+  });
+  app.use((request) => {
+    throw new EphemeshError(
+      "NOT_FOUND",
+      `The API has no ${request.method} ${request.path}. Nothing was changed.`,
+      "/v1/openapi.json describes every path; webhooks are in `triggers` in the configuration.",
+    );
   });
   app.use((error: unknown, _: Request, response: Response, _next: NextFunction) => {
-    const { status, ...body } = asAnswer(error);
-    if (!response.headersSent) response.status(status).json(body);
+    const { status, ...body } = errorOf(error);
+    if (!response.headersSent) response.status(status).json(body satisfies ErrorAnswer);
   });
-
-  const { host, port } = hostAndPort(settings.listen);
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, app);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(
-        new EphemeshError(
-          "API_LISTEN",
-          `The API cannot listen on ${settings.listen}: ${cause.message}.`,
-          "Choose another api.listen, or end what holds it.",
-          { cause },
-        ),
-      ),
-    );
-    server.listen(port, host, resolve);
-  });
-  return server;
+  return app;
 }
 
-/** Ends what this region triggered: its leases are released, its links go, what was delivered is settled. */
+/**
+ * Ends events of this region: leases are released, links removed, deliveries settled.
+ * @param key the event's key or its mesh's number; undefined: all
+ * @returns the keys of the events that end
+ * @throws EphemeshError UNKNOWN_EVENT
+ */
 function endEvents(site: Site, coordinator: Coordinator, key: string | undefined): string[] {
   const now = chainNow(site);
   const open = [...coordinator.world.meshes.values()].filter(
@@ -148,22 +165,22 @@ function endEvents(site: Site, coordinator: Coordinator, key: string | undefined
   if (key !== undefined && open.length === 0)
     throw new EphemeshError(
       "UNKNOWN_EVENT",
-      `No event "${key}" of this region is under way. Nothing was changed.`,
-      "`ephemesh mesh` lists those that are.",
+      `This region has no running event "${key}". Nothing was changed.`,
+      "`ephemesh mesh` lists the events.",
     );
   for (const mesh of open)
     site.dispatch({ type: "EventResolved", mesh: mesh.key, reason: "ended by the operator", atSeconds: now });
   return open.map((mesh) => mesh.key);
 }
 
-async function regionsView(site: Site) {
+async function regionsView(site: Site): Promise<RegionAnswer[]> {
   return Promise.all(
     [...site.regions().values()].map(async (region) => ({
       id: region.id,
       name: region.name,
       active: region.active,
-      prefixes: region.prefixes,
-      fabrics: region.fabrics,
+      prefixes: [...region.prefixes],
+      fabrics: [...region.fabrics],
       score: await site.chain.score(region.id),
     })),
   );
@@ -177,15 +194,20 @@ function streamEvents(request: Request, response: Response, events: EventLog): v
   request.on("close", stop);
 }
 
-const STATUS: Readonly<Record<string, number>> = { REQUEST_INVALID: 400, NOT_AUTHORISED: 401, UNKNOWN_EVENT: 404 };
+const STATUS: Readonly<Record<string, number>> = {
+  REQUEST_INVALID: 400,
+  NOT_AUTHORISED: 401,
+  UNKNOWN_EVENT: 404,
+  NOT_FOUND: 404,
+};
 
-function asAnswer(error: unknown): { status: number; code: string; message: string; remedy: string } {
+function errorOf(error: unknown): ErrorAnswer & { readonly status: number } {
   if (error instanceof z.ZodError)
     return {
       status: 400,
       code: "REQUEST_INVALID",
-      message: z.prettifyError(error),
-      remedy: "/v1/openapi.json describes every request. Nothing was started.",
+      message: `Invalid request: ${describeProblems(error)}. Nothing was changed.`,
+      remedy: "/v1/openapi.json describes every request.",
     };
   if (error instanceof EphemeshError) {
     const status = STATUS[error.code] ?? (error.retryable ? 503 : 409);
@@ -196,6 +218,6 @@ function asAnswer(error: unknown): { status: number; code: string; message: stri
     status,
     code: status < 500 ? "REQUEST_INVALID" : "UNEXPECTED",
     message: error instanceof Error ? error.message : String(error),
-    remedy: "Nothing was started.",
+    remedy: status < 500 ? "/v1/openapi.json describes every request." : "Please report this with the agent's log.",
   };
 }

@@ -1,4 +1,4 @@
-/** Turns a request into an event, or tells what it would do. The same for the command line, the API and webhooks. */
+/** Starts an event from a request, or shows what it would do; for the command line, the API and webhooks. */
 import { randomUUID } from "node:crypto";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { readFunds, readPriority } from "../coordinator/handlers/auction.ts";
@@ -10,8 +10,12 @@ import { chainNow, marketFacts, regionOf, type Site } from "../coordinator/site.
 import { EphemeshError } from "../model/errors.ts";
 import type { EventKind } from "../model/event.ts";
 import { demandOf, type TriggerRequest } from "../trigger/demand.ts";
+import type { DryRunAnswer, TriggerAnswer } from "./schemas.ts";
 
-/** @throws EphemeshError TRIGGER_TOO_LATE, TRIGGER_NO_POLICY, DRAINING, CHAIN_NOT_READY */
+/**
+ * The event that a request describes; starts nothing.
+ * @throws EphemeshError TRIGGER_TOO_LATE, TRIGGER_NO_POLICY, DRAINING, CHAIN_NOT_READY
+ */
 export function eventFrom(
   site: Site,
   coordinator: Coordinator,
@@ -20,15 +24,15 @@ export function eventFrom(
   if (!site.clock.isSet)
     throw new EphemeshError(
       "CHAIN_NOT_READY",
-      "The chain has not answered yet; nothing was started.",
-      "Try again when `ephemesh status` shows it.",
+      "The chain has not answered yet. Nothing was started.",
+      "Try again when `ephemesh status --check ready` succeeds.",
       { retryable: true },
     );
   if (coordinator.draining)
     throw new EphemeshError(
       "DRAINING",
-      "This agent is draining: it starts nothing new.",
-      "`ephemesh drain --off` makes it take part again.",
+      "This agent is draining. Nothing was started.",
+      "`ephemesh drain --off` ends this.",
     );
   const policy = site.config.buy[request.kind];
   if (!policy) throw noPolicy(request.kind);
@@ -37,8 +41,8 @@ export function eventFrom(
   if (!demand)
     throw new EphemeshError(
       "TRIGGER_TOO_LATE",
-      `The auction's windows and the lead of a lease take ${setUpSeconds} s; a deadline of ${request.deadlineSeconds} s leaves no time to transfer anything. Nothing was started.`,
-      "Give a later deadline, or keep to the standing peering.",
+      `The auction and the lead of a lease take ${setUpSeconds} s: a deadline of ${request.deadlineSeconds} s leaves no time for the transfer. Nothing was started.`,
+      "Give a later deadline, or use the standing peering.",
     );
   return {
     id: randomUUID(),
@@ -54,18 +58,25 @@ export function eventFrom(
   };
 }
 
-export function startEvent(site: Site, coordinator: Coordinator, request: TriggerRequest) {
+/**
+ * Starts an event, or returns the one that the same requestId started before.
+ * @throws EphemeshError as eventFrom
+ */
+export function startEvent(site: Site, coordinator: Coordinator, request: TriggerRequest): TriggerAnswer {
   const known = request.requestId
     ? [...coordinator.world.meshes.values()].find((mesh) => mesh.event?.requestId === request.requestId)
     : undefined;
-  if (known?.event) return { event: known.event, demandReason: "asked for before: this is the event of that request" };
+  if (known?.event) return { event: known.event, demandReason: "already requested: this is the event of that request" };
   const { demandReason, ...event } = eventFrom(site, coordinator, request);
   site.dispatch({ type: "EventTriggered", event });
   return { event, demandReason };
 }
 
-/** Who is in reach, what it may cost, which interfaces and routes would be made. Starts nothing. */
-export async function dryRun(site: Site, coordinator: Coordinator, request: TriggerRequest) {
+/**
+ * Regions in reach, the highest cost, and the interfaces and routes that would be made. Starts nothing.
+ * @throws EphemeshError as eventFrom
+ */
+export async function dryRun(site: Site, coordinator: Coordinator, request: TriggerRequest): Promise<DryRunAnswer> {
   const { demandReason, ...event } = eventFrom(site, coordinator, request);
   const [peers, funds, priority] = await Promise.all([scanPeers(site), readFunds(site), readPriority(site)]);
   const facts = marketFacts(site);
@@ -91,10 +102,10 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
             lots: plan.lots,
             boostBps: plan.boostBps,
             bond: plan.bond.toString(),
-            reasons: plan.reasons,
+            reasons: [...plan.reasons],
           },
     maxCost: "declined" in plan ? "0" : (BigInt(plan.price) * BigInt(plan.lots) * BigInt(terms.slots)).toString(),
-    interfaces: included.map((peer) => ({ peer: peer.name, device: "eph… (one WireGuard interface for each lease)" })),
+    interfaces: included.map((peer) => ({ peer: peer.name, devicePrefix: "eph" })),
     routes: included.flatMap((peer) => {
       const theirs = site.regions().get(peer.id)?.prefixes ?? [];
       return own.flatMap((source) =>
@@ -109,7 +120,7 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
 function noPolicy(kind: EventKind): EphemeshError {
   return new EphemeshError(
     "TRIGGER_NO_POLICY",
-    `The policy buys nothing for a ${kind}; nothing was started.`,
-    `Add buy.${kind} to the configuration and reload it.`,
+    `The policy buys nothing for a ${kind}. Nothing was started.`,
+    `Add buy.${kind} to the configuration and send SIGHUP.`,
   );
 }

@@ -1,10 +1,11 @@
-/** What the API and the command line show of the world: plain data, amounts as text, nothing secret. */
+/** What the API and the command line show: the answers of schemas.ts, which hold nothing secret. */
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { type Auction, endOf, isRecent, leasesOf, type Mesh, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import type { Measurements } from "../model/meshd-messages.ts";
+import type { AuctionAnswer, LeaseAnswer, MeshAnswer, StatusAnswer } from "./schemas.ts";
 
-export function statusView(site: Site, coordinator: Coordinator) {
+export function statusView(site: Site, coordinator: Coordinator): StatusAnswer {
   const meshes = [...coordinator.world.meshes.values()];
   const now = site.clock.isSet ? chainNow(site) : 0;
   return {
@@ -20,9 +21,9 @@ export function statusView(site: Site, coordinator: Coordinator) {
   };
 }
 
-export function auctionView(site: Site, mesh: Mesh, auction: Auction) {
+export function auctionView(site: Site, mesh: Mesh, auction: Auction): AuctionAnswer {
   const { terms, order, outcome } = auction;
-  const nameOf = (id: number) => [...site.regions().values()].find((r) => r.id === id)?.name ?? String(id);
+  const nameOf = nameOfRegion(site);
   const mine = auction.orders.find((o) => o.regionId === site.self);
   return {
     auctionId: terms.id,
@@ -46,13 +47,13 @@ export function auctionView(site: Site, mesh: Mesh, auction: Auction) {
       lots: o.revealed?.lots ?? null,
       won: o.collected?.lots ?? null,
     })),
-    /** Why this price, and why not more: shown once the order is public, or to whoever holds the token. */
+    // The reasons tell the price: they are shown once the order is revealed.
     ownOrder: !order
       ? null
       : "declined" in order
         ? { declined: order.declined }
         : mine?.revealed
-          ? { reasons: order.reasons }
+          ? { reasons: [...order.reasons] }
           : { sealed: true },
     outcome:
       outcome === null ? "open" : outcome.cancelled ? "cancelled" : outcome.lotsTraded === 0 ? "no trade" : "cleared",
@@ -61,8 +62,8 @@ export function auctionView(site: Site, mesh: Mesh, auction: Auction) {
   };
 }
 
-export function leaseView(site: Site, mesh: Mesh) {
-  const nameOf = (id: number) => [...site.regions().values()].find((r) => r.id === id)?.name ?? String(id);
+export function leaseView(site: Site, mesh: Mesh): LeaseAnswer[] {
+  const nameOf = nameOfRegion(site);
   return leasesOf(mesh).map((lease) => {
     const receipt = mesh.receipts.get(lease.id)?.receipt;
     const settled = mesh.settled.get(lease.id);
@@ -90,8 +91,8 @@ export function leaseView(site: Site, mesh: Mesh) {
   });
 }
 
-export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"][number] | undefined) {
-  const nameOf = (id: number) => [...site.regions().values()].find((r) => r.id === id)?.name ?? String(id);
+export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"][number] | undefined): MeshAnswer {
+  const nameOf = nameOfRegion(site);
   return {
     key: mesh.key,
     meshId: mesh.id,
@@ -99,7 +100,7 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
     event: mesh.event,
     abandoned: mesh.abandoned,
     resolved: mesh.resolved,
-    peers: mesh.peers,
+    peers: mesh.peers && [...mesh.peers],
     fabric: mesh.fabric,
     topology: mesh.topology && {
       mode: mesh.topology.mode,
@@ -131,7 +132,13 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
     dissolved: mesh.dissolved && {
       atSeconds: mesh.dissolved.atSeconds,
       leftBehind: mesh.dissolved.leftBehind,
-      links: mesh.dissolved.links,
+      links: [...mesh.dissolved.links],
     },
   };
+}
+
+/** A region that is not in the register goes by its number. */
+function nameOfRegion(site: Site): (id: number) => string {
+  const names = new Map([...site.regions().values()].map(({ id, name }) => [id as number, name]));
+  return (id) => names.get(id) ?? String(id);
 }

@@ -1,4 +1,4 @@
-/** `ephemesh audit`: needs no agent, only a node that need not be trusted, or a bundle and no network at all. */
+/** `ephemesh audit`: needs no agent, only a node that need not be trusted, or a bundle and no network. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { getAddress, type Hex, isAddress } from "viem";
 import { type Deployment, loadDeployment } from "../chain/client.ts";
@@ -15,29 +15,29 @@ import { BundleWriter, readBundle } from "./bundle.ts";
 import { printAudit } from "./print-audit.ts";
 import { printJson } from "./table.ts";
 
-/** A latest block that is older need not be the latest. */
-const LATEST_SECONDS = 600;
+/** Age of the latest block from which on a warning is printed. */
+const MAX_AGE_SECONDS = 600;
 
 export interface AuditOptions {
   readonly config: string;
   readonly json?: boolean;
   readonly rpc?: string;
   readonly deployment?: string;
-  /** The last block that counts; absent: the head. */
+  /** Last block to count. Absent: the head. */
   readonly block?: number;
   readonly region?: number;
-  /** Addresses, with commas between. */
+  /** Addresses, separated by commas. */
   readonly validators?: string;
   /** How blocks are sealed. */
   readonly consensus?: Consensus;
-  /** Reads only blocks that are said to hold settlements. */
+  /** Reads only the blocks that are said to hold settlements. */
   readonly quick?: boolean;
   readonly bundle?: string;
   readonly verify?: string;
   readonly checkpoint?: string;
 }
 
-/** True where everything matches. @throws EphemeshError AUDIT_OPTIONS, RPC_…, BUNDLE_…, CHECKPOINT_…, DEPLOYMENT_UNREADABLE */
+/** Whether everything matches. @throws EphemeshError AUDIT_OPTIONS, RPC_…, BUNDLE_…, CHECKPOINT_…, DEPLOYMENT_UNREADABLE */
 export async function showAudit(options: AuditOptions): Promise<boolean> {
   const { report } = await audited(options);
   if (options.json) printJson(report);
@@ -69,14 +69,14 @@ export async function audited(
   return { report, audit };
 }
 
-/** Why the node's latest block may not be the chain's; null where it is young enough. @param now Unix second */
+/** A warning if the node's latest block is old; else null. @param now Unix time in seconds */
 export function staleness({ block, timestamp }: Pick<AuditReport, "block" | "timestamp">, now: number): string | null {
-  if (timestamp === null || now - timestamp <= LATEST_SECONDS) return null;
+  if (timestamp === null || now - timestamp <= MAX_AGE_SECONDS) return null;
   const minutes = Math.floor((now - timestamp) / 60);
-  return `warning: the node's latest block, ${block}, is ${minutes} minutes old: it may keep later settlements back. Ask another node.`;
+  return `warning: the node's latest block, ${block}, is ${minutes} minutes old. The node may hide later settlements: ask another one.`;
 }
 
-/** What the node says goes to the audit, and into the bundle where one is wanted. */
+/** Feeds the node's statements to the audit, and to the bundle if one is written. */
 async function readNode(audit: Audit, rpc: JsonRpc, resumed: Checkpoint | null, options: AuditOptions): Promise<void> {
   const reader = new ReputationReader(rpc, audit.terms, {
     everyBlock: !options.quick && options.region === undefined,
@@ -98,7 +98,7 @@ function termsOf(deployment: Deployment, { region, validators, consensus }: Audi
   if (fullBond === undefined)
     throw new EphemeshError(
       "DEPLOYMENT_UNREADABLE",
-      "The deployment does not say at which bond a region's word has full weight (constants.escrow.fullBond).",
+      "The deployment lacks constants.escrow.fullBond, the bond at which a buyer's settlements have full weight.",
       "Use the deployment.json that scripts/deploy wrote.",
     );
   return {
@@ -113,8 +113,8 @@ function addressesOf(text: string): Hex[] {
     if (!isAddress(address.trim()))
       throw new EphemeshError(
         "AUDIT_OPTIONS",
-        `--validators: "${address}" is no address.`,
-        "Give addresses with commas between them.",
+        `--validators: "${address}" is not an address.`,
+        "Give addresses separated by commas.",
       );
     return getAddress(address.trim());
   });
@@ -134,27 +134,23 @@ function readCheckpoint(file: string, terms: AuditTerms, options: AuditOptions):
     same
       ? `The checkpoint ${file} is at block ${checkpoint.block}, not below block ${options.block}.`
       : `The checkpoint ${file} is of another chain, contract or region.`,
-    "It was left as it is. Name another file, and the audit begins at the deployment.",
+    "It was not changed. Name another file; the audit then begins at the deployment.",
   );
 }
 
 function refuseContradictions(options: AuditOptions): void {
   const both = (a: keyof AuditOptions, b: keyof AuditOptions, reason: string) => {
     if (options[a] === undefined || options[b] === undefined) return;
-    throw new EphemeshError(
-      "AUDIT_OPTIONS",
-      `--${a} and --${b} do not go together: ${reason}.`,
-      "Leave one of them out.",
-    );
+    throw new EphemeshError("AUDIT_OPTIONS", `--${a} and --${b} exclude each other: ${reason}.`, "Omit one of them.");
   };
   both("bundle", "checkpoint", "a bundle begins at the deployment");
   both("verify", "rpc", "a bundle is checked without a node");
-  both("verify", "bundle", "there is a bundle already");
+  both("verify", "bundle", "the bundle exists already");
   both("verify", "checkpoint", "a bundle begins at the deployment");
-  both("verify", "block", "a bundle has its block");
+  both("verify", "block", "a bundle names its block");
 }
 
-/** The first of the nodes that answers. */
+/** The first node that answers. */
 async function answeringNode(urls: readonly string[]): Promise<JsonRpc> {
   let last: unknown;
   for (const url of urls) {
@@ -169,7 +165,7 @@ async function answeringNode(urls: readonly string[]): Promise<JsonRpc> {
   throw last;
 }
 
-/** Whole or not at all: a kill leaves the old one. */
+/** Atomically: if the process is killed, the old file stays. */
 function replaceFile(file: string, text: string): void {
   writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);

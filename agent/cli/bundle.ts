@@ -1,4 +1,4 @@
-/** A bundle on disk: audit records, one a line, compressed. Written and read as a stream, however long the history. */
+/** An audit's bundle on disk: one record a line, compressed; written and read as a stream. */
 import { once } from "node:events";
 import { createReadStream, createWriteStream, statSync } from "node:fs";
 import type { Readable, Transform } from "node:stream";
@@ -25,7 +25,7 @@ export class BundleWriter {
       await Promise.race([new Promise((resolve) => this.#gzip.once("drain", resolve)), this.#done()]);
   }
 
-  /** Complete on disk when it returns. @throws EphemeshError BUNDLE_UNWRITABLE */
+  /** When it resolves, the file is complete. @throws EphemeshError BUNDLE_UNWRITABLE */
   async close(): Promise<void> {
     this.#gzip.end();
     await this.#done();
@@ -38,7 +38,7 @@ export class BundleWriter {
       throw new EphemeshError(
         "BUNDLE_UNWRITABLE",
         `The bundle ${this.#file} cannot be written: ${(cause as Error).message}.`,
-        "Name a file in a folder that exists and is yours, with space left.",
+        "Name a file in a writable folder with free space.",
         { cause },
       );
     }
@@ -46,9 +46,9 @@ export class BundleWriter {
 }
 
 /**
- * What a bundle says, to `take`; a line that is not a record goes to `broken`, with its number from 1, and ends it: so
- * does a file that cannot be uncompressed to its end.
- * @throws EphemeshError BUNDLE_UNREADABLE where there is no such file, or a folder.
+ * Passes each record of a bundle to `take`. The first line that is not a record, or cannot be uncompressed, ends
+ * this: its number (from 1) goes to `broken`.
+ * @throws EphemeshError BUNDLE_UNREADABLE if the file cannot be opened
  */
 export async function readBundle(
   file: string,
@@ -87,7 +87,7 @@ async function opened(file: string): Promise<Readable> {
   }
 }
 
-/** As readline has them, but a fault of the stream is thrown. */
+/** Like readline, but errors of the stream are thrown. */
 async function* linesOf(stream: Readable): AsyncGenerator<string> {
   let rest = "";
   stream.setEncoding("utf8");

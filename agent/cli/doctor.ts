@@ -1,5 +1,5 @@
-/** Finds what is wrong, and says how to fix each. Reads only; every check stands alone, so that one fault hides no other. */
-import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
+/** `ephemesh doctor`: finds faults and says how to fix each. It only reads; the checks are independent of each other. */
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { execa } from "execa";
 import { privateKeyToAccount } from "viem/accounts";
@@ -22,14 +22,15 @@ interface Finding {
   readonly fix: string;
 }
 
-type Check = readonly [name: string, run: () => Promise<string> | string];
+/** Returns what it found, or throws if that is a fault. */
+type Check = readonly [name: string, find: () => Promise<string> | string];
 
-/** True where nothing is wrong. */
+/** Whether every check passes. */
 export async function doctor(options: { readonly config: string; readonly json?: boolean }): Promise<boolean> {
   const findings: Finding[] = [];
-  const run = async ([check, look]: Check): Promise<void> => {
+  const run = async ([check, find]: Check): Promise<void> => {
     try {
-      findings.push({ check, ok: true, found: await look(), fix: "" });
+      findings.push({ check, ok: true, found: await find(), fix: "" });
     } catch (error) {
       const fix = error instanceof EphemeshError ? error.remedy : "";
       findings.push({ check, ok: false, found: error instanceof Error ? error.message : String(error), fix });
@@ -48,8 +49,8 @@ export async function doctor(options: { readonly config: string; readonly json?:
   if (options.json) printJson(findings);
   else
     printTable(
-      ["check", "", "found", "what to do"],
-      findings.map((f) => [f.check, f.ok ? "ok" : "WRONG", f.found, f.fix]),
+      ["check", "result", "found", "fix"],
+      findings.map((f) => [f.check, f.ok ? "ok" : "FAULT", f.found, f.fix]),
     );
   return findings.every((finding) => finding.ok);
 }
@@ -66,10 +67,19 @@ function machineChecks(): Check[] {
         if (exitCode !== 0)
           throw new EphemeshError(
             "NO_WIREGUARD",
-            `The kernel has no WireGuard loaded, and \`${WIREGUARD_GO.join(" ")}\` does not run.`,
-            "modprobe wireguard, or install the Debian packages wireguard-go and util-linux.",
+            `The kernel module wireguard is not loaded, and \`${WIREGUARD_GO.join(" ")}\` does not run.`,
+            "Run `modprobe wireguard`, or install wireguard-go and util-linux.",
           );
-        accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);
+        try {
+          accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);
+        } catch (cause) {
+          throw new EphemeshError(
+            "TUN_UNUSABLE",
+            `wireguard-go cannot use /dev/net/tun: ${(cause as Error).message}.`,
+            "Run `modprobe tun`, and give this user access to the device; or run `modprobe wireguard`.",
+            { cause },
+          );
+        }
         return "in user space (wireguard-go)";
       },
     ],
@@ -82,8 +92,8 @@ function machineChecks(): Check[] {
         if (!((effective >> 12n) & 1n))
           throw new EphemeshError(
             "NO_CAPABILITY",
-            "CAP_NET_ADMIN is missing: no interface can be made.",
-            "Run `ephemesh up` as root or by its systemd unit.",
+            "CAP_NET_ADMIN is missing: this user cannot make interfaces.",
+            "Run `ephemesh up` as root, for example by its systemd unit.",
           );
         return "CAP_NET_ADMIN";
       },
@@ -94,8 +104,8 @@ function machineChecks(): Check[] {
         if (readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() !== "1")
           throw new EphemeshError(
             "NOT_A_ROUTER",
-            "net.ipv4.ip_forward is 0: this machine forwards nothing.",
-            "Run on the router that holds the peering; ephemesh does not change this setting.",
+            "net.ipv4.ip_forward is 0: this machine does not forward packets.",
+            "Run ephemesh on the router that holds the peering; it does not change this setting.",
           );
         return "on";
       },
@@ -113,14 +123,19 @@ function regionChecks(config: Config): Check[] {
     [
       "journal",
       () => {
-        statSync(config.stateDir);
+        if (!existsSync(config.stateDir))
+          throw new EphemeshError(
+            "STATE_DIR_MISSING",
+            `The folder ${config.stateDir} of the journal does not exist.`,
+            "`ephemesh up` makes it; correct stateDir if it should exist.",
+          );
         const { bavail, bsize } = statfsSync(config.stateDir);
         const free = bavail * bsize;
         if (free < 64 * 1024 * 1024)
           throw new EphemeshError(
             "DISK_LOW",
-            `${Math.floor(free / 1024)} kB are free under the journal.`,
-            "Free space: salts and receipts are written before anything is done.",
+            `Only ${Math.floor(free / 1024)} kB are free in ${config.stateDir}, which holds the journal.`,
+            "Free at least 64 MiB: the agent stops when it cannot write salts and receipts.",
           );
         return `${Math.floor(free / 1e6)} MB free`;
       },
@@ -133,7 +148,7 @@ function regionChecks(config: Config): Check[] {
           if (!own.includes(underlay.address))
             throw new EphemeshError(
               "UNDERLAY_ADDRESS",
-              `${underlay.device} does not hold ${underlay.address} (it has ${own.join(", ") || "nothing, or is down"}).`,
+              `${underlay.device} does not have the address ${underlay.address} (it has ${own.join(", ") || "none, or is down"}).`,
               "Correct underlays[].device or address, or bring the device up.",
             );
           return `${underlay.device} ${underlay.address}`;
@@ -144,8 +159,13 @@ function regionChecks(config: Config): Check[] {
       (p): Check => [
         `primary ${p.name}`,
         () => {
-          statSync(`/sys/class/net/${p.device}`);
-          return `${p.device} (watched, never touched)`;
+          if (!existsSync(`/sys/class/net/${p.device}`))
+            throw new EphemeshError(
+              "PRIMARY_MISSING",
+              `This machine has no interface ${p.device}.`,
+              "Correct primary[].device, or run ephemesh on the router that holds the peering.",
+            );
+          return `${p.device} (watched, never changed)`;
         },
       ],
     ),
@@ -169,8 +189,8 @@ function regionChecks(config: Config): Check[] {
           if (other.id !== id && own?.prefixes.some((a) => other.prefixes.some((b) => prefixesOverlap(a, b))))
             throw new EphemeshError(
               "PREFIX_OVERLAP",
-              `Prefixes of ${other.name} overlap this region's own.`,
-              "Have the consortium fix the register: the contract should have refused it.",
+              `Prefixes of ${other.name} overlap those of this region.`,
+              "Ask the consortium to correct the register.",
             );
         return `region ${id}, ${own?.prefixes.join(", ")}`;
       },
@@ -187,10 +207,10 @@ function regionChecks(config: Config): Check[] {
         if (silent.length > 0)
           throw new EphemeshError(
             "PEERS_SILENT",
-            `${silent.map((p) => `${p.region.name} (${p.failure})`).join(", ")} of ${probed.length} do not answer.`,
-            "Check the way to their control URLs and their agents; TCP to control.listen must pass the firewall.",
+            `${silent.length} of ${probed.length} peers do not answer: ${silent.map((p) => `${p.region.name} (${p.failure})`).join(", ")}.`,
+            "Check that their agents run, that their control URLs can be reached, and that firewalls pass TCP to control.listen.",
           );
-        return `${probed.length} answer`;
+        return `${probed.length} of ${probed.length} answer`;
       },
     ],
     [

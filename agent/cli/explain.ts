@@ -1,4 +1,4 @@
-/** `ephemesh reputation explain REGION`: an audit of that region first, and only then why its score is what it is. */
+/** `ephemesh reputation explain REGION`: audits the region, then shows what its score is made of. */
 import { explainScore } from "../reputation/explain.ts";
 import type { LeaseRecorded } from "../reputation/rebuild.ts";
 import { type AuditOptions, audited } from "./audit.ts";
@@ -7,7 +7,7 @@ import { printJson, printLine, printTable } from "./table.ts";
 
 const DAY_MILLIS = 86_400_000;
 
-/** False, with what was found, where the audit of the region fails. @throws EphemeshError as showAudit */
+/** Whether the audit of the region succeeds; if not, prints its findings. @throws EphemeshError as showAudit */
 export async function explainReputation(options: AuditOptions & { readonly region: number }): Promise<boolean> {
   const events: LeaseRecorded[] = [];
   const { report, audit } = await audited(options, (event) => events.push(event));
@@ -42,16 +42,16 @@ export async function explainReputation(options: AuditOptions & { readonly regio
       c.effect > 0 ? `+${c.effect}` : c.effect,
     ]),
   );
-  if (others > 0) console.log(`and ${others} older settlements, told apart no more`);
-  console.log("one more lease of 100 Mbit/s for an hour would make it:");
+  if (others > 0) console.log(`and ${others} older settlements, which are not listed one by one`);
+  console.log("score after one more lease of 100 Mbit/s for an hour:");
   printTable(
-    ["with buyer", "kept", "failed"],
-    prospects.map(({ buyer, delivered, failed }) => [buyer ?? "a new one, full bond", delivered, failed]),
+    ["buyer", "if delivered", "if failed"],
+    prospects.map(({ buyer, delivered, failed }) => [buyer ?? "a new buyer with a full bond", delivered, failed]),
   );
   return true;
 }
 
-/** In reference leases. */
+/** In reference leases (100 Mbit/s for an hour). */
 function leases(microUnits: bigint): string {
   return (Number(microUnits) / 1e9).toFixed(3);
 }

@@ -1,17 +1,17 @@
-/** Makes the two keys of a region, and the token of its API. What is printed is public; the keys are in files of mode 0600 and nowhere else. */
+/** `ephemesh config keys`: makes a region's two keys and the token of its API. It prints public keys only. */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { EphemeshError } from "../model/errors.ts";
 
-/** @throws EphemeshError KEY_EXISTS, FOLDER_UNWRITABLE */
+/** Writes agent.key, routing.key and api.token, mode 0600. @throws EphemeshError KEY_EXISTS, FOLDER_UNWRITABLE */
 export function makeKeys(folder: string): void {
   const files = { agent: `${folder}/agent.key`, routing: `${folder}/routing.key`, token: `${folder}/api.token` };
   for (const file of Object.values(files))
     if (existsSync(file))
       throw new EphemeshError(
         "KEY_EXISTS",
-        `${file} exists; no key was made.`,
+        `${file} exists. No key was made.`,
         "Name another folder, or move the old keys away first.",
       );
   makeFolder(folder);
@@ -29,7 +29,7 @@ export function makeKeys(folder: string): void {
   );
 }
 
-/** One level: Node's recursive mkdir never returns where the kernel lets nobody make folders, as below /proc. */
+/** One level only: Node's recursive mkdir does not return where the kernel allows no folders, as in /proc. */
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   try {
@@ -38,7 +38,7 @@ function makeFolder(folder: string): void {
     throw new EphemeshError(
       "FOLDER_UNWRITABLE",
       `The folder ${folder} cannot be made: ${(cause as Error).message}. No key was made.`,
-      "Name a folder that exists, or one to be made in a folder that does.",
+      "Name a folder that exists, or a new one in a folder that exists.",
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-/** `ephemesh market clear`: what a book of orders gives, by the rule that the contract checks. Needs no chain. */
+/** `ephemesh market clear`: clears a book of orders by the rule that the contract checks. Needs no chain. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import {
@@ -50,14 +50,14 @@ export function clearFile(file: string, options: { readonly json?: boolean }): v
   else for (const outcome of outcomes) show(outcome);
 }
 
-/** @throws EphemeshError BOOK_UNREADABLE · BOOK_INVALID: every problem at once. */
+/** @throws EphemeshError BOOK_UNREADABLE, BOOK_NOT_JSON, BOOK_INVALID (every problem) */
 export function booksOf(file: string, text: string): Book[] {
   const found = parsed(file, text);
   const cases =
     typeof found === "object" && found !== null && "cases" in found && Array.isArray(found.cases)
       ? found.cases
       : [found];
-  if (cases.length === 0) throw invalid(file, ["cases: there is none"]);
+  if (cases.length === 0) throw invalid(file, ["cases: the list is empty"]);
   const problems: string[] = [];
   const books = cases.map((item, i): Book => {
     const place = cases.length > 1 ? `cases[${i}].` : "";
@@ -83,13 +83,13 @@ function revealed({ side, price, lots, score, boostBps, index }: OrderInFile, pl
   return { index: index ?? place, side, price, lots, score, bps };
 }
 
-/** What no schema says: the rules between fields. */
+/** Rules between fields. */
 function problemsOf(orders: readonly OrderInFile[], cap: number): string[] {
   const seen = new Set<number>();
   return orders.flatMap((order, i) => {
     const { side, price, score, boostBps = 0, handicapBps, index = i } = order;
     const problems: string[] = [];
-    if (seen.has(index)) problems.push(`index ${index} is there twice`);
+    if (seen.has(index)) problems.push(`index ${index} is used twice`);
     seen.add(index);
     if (price > cap) problems.push(`price ${price} is above the cap of ${cap}`);
     if (side === "ask" && boostBps > 0) problems.push("an ask has no boost");
@@ -120,7 +120,7 @@ function outcomeOf({ name, cap, orders }: Book): Outcome {
   };
 }
 
-/** Named as in test/vectors/clearing.json; every figure is far below 2^53. */
+/** Field names as in test/vectors/clearing.json; every figure is far below 2^53. */
 function plain({ name, clearing, orders, leases }: Outcome) {
   if (!clearing) return { name, lotsTraded: 0 };
   return {
@@ -168,7 +168,7 @@ function textOf(file: string): string {
   } catch (cause) {
     throw new EphemeshError(
       "BOOK_UNREADABLE",
-      `${file} cannot be read; nothing was cleared.`,
+      `${file} cannot be read. Nothing was cleared.`,
       "Name an existing file.",
       {
         cause,
@@ -183,9 +183,9 @@ function parsed(file: string, text: string): unknown {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EphemeshError(
-      "BOOK_UNREADABLE",
-      `${file} is not JSON: ${reason}`,
-      'Write {"cap": 10, "orders": [{"side": "bid", "price": 9, "lots": 2}, …]}; docs/OPERATIONS.md says more.',
+      "BOOK_NOT_JSON",
+      `${file} is not JSON: ${reason}. Nothing was cleared.`,
+      'Write {"cap": 10, "orders": [{"side": "bid", "price": 9, "lots": 2}, …]}; see docs/OPERATIONS.md.',
       { cause },
     );
   }
@@ -194,7 +194,7 @@ function parsed(file: string, text: string): unknown {
 function invalid(file: string, problems: readonly string[]): EphemeshError {
   return new EphemeshError(
     "BOOK_INVALID",
-    `${file} is no book of orders:\n${problems.map((problem) => `  ${problem}`).join("\n")}`,
-    "Fix these; nothing was cleared.",
+    `${file} is not a valid book of orders. Nothing was cleared.\n${problems.map((problem) => `  ${problem}`).join("\n")}`,
+    "Fix the lines above.",
   );
 }

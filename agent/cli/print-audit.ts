@@ -2,25 +2,25 @@
 import type { AuditReport } from "../reputation/report.ts";
 import { printLine, printTable } from "./table.ts";
 
-/** More of one kind say nothing new. */
-const SHOWN = 20;
+const MAX_DEVIATIONS = 20;
 
 export function printAudit(report: AuditReport): void {
   if (report.matches) printFindings(report);
-  for (const { message } of report.deviations.slice(0, SHOWN)) console.log(message);
-  if (report.deviations.length > SHOWN) console.log(`… and ${report.deviations.length - SHOWN} more (--json has all)`);
+  for (const { message } of report.deviations.slice(0, MAX_DEVIATIONS)) console.log(message);
+  if (report.deviations.length > MAX_DEVIATIONS)
+    console.log(`… and ${report.deviations.length - MAX_DEVIATIONS} more (--json lists all)`);
   const at = report.timestamp === null ? "" : `of ${minuteText(report.timestamp)} `;
   console.log(`block ${report.block ?? "?"} ${at}${report.hash ?? ""}: ${report.seals}`);
   if (report.matches)
     console.log(
       report.completeness === "every block"
         ? "every block was read: no settlement is missing"
-        : "only blocks said to hold settlements were read: none is missing that moved a score",
+        : "only blocks said to hold settlements were read: no settlement that changed a score is missing",
     );
   console.log(
     report.matches
-      ? `${report.settlements} settlements${report.region === null ? "" : ` of region ${report.region}`} up to block ${report.block}: ${report.region === null ? "every" : "its"} score is what its events give, and what the state root holds`
-      : `THE AUDIT FAILED: ${report.deviations.length} deviations; nothing is concluded about any score`,
+      ? `${report.settlements} settlements${report.region === null ? "" : ` of region ${report.region}`} up to block ${report.block}: ${report.region === null ? "every" : "its"} score matches its events and the state root`
+      : `THE AUDIT FAILED: ${report.deviations.length} deviations; it says nothing about any score`,
   );
 }
 
@@ -30,16 +30,16 @@ function printFindings({ regions, creditSuspensions }: AuditReport): void {
     ["region", "name", "settlements", "score from events", "score on chain", "matches"],
     regions.map((r) => [r.regionId, r.name, r.settlements, r.derivedScore, r.storedScore, r.matches ? "yes" : "NO"]),
   );
-  console.log("what a score does not show:");
+  console.log("what the scores do not show:");
   printTable(
     [
       "region",
       "credit from mutual pairs",
-      "from a clique",
+      "credit from a clique",
       "void s as seller",
-      "as buyer",
+      "void s as buyer",
       "disputed as seller",
-      "as buyer",
+      "disputed as buyer",
     ],
     regions
       .filter((r) => r.settlementsAsSeller + (r.settlementsAsBuyer ?? 0) > 0)
@@ -57,7 +57,7 @@ function printFindings({ regions, creditSuspensions }: AuditReport): void {
     printLine(`no credit between ${nameOf(lower)} and ${nameOf(higher)} until ${minuteText(until)}`);
 }
 
-/** A header may hold any second, also one that no calendar has. */
+/** A header can hold a second beyond the calendar. */
 function minuteText(unixSeconds: number): string {
   const date = new Date(unixSeconds * 1000);
   return Number.isNaN(date.getTime()) ? `second ${unixSeconds}` : `${date.toISOString().slice(0, 16)}Z`;

@@ -1,6 +1,6 @@
-/** What an operator looks at: each a read of the agent's API. */
+/** Commands that show the agent's state; each reads its API. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { auctionView, leaseView, meshView, statusView } from "../api/views.ts";
+import type { AuctionAnswer, LeaseAnswer, MeshAnswer, RegionAnswer, StatusAnswer } from "../api/schemas.ts";
 import type { ScannedPeer } from "../scan/rank.ts";
 import { askAgent, isHealthy } from "./api-client.ts";
 import { printJson, printLine, printTable } from "./table.ts";
@@ -8,19 +8,20 @@ import { printJson, printLine, printTable } from "./table.ts";
 interface Options {
   readonly config: string;
   readonly json?: boolean;
-  /** Also what is long over. */
+  /** Includes what ended more than a day ago. */
   readonly all?: boolean;
 }
 
+/** Whether the agent lives or is ready. */
 export async function checkHealth(config: string, what: "live" | "ready"): Promise<boolean> {
   return isHealthy(config, what === "live" ? "/healthz" : "/readyz");
 }
 
 export async function showStatus(options: Options): Promise<void> {
-  const status = (await askAgent(options.config, "/v1/status")) as ReturnType<typeof statusView>;
+  const status = await askAgent<StatusAnswer>(options.config, "/v1/status");
   if (options.json) return printJson(status);
   printLine(
-    `${status.region} (region ${status.regionId}) on chain ${status.chain.chainId}: ${status.chain.reachable ? `block ${status.chain.block}` : "the chain cannot be reached; leases that run are kept up"}${status.draining ? ", draining" : ""}`,
+    `${status.region} (region ${status.regionId}) on chain ${status.chain.chainId}: ${status.chain.reachable ? `block ${status.chain.block}` : "no RPC node answers; running leases continue"}${status.draining ? ", draining" : ""}`,
   );
   printLine(`${status.meshd.up} of ${status.meshd.links} links up`);
   printTable(
@@ -30,18 +31,16 @@ export async function showStatus(options: Options): Promise<void> {
 }
 
 export async function showScan(options: Options): Promise<void> {
-  const peers = (await askAgent(options.config, "/v1/scan")) as ScannedPeer[];
+  const peers = await askAgent<ScannedPeer[]>(options.config, "/v1/scan");
   if (options.json) return printJson(peers);
   printTable(
-    ["region", "round trip ms", "distance km", "in reach", "why"],
+    ["region", "round trip ms", "distance km", "in reach", "reason"],
     peers.map((p) => [p.name, millis(p.rttMicros), p.distanceKm, p.included ? "yes" : "no", p.reason]),
   );
 }
 
 export async function showAuctions(options: Options): Promise<void> {
-  const auctions = (await askAgent(options.config, `/v1/auctions${options.all ? "?all=1" : ""}`)) as ReturnType<
-    typeof auctionView
-  >[];
+  const auctions = await askAgent<AuctionAnswer[]>(options.config, `/v1/auctions${options.all ? "?all=1" : ""}`);
   if (options.json) return printJson(auctions);
   for (const auction of auctions) {
     printLine(
@@ -52,20 +51,18 @@ export async function showAuctions(options: Options): Promise<void> {
       auction.orders.map((o) => [o.index, o.region, o.side, o.score, o.price, o.lots, o.won]),
     );
     if (auction.ownOrder && "declined" in auction.ownOrder)
-      printLine(`  no order of ours: ${auction.ownOrder.declined}`);
-    if (auction.ownOrder && "because" in auction.ownOrder)
-      for (const reason of auction.ownOrder.reasons ?? []) printLine(`  ${reason}`);
+      printLine(`  no order of this region: ${auction.ownOrder.declined}`);
+    if (auction.ownOrder && "reasons" in auction.ownOrder)
+      for (const reason of auction.ownOrder.reasons) printLine(`  ${reason}`);
   }
-  if (auctions.length === 0) printLine("no auctions seen yet");
+  if (auctions.length === 0) printLine("No auctions.");
 }
 
 export async function showLeases(options: Options): Promise<void> {
-  const leases = (await askAgent(options.config, `/v1/leases${options.all ? "?all=1" : ""}`)) as ReturnType<
-    typeof leaseView
-  >;
+  const leases = await askAgent<LeaseAnswer[]>(options.config, `/v1/leases${options.all ? "?all=1" : ""}`);
   if (options.json) return printJson(leases);
   printTable(
-    ["lease", "mesh", "buyer", "seller", "Mbit/s", "from", "to", "available s", "settled: buyer pays / seller gets"],
+    ["lease", "mesh", "buyer", "seller", "Mbit/s", "from", "to", "available s", "buyer pays", "seller gets"],
     leases.map((l) => [
       l.leaseId.slice(0, 10),
       l.meshId,
@@ -75,12 +72,13 @@ export async function showLeases(options: Options): Promise<void> {
       clock(l.startSeconds),
       clock(l.endSeconds),
       l.receipt ? `${l.receipt.availableSeconds} of ${l.receipt.epochs * 10}` : null,
-      l.settled ? `${l.settled.buyerPays} / ${l.settled.sellerGets}` : null,
+      l.settled?.buyerPays ?? null,
+      l.settled?.sellerGets ?? null,
     ]),
   );
 }
 
-/** Again every second until it is interrupted. */
+/** Refreshes every second until the signal. */
 export async function watchMeshes(options: Options, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     process.stdout.write("\x1b[2J\x1b[H");
@@ -90,9 +88,7 @@ export async function watchMeshes(options: Options, signal: AbortSignal): Promis
 }
 
 export async function showMeshes(options: Options): Promise<void> {
-  const meshes = (await askAgent(options.config, `/v1/meshes${options.all ? "?all=1" : ""}`)) as ReturnType<
-    typeof meshView
-  >[];
+  const meshes = await askAgent<MeshAnswer[]>(options.config, `/v1/meshes${options.all ? "?all=1" : ""}`);
   if (options.json) return printJson(meshes);
   for (const mesh of meshes) {
     printLine(
@@ -111,7 +107,7 @@ export async function showMeshes(options: Options): Promise<void> {
       ]),
     );
     printTable(
-      ["to", "class", "paid by", "path", "why"],
+      ["to", "class", "paid by", "path", "reason"],
       mesh.routes.map((r) => [
         r.destinationName,
         r.trafficClass,
@@ -122,19 +118,14 @@ export async function showMeshes(options: Options): Promise<void> {
     );
     if (mesh.dissolved)
       printLine(
-        `  dissolved at ${clock(mesh.dissolved.atSeconds)}, ${mesh.dissolved.leftBehind} objects left; ${mesh.dissolved.links.filter((l) => l.peerSignature).length} of ${mesh.dissolved.links.length} teardown records signed by the other side`,
+        `  dissolved at ${clock(mesh.dissolved.atSeconds)}, ${mesh.dissolved.leftBehind} objects left behind; ${mesh.dissolved.links.filter((l) => l.peerSignature).length} of ${mesh.dissolved.links.length} teardown records signed by the peer`,
       );
   }
-  if (meshes.length === 0) printLine("no meshes");
+  if (meshes.length === 0) printLine("No meshes.");
 }
 
 export async function showReputation(options: Options): Promise<void> {
-  const regions = (await askAgent(options.config, "/v1/regions")) as {
-    id: number;
-    name: string;
-    active: boolean;
-    score: number;
-  }[];
+  const regions = await askAgent<RegionAnswer[]>(options.config, "/v1/regions");
   if (options.json) return printJson(regions);
   printTable(
     ["region", "name", "score of 1,000,000", "state"],

@@ -1,14 +1,14 @@
-/** `ephemesh receipts`: what was signed, and whether it stands: signatures by both keys, each receipt leading to the last. */
+/** `ephemesh receipts`: lists the signed receipts and checks their signatures and the chain of their hashes. */
 import type { Hex } from "viem";
-import type { LeaseReceipts } from "../api/receipts.ts";
+import type { LeaseReceipts } from "../api/schemas.ts";
 import { checkReceiptChain } from "../lease/receipt-chain.ts";
 import { cosignedReceipt } from "../lease/receipt-wire.ts";
 import { askAgent } from "./api-client.ts";
 import { printJson, printLine, printTable } from "./table.ts";
 
-/** True where every receipt stands. */
+/** Whether every receipt is valid. */
 export async function showReceipts(options: { readonly config: string; readonly json?: boolean }): Promise<boolean> {
-  const leases = (await askAgent(options.config, "/v1/receipts")) as LeaseReceipts[];
+  const leases = await askAgent<LeaseReceipts[]>(options.config, "/v1/receipts");
   const checked = await Promise.all(
     leases.map(async (lease) => {
       const receipts = lease.receipts.map((kept) => cosignedReceipt.parse(kept));
@@ -24,15 +24,15 @@ export async function showReceipts(options: { readonly config: string; readonly 
       };
     }),
   );
-  const stands = checked.every(({ found }) => found.every(({ problems }) => problems.length === 0));
+  const valid = checked.every(({ found }) => found.every(({ problems }) => problems.length === 0));
   if (options.json) {
-    printJson({ stands, leases: checked.map(({ parsed: _, found: __, ...lease }) => lease) });
-    return stands;
+    printJson({ valid, leases: checked.map(({ parsed: _, found: __, ...lease }) => lease) });
+    return valid;
   }
   for (const { leaseId, buyer, seller, mbps, parsed, found } of checked) {
     printLine(`lease ${leaseId}: ${seller.name} to ${buyer.name}, ${mbps} Mbit/s`);
     printTable(
-      ["epochs", "available s", "bytes to buyer", "bytes to seller", "worst rtt ms", "release", "hash", "stands"],
+      ["epochs", "available s", "bytes to buyer", "bytes to seller", "worst round trip ms", "release", "hash", "valid"],
       parsed.map(({ receipt }, i) => [
         receipt.epochs,
         receipt.available,
@@ -45,6 +45,6 @@ export async function showReceipts(options: { readonly config: string; readonly 
       ]),
     );
   }
-  if (checked.length === 0) printLine("nothing was signed yet");
-  return stands;
+  if (checked.length === 0) printLine("No receipt was signed yet.");
+  return valid;
 }

@@ -1,7 +1,8 @@
-/** Tables for people; nothing of it where the output is JSON. */
+/** Output of the command line: tables and lines for people, or JSON. */
 import Table from "cli-table3";
 import { printable, printableLines } from "../model/printable.ts";
 
+/** A cell that is null is shown as a dash. */
 export function printTable(head: readonly string[], rows: readonly (readonly (string | number | null)[])[]): void {
   if (rows.length === 0) {
     console.log(`(none: ${head.join(", ")})`);
@@ -17,12 +18,12 @@ export function printTable(head: readonly string[], rows: readonly (readonly (st
   console.log(table.toString());
 }
 
-/** One line for people, in which names of others may stand. */
+/** One line; text of others cannot command the terminal. */
 export function printLine(text: string): void {
   console.log(printable(text));
 }
 
-/** Means what JSON.stringify gives: only its strings can hold what is escaped. */
+/** What is escaped is inside JSON strings only, so the value stays the same. */
 export function printJson(value: unknown): void {
   console.log(printableLines(JSON.stringify(value, null, 2)));
 }

@@ -1,9 +1,9 @@
-/** What an operator does: each needs the token that api.tokenFile names. */
+/** Commands that change something; each sends the token from api.tokenFile. */
 import { randomUUID } from "node:crypto";
-import type { dryRun, startEvent } from "../api/trigger.ts";
+import type { DownAnswer, DryRunAnswer, TriggerAnswer } from "../api/schemas.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { EventKind } from "../model/event.ts";
-import { triggerRequest } from "../trigger/demand.ts";
+import { describeProblems, triggerRequest } from "../trigger/demand.ts";
 import { askAgent } from "./api-client.ts";
 import { printJson, printTable } from "./table.ts";
 
@@ -24,7 +24,7 @@ interface TriggerOptions extends Options {
 }
 
 export async function trigger(kind: EventKind, options: TriggerOptions): Promise<void> {
-  const asked = triggerRequest.safeParse({
+  const request = triggerRequest.safeParse({
     kind,
     mbps: options.mbps,
     durationSeconds: options.for,
@@ -36,18 +36,21 @@ export async function trigger(kind: EventKind, options: TriggerOptions): Promise
     reason: "operator",
     requestId: randomUUID(),
   });
-  if (!asked.success)
+  if (!request.success)
     throw new EphemeshError(
       "REQUEST_INVALID",
-      `No such event can be: ${asked.error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; ")}.`,
-      "Nothing was started. `ephemesh trigger --help` has every option.",
+      `Invalid trigger: ${describeProblems(request.error)}. Nothing was started.`,
+      "`ephemesh trigger --help` describes the options.",
     );
-  const answer = await askAgent(options.config, "/v1/triggers", { ...asked.data, dryRun: options.dryRun ?? false });
+  const answer = await askAgent<TriggerAnswer | DryRunAnswer>(options.config, "/v1/triggers", {
+    ...request.data,
+    dryRun: options.dryRun ?? false,
+  });
   if (options.json) return printJson(answer);
-  if (options.dryRun) return showDryRun(answer as Awaited<ReturnType<typeof dryRun>>);
-  const { event, demandReason } = answer as ReturnType<typeof startEvent>;
+  if ("maxCost" in answer) return showDryRun(answer);
+  const { event, demandReason } = answer;
   console.log(`event ${event.id}: ${event.demandMbps} Mbit/s for ${event.durationSeconds} s (${demandReason})`);
-  console.log("`ephemesh mesh` shows what becomes of it.");
+  console.log("`ephemesh mesh` shows its progress.");
 }
 
 export async function drain(options: Options & { readonly off?: boolean }): Promise<void> {
@@ -56,45 +59,44 @@ export async function drain(options: Options & { readonly off?: boolean }): Prom
   if (options.json) return printJson(answer);
   console.log(
     draining
-      ? "draining until `ephemesh drain --off`: nothing new is started; what runs is finished"
-      : "taking part again",
+      ? "Draining until `ephemesh drain --off`: nothing new is started, what runs is finished."
+      : "No longer draining: this region trades again.",
   );
 }
 
 export async function down(event: string | undefined, options: Options): Promise<void> {
-  const answer = (await askAgent(options.config, "/v1/down", event === undefined ? {} : { key: event })) as {
-    ending: string[];
-  };
+  const answer = await askAgent<DownAnswer>(options.config, "/v1/down", event === undefined ? {} : { key: event });
   if (options.json) return printJson(answer);
   console.log(
     answer.ending.length
-      ? `ending ${answer.ending.join(", ")}: leases are released, links go, what was delivered is settled`
-      : "no event of this region is under way",
+      ? `Ending ${answer.ending.join(", ")}: leases are released, links removed, deliveries settled.`
+      : "No event of this region runs.",
   );
 }
 
-function showDryRun(plan: Awaited<ReturnType<typeof dryRun>>): void {
+function showDryRun(plan: DryRunAnswer): void {
   console.log(
-    `${plan.event.demandMbps} Mbit/s for ${plan.event.durationSeconds} s: ${plan.demandReason}. Nothing was started.`,
+    `${plan.event.demandMbps} Mbit/s for ${plan.event.durationSeconds} s (${plan.demandReason}). Nothing was started.`,
   );
   printTable(
-    ["region", "round trip ms", "in reach", "why"],
+    ["region", "round trip ms", "distance km", "in reach", "reason"],
     plan.peers.map((p) => [
       p.name,
       p.rttMicros === null ? null : (p.rttMicros / 1000).toFixed(1),
+      p.distanceKm,
       p.included ? "yes" : "no",
       p.reason,
     ]),
   );
   console.log(`fabric: ${plan.fabric.name}: ${plan.fabric.reason}`);
   console.log(
-    `auction: lots of ${plan.terms.lotMbps} Mbit/s, ${plan.terms.slots} slots of 60 s, cap ${plan.terms.priceCap}`,
+    `auction on ${plan.fabric.name} (${plan.fabric.reason}): lots of ${plan.terms.lotMbps} Mbit/s, ${plan.terms.slots} slots of 60 s, price cap ${plan.terms.priceCap} for a lot and slot`,
   );
   if ("declined" in plan.bid) console.log(`no bid: ${plan.bid.declined}`);
   else for (const reason of plan.bid.reasons) console.log(`bid: ${reason}`);
-  console.log(`it costs at most ${plan.maxCost} price units`);
+  console.log(`highest cost: ${plan.maxCost} price units`);
   printTable(
-    ["from", "to", "by a link to"],
+    ["from", "to", "via"],
     plan.routes.map((r) => [r.source, r.destination, r.via]),
   );
 }

@@ -63,12 +63,12 @@ describe("command line: bad input", function () {
       assert.equal((await run(...args)).code, 2, args.join(" "));
   });
 
-  it("an event that cannot be is refused before any agent is asked", async () => {
+  it("an invalid trigger is refused before any agent is asked", async () => {
     for (const [args, says] of [
-      [[], /say mbps/],
+      [[], /Invalid trigger: give either mbps/],
       [["--size", "0", "--deadline", "60"], /sizeBytes/],
       [["--mbps", "10", "--copies", "0"], /copies/],
-      [["--mbps", "10", "--size", "1M", "--deadline", "60"], /either mbps, or/],
+      [["--mbps", "10", "--size", "1M", "--deadline", "60"], /not both/],
     ] as const) {
       const { err, code } = await run("trigger", "rollout", ...args);
       assert.equal(code, 2, err);
@@ -89,7 +89,7 @@ describe("command line: bad input", function () {
       assert.equal(statSync(join(keys, name)).mode & 0o777, 0o600);
     assert.ok(readFileSync(join(keys, "api.token"), "utf8").trim().length >= 32);
     const again = await run("config", "keys", keys);
-    assert.match(again.err, /exists; no key was made/);
+    assert.match(again.err, /exists. No key was made/);
     const nowhere = await run("config", "keys", "/proc/ephemesh");
     assert.equal(nowhere.code, 1);
     assert.match(nowhere.err, /cannot be made[\s\S]*→/);

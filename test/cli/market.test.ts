@@ -100,7 +100,7 @@ describe("ephemesh market clear", function () {
     };
     const first = await clear(book(bad));
     assert.equal(first.code, 1);
-    for (const expected of [/orders\.1\.lots/, /orders\.3\.side/, /pirce/, /→ Fix these/])
+    for (const expected of [/orders\.1\.lots/, /orders\.3\.side/, /pirce/, /→ Fix the lines above/])
       assert.match(first.err, expected);
     const rules = await clear(
       book({
@@ -118,7 +118,7 @@ describe("ephemesh market clear", function () {
       /allows a boost of 250/,
       /an ask has no boost/,
       /handicap of score 400 is 600/,
-      /index 1 is there twice/,
+      /index 1 is used twice/,
     ])
       assert.match(rules.err, expected);
     assert.equal(rules.out, "");
@@ -127,7 +127,7 @@ describe("ephemesh market clear", function () {
   it("a file that is absent, no JSON, of another kind or empty says what to do", async () => {
     const { code, err } = await clear(join(folder, "absent.json"));
     assert.deepEqual([code, /→/.test(err)], [1, true]);
-    assert.throws(() => booksOf("book", "{nonsense"), { code: "BOOK_UNREADABLE" });
+    assert.throws(() => booksOf("book", "{nonsense"), { code: "BOOK_NOT_JSON" });
     for (const content of ["[]", "null", "3", '{"cases": []}', '{"cases": [null]}', '{"cap": 0, "orders": []}'])
       assert.throws(() => booksOf("book", content), { code: "BOOK_INVALID" }, content);
   });

@@ -36,12 +36,12 @@ describe("mesh trace", () => {
     };
     assert.deepEqual(traceText("west", [{ meshId: 7, routes: [route, single] }]), [
       "mesh 7, bulk: north → west, cost 12.3 ms",
-      "  spread: 75 % by north, 25 % by west",
-      "  why: first path, 12.3 ms",
+      "  spread: 75 % via north, 25 % via west",
+      "  reason: first path, 12.3 ms",
       "mesh 7, critical: north → west, cost 12.3 ms",
-      "  turns to north the instant its link is lost",
-      "  why: first path, 12.3 ms",
+      "  backup if the link is lost: north",
+      "  reason: first path, 12.3 ms",
     ]);
-    assert.deepEqual(traceText("west", []), ["no mesh carries traffic to west: the standing peering does"]);
+    assert.deepEqual(traceText("west", []), ["No mesh carries traffic to west; it takes the standing peering."]);
   });
 });
