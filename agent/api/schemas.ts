@@ -199,7 +199,7 @@ export const meshAnswer = z.object({
   meshId: meshId.nullable().describe("Number of its first auction; null before that."),
   phase,
   event: triggeredEvent.nullable(),
-  failed: z.string().nullable().describe("Why the event buys nothing, or nothing more."),
+  abandoned: z.string().nullable().describe("Why the event buys nothing, or nothing more."),
   resolved: z.object({ reason: z.string(), atSeconds: unixSeconds }).nullable(),
   peers: z.array(scannedPeer).nullable(),
   fabric: fabricChoice.nullable().describe("Fabric of the newest auction, and why; null if another region opens it."),

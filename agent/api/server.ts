@@ -9,6 +9,7 @@ import { scanPeers } from "../coordinator/handlers/scan.ts";
 import { isRecent, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import { EphemeshError } from "../model/errors.ts";
+import { hostAndPort } from "../model/listen-address.ts";
 import { describeProblems, triggerRequest } from "../trigger/demand.ts";
 import type { EventLog } from "./event-log.ts";
 import { agentMetrics } from "./metrics.ts";

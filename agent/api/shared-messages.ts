@@ -126,7 +126,7 @@ export const sharedMessage = z.discriminatedUnion("type", [
     ),
   }),
   shared("PairsMeasured", { mesh: z.string(), pairs: z.array(pair), auctions: z.number() }),
-  shared("EventFailed", { mesh: z.string(), reason: z.string() }),
+  shared("EventAbandoned", { mesh: z.string(), reason: z.string() }),
   shared("EventResolved", { mesh: z.string(), reason: z.string(), atSeconds: z.number() }),
   shared("OrderPrepared", { auctionId: z.number(), order: z.object({ side, bond: decimal }) }),
   shared("OrderDeclined", { auctionId: z.number(), reason: z.string() }),
