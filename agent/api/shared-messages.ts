@@ -125,6 +125,7 @@ export const sharedMessage = z.discriminatedUnion("type", [
       }),
     ),
   }),
+  shared("FabricChosen", { mesh: z.string(), fabric: z.object({ name: z.string(), reason: z.string() }) }),
   shared("PairsMeasured", { mesh: z.string(), pairs: z.array(pair), auctions: z.number() }),
   shared("EventAbandoned", { mesh: z.string(), reason: z.string() }),
   shared("EventResolved", { mesh: z.string(), reason: z.string(), atSeconds: z.number() }),
