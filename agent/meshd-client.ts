@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { z } from "zod";
 import { EphemeshError } from "./model/errors.ts";
 import { type MeshdMessage, meshdMessages, meshdReply } from "./model/meshd-messages.ts";
+import { VERSION } from "./model/version.ts";
 
 type Request<T extends MeshdMessage> = z.input<(typeof meshdMessages)[T]["request"]>;
 type Reply<T extends MeshdMessage> = z.output<(typeof meshdMessages)[T]["reply"]>;
@@ -20,9 +21,24 @@ export class MeshdClient {
   #socket: Promise<Socket> | null = null;
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #onMismatch: (problem: EphemeshError) => void;
+  /** As the newest heartbeat said. */
+  #version: string | null = null;
 
-  constructor(path: string) {
+  /** @param onMismatch gets MESHD_VERSION when a heartbeat first tells a version that is not this agent's. */
+  constructor(path: string, onMismatch: (problem: EphemeshError) => void = () => undefined) {
     this.#path = path;
+    this.#onMismatch = onMismatch;
+  }
+
+  /** MESHD_VERSION while meshd runs another version than this agent, else null; null before the first heartbeat. */
+  get versionMismatch(): EphemeshError | null {
+    if (this.#version === null || this.#version === VERSION) return null;
+    return new EphemeshError(
+      "MESHD_VERSION",
+      `meshd runs version ${this.#version}, the agent version ${VERSION}.`,
+      "Restart `ephemesh up`; traffic is on the standing peering meanwhile.",
+    );
   }
 
   /** @throws EphemeshError MESHD_UNREACHABLE (retryable), or meshd's own refusal by its code */
@@ -34,7 +50,9 @@ export class MeshdClient {
     const timer = setTimeout(() => this.#fail(id, unreachable("it did not answer within 10 s")), TIMEOUT_MILLIS);
     socket.write(`${JSON.stringify({ id, type, body })}\n`);
     try {
-      return meshdMessages[type].reply.parse(await answered) as Reply<T>;
+      const reply = meshdMessages[type].reply.parse(await answered) as Reply<T>;
+      if ("version" in reply) this.#noteVersion(reply.version);
+      return reply;
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(id);
@@ -44,6 +62,12 @@ export class MeshdClient {
   close(): void {
     void this.#socket?.then((socket) => socket.destroy()).catch(() => undefined);
     this.#socket = null;
+  }
+
+  #noteVersion(version: string): void {
+    if (version === this.#version) return;
+    this.#version = version;
+    if (this.versionMismatch) this.#onMismatch(this.versionMismatch);
   }
 
   #connect(): Promise<Socket> {
@@ -59,7 +83,11 @@ export class MeshdClient {
         for (const id of [...this.#waiting.keys()]) this.#fail(id, error);
         reject(error);
       };
-      socket.once("connect", () => resolve(socket));
+      socket.once("connect", () => {
+        resolve(socket);
+        // The meshd behind a new connection may be of another version.
+        this.ask("heartbeat", {}).catch(() => undefined);
+      });
       socket.on("error", lost);
       socket.on("close", () => lost());
       createInterface({ input: socket })

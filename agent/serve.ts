@@ -18,6 +18,7 @@ import { type Config, loadConfig, meshdSocket, readSecret } from "./config.ts";
 import { ControlClient } from "./control/client.ts";
 import { EniListeners } from "./control/eni-listeners.ts";
 import { LatencyTable } from "./control/latency.ts";
+import { PeerVersions } from "./control/protocol-version.ts";
 import { controlApp, listen } from "./control/server.ts";
 import { answersOf } from "./coordinator/answers.ts";
 import { Coordinator } from "./coordinator/coordinator.ts";
@@ -66,7 +67,9 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     };
     const domain = { chainId: deployment.chainId, membership: deployment.membership };
     const agentKeyOf = (id: RegionId): Hex | null => register.regions.get(id)?.agentKey ?? null;
-    const meshd = new MeshdClient(meshdSocket(config));
+    const warn = (problem: EphemeshError) => log.warn({ code: problem.code }, describeError(problem));
+    const meshd = new MeshdClient(meshdSocket(config), warn);
+    const versions = new PeerVersions(warn);
     closers.push(() => meshd.close());
     const events = new EventLog();
     // Monotonic time means something only until the machine starts again.
@@ -89,7 +92,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       clock,
       sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
       journal,
-      control: new ControlClient(self, domain, key, agentKeyOf, () => coordinator.telemetry.enis),
+      control: new ControlClient(self, domain, key, agentKeyOf, () => coordinator.telemetry.enis, versions),
       latencies: new LatencyTable(),
       meshd,
       log,
@@ -128,6 +131,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       key,
       agentKeyOf,
       handlers: answersOf(site),
+      versions,
       enis: () => coordinator.telemetry.enis,
       onRefused: (remote, error) => log.debug({ remote, code: error.code }, error.message),
     });

@@ -1,7 +1,7 @@
 /**
- * Asks a peer over the control channel and checks that the answer is its own. Tries each of its URLs, then the inside of
- * the ENIs that stand to it, for when the peering that leads to the URLs is gone; the way that last did first. Only what
- * the peer signed is its answer: whatever else comes back says no more than that this way does not lead to it.
+ * Asks a peer over the control channel and checks that the answer is the peer's own. Tries each of its URLs, then the
+ * inside of the ENIs (ephemeral network interfaces) to it, for when the peering that leads to the URLs is gone; the one
+ * that answered last is tried first. Only what the peer signed is an answer; anything else counts as none.
  */
 import { randomBytes } from "node:crypto";
 import { type Hex, zeroHash } from "viem";
@@ -10,8 +10,9 @@ import { z } from "zod";
 import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
-import { type ControlDomain, LIFETIME_SECONDS, open, PROTOCOL_VERSION, seal } from "./envelope.ts";
+import { type ControlDomain, type Envelope, LIFETIME_SECONDS, open, seal } from "./envelope.ts";
 import { endpointText, type PeerEndpoint, post } from "./post.ts";
+import { type PeerVersions, PROTOCOL_VERSION } from "./protocol-version.ts";
 
 export interface ControlPeer {
   readonly id: RegionId;
@@ -30,6 +31,7 @@ export class ControlClient {
   readonly #key: PrivateKeyAccount;
   readonly #agentKeyOf: (region: RegionId) => Hex | null;
   readonly #enis: () => readonly EniEnd[];
+  readonly #versions: PeerVersions;
   readonly #lastGood = new Map<RegionId, string>();
 
   constructor(
@@ -38,15 +40,17 @@ export class ControlClient {
     key: PrivateKeyAccount,
     agentKeyOf: (region: RegionId) => Hex | null,
     enis: () => readonly EniEnd[],
+    versions: PeerVersions,
   ) {
     this.#enis = enis;
+    this.#versions = versions;
     this.#self = self;
     this.#domain = domain;
     this.#key = key;
     this.#agentKeyOf = agentKeyOf;
   }
 
-  /** @throws EphemeshError PEER_UNREACHABLE (retryable) where no way gave an answer of its own, or its signed refusal by its own code */
+  /** @throws EphemeshError PEER_UNREACHABLE (retryable) if no answer of the peer came, CONTROL_VERSION, or the peer's signed refusal by its own code */
   async ask(
     peer: ControlPeer,
     kind: string,
@@ -59,14 +63,16 @@ export class ControlClient {
     for (const endpoint of endpoints.toSorted(
       (a, b) => Number(endpointText(b) === last) - Number(endpointText(a) === last),
     )) {
-      let reply: Answer;
+      let reply: Answer | EphemeshError;
       try {
-        reply = await this.#post(endpoint, peer.id, kind, body, options);
+        const envelope = await this.#post(endpoint, peer.id, kind, body, options);
+        reply = this.#versions.refusal(peer.id, envelope.version) ?? answer.parse(tryJson(envelope.body));
       } catch (error) {
         failure = error;
         continue;
       }
       this.#lastGood.set(peer.id, endpointText(endpoint));
+      if (reply instanceof EphemeshError) throw reply;
       if (!("refused" in reply)) return reply.body;
       const { code, message } = reply.refused;
       throw new EphemeshError(code, `Region ${peer.id} refuses "${kind}": ${message}`, "Nothing was agreed.");
@@ -76,19 +82,19 @@ export class ControlClient {
     throw new EphemeshError(
       "PEER_UNREACHABLE",
       `Region ${peer.id} does not answer "${kind}": ${reason}.`,
-      "It is asked again while the event lasts; `ephemesh doctor` checks the way to each peer.",
+      "It is asked again while the event lasts; `ephemesh doctor` checks the connection to each peer.",
       { retryable: true, cause: failure },
     );
   }
 
-  /** @throws where what came back is not the peer's: nobody answers, or somebody else does */
+  /** @throws if no answer came, or one that is not the peer's */
   async #post(
     endpoint: PeerEndpoint,
     to: RegionId,
     kind: string,
     body: unknown,
     options: { subject?: Hex; timeoutMillis?: number; signal?: AbortSignal },
-  ): Promise<Answer> {
+  ): Promise<Envelope> {
     const nonce = `0x${randomBytes(16).toString("hex")}`;
     const request = await seal(
       {
@@ -110,8 +116,8 @@ export class ControlClient {
     if (status < 200 || status > 299)
       throw new EphemeshError(
         "CONTROL_FAILED",
-        `HTTP ${status}${saidCode(text)}, which nobody signed`,
-        "Another way to it is tried.",
+        `HTTP ${status}${codeIn(text)}, not signed by the peer`,
+        "The next address is tried.",
       );
     const reply = await open(tryJson(text), this.#domain, {
       self: this.#self,
@@ -124,14 +130,14 @@ export class ControlClient {
         `The answer to "${kind}" is not region ${to}'s.`,
         "Nothing was agreed.",
       );
-    return answer.parse(tryJson(reply.body));
+    return reply;
   }
 }
 
-/** For the person who reads the error; it decides nothing, for anybody may have said it. */
-function saidCode(text: string): string {
-  const said = z.object({ code: z.string().regex(/^[A-Z_]{1,40}$/) }).safeParse(tryJson(text));
-  return said.success ? ` ${said.data.code}` : "";
+/** For the error's text alone: nobody signed it. */
+function codeIn(text: string): string {
+  const parsed = z.object({ code: z.string().regex(/^[A-Z_]{1,40}$/) }).safeParse(tryJson(text));
+  return parsed.success ? ` ${parsed.data.code}` : "";
 }
 
 function tryJson(text: string): unknown {

@@ -1,7 +1,7 @@
 /**
- * The signed envelope of every control-channel message: EIP-712 by the sender's agent key, bound to chain, deployment,
- * both parties, subject (lease, link, mesh or zero), kind, body, a nonce and an expiry. A reply carries the request's nonce, so neither can be
- * replayed as an answer to something else.
+ * The signed envelope of every control-channel message: EIP-712 by the sender's agent key over chain, deployment, both
+ * parties, subject (lease, link or zero), protocol version, kind, body, a nonce and an expiry. A reply carries the
+ * request's nonce, so that neither can be replayed as an answer to another request.
  */
 import { type Hex, hashTypedData, keccak256, recoverTypedDataAddress, stringToHex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
@@ -9,13 +9,11 @@ import { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
 import { hex32, type RegionId, regionId } from "../model/ids.ts";
 import { signingDomain } from "../model/signing-domain.ts";
+import { PROTOCOL_VERSION, versionProblem } from "./protocol-version.ts";
 
-/** Spoken by this release; peers in the window are answered, older ones with a warning, others refused. */
-export const PROTOCOL_VERSION = 1;
-export const OLDEST_ACCEPTED_VERSION = 1;
 /** A message is valid for this long after it was made; clocks may differ by as much. */
 export const LIFETIME_SECONDS = 60;
-/** Of one message, and of the body in it: the topology of a mesh of 200 needs up to 400 kB. */
+/** Of one message, and of the body in it: the topology of 200 participants needs up to 400 kB. */
 export const MESSAGE_LIMIT_BYTES = 400 * 1024;
 
 export const envelope = z.strictObject({
@@ -65,16 +63,14 @@ export interface Expectation {
   agentKeyOf(region: RegionId): Hex | null;
 }
 
-/** @throws EphemeshError CONTROL_MALFORMED, CONTROL_VERSION, CONTROL_NOT_FOR_US, CONTROL_EXPIRED, CONTROL_UNKNOWN_SENDER, CONTROL_SIGNATURE */
+/**
+ * Checks an envelope; not its version, which the sender's signature must prove first.
+ * @throws EphemeshError CONTROL_MALFORMED, CONTROL_NOT_FOR_US, CONTROL_EXPIRED, CONTROL_UNKNOWN_SENDER, CONTROL_SIGNATURE, CONTROL_VERSION
+ */
 export async function open(raw: unknown, domain: ControlDomain, expected: Expectation): Promise<Envelope> {
   const parsed = envelope.safeParse(raw);
   if (!parsed.success) throw refusal("CONTROL_MALFORMED", "The message is not a control envelope.");
   const message = parsed.data;
-  if (message.version < OLDEST_ACCEPTED_VERSION || message.version > PROTOCOL_VERSION)
-    throw refusal(
-      "CONTROL_VERSION",
-      `Control protocol ${message.version} is not spoken here (${OLDEST_ACCEPTED_VERSION} to ${PROTOCOL_VERSION}).`,
-    );
   if (message.to !== expected.self) throw refusal("CONTROL_NOT_FOR_US", `The message is for region ${message.to}.`);
   if (
     message.expiresAtSeconds < expected.nowSeconds ||
@@ -90,9 +86,11 @@ export async function open(raw: unknown, domain: ControlDomain, expected: Expect
   const signer = await recoverTypedDataAddress({ ...typedData(unsigned, domain), signature: signature as Hex }).catch(
     () => null,
   );
-  if (signer?.toLowerCase() !== registered.toLowerCase())
-    throw refusal("CONTROL_SIGNATURE", `The message is not signed by the agent key of region ${message.from}.`);
-  return message;
+  if (signer?.toLowerCase() === registered.toLowerCase()) return message;
+  // Another version may sign in another way: its signature proves nothing here.
+  throw message.version === PROTOCOL_VERSION
+    ? refusal("CONTROL_SIGNATURE", `The message is not signed by the agent key of region ${message.from}.`)
+    : versionProblem(message.from, message.version, "Its signature cannot be checked.");
 }
 
 function typedData(message: Unsigned, domain: ControlDomain) {

@@ -1,32 +1,32 @@
-/** Where a message comes from as far as the network itself says, before anything signed is looked at. */
+/** Where a message comes from by the network alone, before any signature is checked. */
 import type { Socket } from "node:net";
 import { unmappedAddress } from "../model/address.ts";
 import type { EniEnd } from "../model/eni.ts";
 import type { RegionId } from "../model/ids.ts";
 import { formatPrefix, parsePrefix } from "../model/prefix.ts";
 
-export interface Origin {
-  /** What messages are counted by: whoever has one of its addresses has them all. */
-  readonly source: string;
-  /** The region at the other end of the ENI that it came through, "nobody" where that end is not known; null: through none. */
-  readonly behind: RegionId | "nobody" | null;
+export interface Sender {
+  /** What the rate limit counts by: an address, or a network all of whose addresses one host has. */
+  readonly address: string;
+  /** The region at the other end of the ENI that the message came through; null if it came through none. */
+  readonly eniPeer: RegionId | "unknown" | null;
 }
 
-export function originOf(
+export function senderOf(
   { localAddress, remoteAddress }: Pick<Socket, "localAddress" | "remoteAddress">,
   enis: readonly EniEnd[],
-): Origin {
-  // A connection that is gone already has neither.
-  if (localAddress === undefined || remoteAddress === undefined) return { source: "", behind: "nobody" };
+): Sender {
+  // A closed connection has neither address.
+  if (localAddress === undefined || remoteAddress === undefined) return { address: "", eniPeer: "unknown" };
   const [own, other] = [withoutScope(localAddress), withoutScope(remoteAddress)];
-  if (!isLinkLocal(own)) return { source: sourceOf(other), behind: null };
-  // The addresses of an ENI's ends are made from its id: ours names it.
+  if (!isLinkLocal(own)) return { address: countedAddress(other), eniPeer: null };
+  // Both addresses are derived from the link's id: ours tells which ENI it is.
   const end = enis.find(({ ownAddress }) => ownAddress === own);
-  return { source: own, behind: end?.peerAddress === other ? end.peer : "nobody" };
+  return { address: own, eniPeer: end?.peerAddress === other ? end.peer : "unknown" };
 }
 
-/** An IPv4 address, also where it comes mapped; of IPv6 the /64, all of which a single host has. */
-function sourceOf(address: string): string {
+/** An IPv4 address, also if it is mapped into IPv6; of IPv6 the /64, since one host has all of it. */
+function countedAddress(address: string): string {
   const plain = unmappedAddress(address);
   if (plain === null) return address;
   return plain.includes(":") ? formatPrefix(parsePrefix(`${plain}/64`).network, 64) : plain;

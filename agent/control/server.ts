@@ -6,17 +6,10 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
-import {
-  type ControlDomain,
-  type Envelope,
-  LIFETIME_SECONDS,
-  MESSAGE_LIMIT_BYTES,
-  open,
-  PROTOCOL_VERSION,
-  seal,
-} from "./envelope.ts";
+import { type ControlDomain, type Envelope, LIFETIME_SECONDS, MESSAGE_LIMIT_BYTES, open, seal } from "./envelope.ts";
+import { type PeerVersions, PROTOCOL_VERSION } from "./protocol-version.ts";
 import { RateLimit, ReplayGuard } from "./rate-limit.ts";
-import { originOf } from "./sender-address.ts";
+import { senderOf } from "./sender-address.ts";
 
 export type ControlHandler = (from: RegionId, subject: Hex, body: unknown) => Promise<unknown>;
 
@@ -26,7 +19,8 @@ export interface ControlServerOptions {
   readonly key: PrivateKeyAccount;
   readonly agentKeyOf: (region: RegionId) => Hex | null;
   readonly handlers: Readonly<Record<string, ControlHandler>>;
-  /** Those that are up: inside one only the region at its other end is answered. */
+  readonly versions: PeerVersions;
+  /** The ENIs (ephemeral network interfaces) that are up: inside one only the region at its other end is answered. */
   readonly enis: () => readonly EniEnd[];
   readonly onRefused: (remoteAddress: string, error: EphemeshError) => void;
   /** Before any signature is checked. Agents talk a few messages a second at most. */
@@ -34,7 +28,7 @@ export interface ControlServerOptions {
   readonly bySender?: RateLimit;
 }
 
-/** Answers at every address that it listens on, with one memory of what was seen before. */
+/** Serves every address that it listens on, with one memory of nonces. */
 export function controlApp(options: ControlServerOptions): RequestListener {
   const { byAddress = new RateLimit(100, 300), bySender = new RateLimit(50, 200) } = options;
   const replays = new ReplayGuard();
@@ -42,7 +36,7 @@ export function controlApp(options: ControlServerOptions): RequestListener {
   const app = express();
   app.disable("x-powered-by");
   app.use((request, response, next) => {
-    if (byAddress.allows(originOf(request.socket, options.enis()).source, performance.now())) return next();
+    if (byAddress.allows(senderOf(request.socket, options.enis()).address, performance.now())) return next();
     response
       .status(429)
       .json({ code: "CONTROL_FLOOD", message: "Too many messages from this address; they are dropped for a while." });
@@ -57,17 +51,17 @@ export function controlApp(options: ControlServerOptions): RequestListener {
       nowSeconds,
       agentKeyOf: options.agentKeyOf,
     });
-    const { behind } = originOf(request.socket, options.enis());
-    if (behind !== null && behind !== message.from)
+    const { eniPeer } = senderOf(request.socket, options.enis());
+    if (eniPeer !== null && eniPeer !== message.from)
       throw new EphemeshError(
         "CONTROL_NOT_ITS_LINK",
-        `Region ${message.from} is not at the other end of this link; ${behind === "nobody" ? behind : `region ${behind}`} is.`,
+        `Region ${message.from} is not at the other end of this link; ${eniPeer === "unknown" ? "no known region" : `region ${eniPeer}`} is.`,
         "Nothing was done with it.",
       );
-    // Before the sender is charged: whoever has read a message could silence its sender with copies of it.
+    // Before the rate limit by sender: otherwise copies of a message could silence its sender.
     const nonce = `${message.from}:${message.nonce}`;
     if (replays.hasSeen(nonce, nowSeconds))
-      throw new EphemeshError("CONTROL_REPLAY", "The message was seen before.", "Nothing was done with it.");
+      throw new EphemeshError("CONTROL_REPLAY", "The message was received before.", "Nothing was done with it.");
     if (!bySender.allows(String(message.from), performance.now()))
       throw new EphemeshError(
         "CONTROL_FLOOD",
@@ -104,14 +98,12 @@ export async function listen(app: RequestListener, address: { host: string; port
   return server;
 }
 
+/** The signed reply, or a signed refusal. */
 async function answer(request: Envelope, options: ControlServerOptions): Promise<Envelope> {
-  const handler = options.handlers[request.kind];
-  const result = !handler
-    ? { refused: { code: "CONTROL_UNKNOWN_KIND", message: `This agent does not know "${request.kind}".` } }
-    : await handler(request.from, request.subject as Hex, JSON.parse(request.body)).then(
-        (body) => ({ body }),
-        (error: unknown) => ({ refused: { code: asRefusal(error).code, message: asRefusal(error).message } }),
-      );
+  const result = await perform(request, options).then(
+    (body) => ({ body }),
+    (error: unknown) => ({ refused: { code: asRefusal(error).code, message: asRefusal(error).message } }),
+  );
   return seal(
     {
       version: PROTOCOL_VERSION,
@@ -126,6 +118,19 @@ async function answer(request: Envelope, options: ControlServerOptions): Promise
     options.domain,
     options.key,
   );
+}
+
+async function perform(request: Envelope, { versions, handlers }: ControlServerOptions): Promise<unknown> {
+  const refusal = versions.refusal(request.from, request.version);
+  if (refusal) throw refusal;
+  const handler = handlers[request.kind];
+  if (!handler)
+    throw new EphemeshError(
+      "CONTROL_UNKNOWN_KIND",
+      `This agent does not know "${request.kind}".`,
+      "Nothing was done with it.",
+    );
+  return handler(request.from, request.subject as Hex, JSON.parse(request.body));
 }
 
 function asRefusal(error: unknown): EphemeshError {

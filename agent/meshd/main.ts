@@ -6,6 +6,7 @@ import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import { type MeshdConfig, meshdConfig } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
+import { VERSION } from "../model/version.ts";
 import { Drops } from "./counters/device-counters.ts";
 import { type WireguardKind, wireguardKind } from "./eni/tunnel-device.ts";
 import { Batch } from "./kernel/batch.ts";
@@ -18,8 +19,6 @@ import { type Handlers, serve } from "./server.ts";
 import { IncarnationFile } from "./state/incarnation.ts";
 import { SteeringKernel } from "./steering/kernel.ts";
 import { countersOf, kernelSnapshot, measurementsOf } from "./views.ts";
-
-const VERSION = "1";
 
 /**
  * When the signal comes, steering is removed and the traffic is on the standing peering; tunnels keep running for the

@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import {
-  type Envelope,
-  LIFETIME_SECONDS,
-  MESSAGE_LIMIT_BYTES,
-  open,
-  PROTOCOL_VERSION,
-  seal,
-} from "../../agent/control/envelope.ts";
+import { type Envelope, LIFETIME_SECONDS, MESSAGE_LIMIT_BYTES, open, seal } from "../../agent/control/envelope.ts";
+import { PROTOCOL_VERSION } from "../../agent/control/protocol-version.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { regionId } from "../../agent/model/ids.ts";
 
@@ -72,8 +66,12 @@ describe("control envelope", () => {
   it("an unregistered sender is refused", async () =>
     refused(await seal({ ...unsigned, from: nobody }, domain, key), "CONTROL_UNKNOWN_SENDER"));
 
-  it("a protocol outside the window is refused", async () =>
-    refused(await seal({ ...unsigned, version: PROTOCOL_VERSION + 1 }, domain, key), "CONTROL_VERSION"));
+  it("another protocol version is opened if it is signed, for its version to be answered; if not, the version is the reason", async () => {
+    const other = { ...unsigned, version: PROTOCOL_VERSION + 1 };
+    assert.equal((await open(await seal(other, domain, key), domain, expected)).version, PROTOCOL_VERSION + 1);
+    await refused(await seal(other, domain, thief), "CONTROL_VERSION");
+    await refused({ ...(await seal(unsigned, domain, key)), version: PROTOCOL_VERSION + 1 }, "CONTROL_VERSION");
+  });
 
   it("what is no envelope is refused: missing, additional, oversized or misspelt fields", async () => {
     const message = await seal(unsigned, domain, key);

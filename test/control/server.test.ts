@@ -5,13 +5,8 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { ControlClient } from "../../agent/control/client.ts";
-import {
-  type Envelope,
-  LIFETIME_SECONDS,
-  MESSAGE_LIMIT_BYTES,
-  PROTOCOL_VERSION,
-  seal,
-} from "../../agent/control/envelope.ts";
+import { type Envelope, LIFETIME_SECONDS, MESSAGE_LIMIT_BYTES, open, seal } from "../../agent/control/envelope.ts";
+import { PeerVersions, PROTOCOL_VERSION } from "../../agent/control/protocol-version.ts";
 import { RateLimit } from "../../agent/control/rate-limit.ts";
 import { type ControlHandler, type ControlServerOptions, controlApp, listen } from "../../agent/control/server.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
@@ -29,10 +24,20 @@ describe("control channel (loopback)", function () {
   let server: Server;
   let url: string;
   let handled: number;
+  /** Warnings at the listening region, and at the asking one. */
+  const ours: EphemeshError[] = [];
+  const theirs: EphemeshError[] = [];
   let connection: Pick<Socket, "localAddress" | "remoteAddress"> | null;
 
-  beforeEach(() => serve());
+  beforeEach(() => {
+    ours.length = theirs.length = 0;
+    return serve();
+  });
   afterEach(() => stop());
+
+  function noted(warnings: EphemeshError[], min?: number): PeerVersions {
+    return new PeerVersions((warning) => void warnings.push(warning), min);
+  }
 
   function stop(): void {
     server.closeAllConnections();
@@ -51,7 +56,7 @@ describe("control channel (loopback)", function () {
     const refuses: ControlHandler = async () => {
       throw new EphemeshError("LINK_UNKNOWN", "There is no such link.", "Offer it later.");
     };
-    const options = { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses } };
+    const options = { self: us, domain, key: ourKey, agentKeyOf, handlers: { echo, refuses }, versions: noted(ours) };
     const app = controlApp({ ...options, enis: () => [], onRefused: () => undefined, ...change });
     const seeming: RequestListener = (request, response) => {
       for (const [name, value] of Object.entries(connection ?? {}))
@@ -62,7 +67,7 @@ describe("control channel (loopback)", function () {
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  const client = () => new ControlClient(them, domain, theirKey, agentKeyOf, () => []);
+  const client = () => new ControlClient(them, domain, theirKey, agentKeyOf, () => [], noted(theirs));
   const peer = () => ({ id: us, controlUrls: [url] });
   const failsWith = (code: string) => (error: unknown) => error instanceof EphemeshError && error.code === code;
 
@@ -182,6 +187,49 @@ describe("control channel (loopback)", function () {
     assert.ok(dropped.every(({ code }) => code === "CONTROL_FLOOD"));
   });
 
+  describe("a peer of another protocol version", () => {
+    const versions = /Region 2 speaks version (1|3) of the control protocol, this region version 2\./;
+
+    for (const version of [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1])
+      it(`${version}: its request is refused in a signed answer that names both versions, and warned of once`, async () => {
+        for (const digits of ["ab", "cd"]) {
+          const request = await message({ version, nonce: `0x${digits.repeat(16)}` });
+          const response = await fetch(`${url}/v1/control`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify(request),
+          });
+          const expected = { self: them, nowSeconds: Math.floor(Date.now() / 1000), agentKeyOf };
+          const reply = await open(await response.json(), domain, expected);
+          assert.equal(reply.version, PROTOCOL_VERSION);
+          const { refused } = JSON.parse(reply.body) as { refused: { code: string; message: string } };
+          assert.equal(refused.code, "CONTROL_VERSION");
+          assert.match(refused.message, versions);
+        }
+        assert.equal(handled, 0);
+        assert.deepEqual(
+          ours.map(({ code }) => code),
+          ["CONTROL_VERSION"],
+        );
+      });
+
+    it("an older one that is still accepted is answered, and warned of once", async () => {
+      await serve({ versions: noted(ours, PROTOCOL_VERSION - 1) });
+      for (const digits of ["ab", "cd"]) {
+        const old = await message({ version: PROTOCOL_VERSION - 1, nonce: `0x${digits.repeat(16)}` });
+        assert.equal((await post(JSON.stringify(old))).status, 200);
+      }
+      assert.equal(handled, 2);
+      assert.equal(ours.length, 1);
+      assert.match(ours[0]!.message, versions);
+    });
+
+    it("its own version draws no warning", async () => {
+      await client().ask(peer(), "echo", {});
+      assert.deepEqual([ours, theirs], [[], []]);
+    });
+  });
+
   describe("an answer that is not the peer's", () => {
     let liar: Server;
     let status: number;
@@ -207,10 +255,9 @@ describe("control channel (loopback)", function () {
       liar.close();
     });
 
-    const ask = (kind = "echo", ...further: string[]) => {
-      const controlUrls = [`http://127.0.0.1:${(liar.address() as AddressInfo).port}`, ...further];
-      return client().ask({ id: us, controlUrls }, kind, {});
-    };
+    const urlOfLiar = () => `http://127.0.0.1:${(liar.address() as AddressInfo).port}`;
+    const ask = (kind = "echo", ...further: string[]) =>
+      client().ask({ id: us, controlUrls: [urlOfLiar(), ...further] }, kind, {});
     const unreachableFor = (code: string) => (error: unknown) =>
       failsWith("PEER_UNREACHABLE")(error) &&
       (error as EphemeshError).retryable &&
@@ -242,6 +289,27 @@ describe("control channel (loopback)", function () {
       await assert.rejects(ask(), unreachableFor("CONTROL_WRONG_REPLY"));
       reply = (request) => answered(request, { kind: "teardown-reply" });
       await assert.rejects(ask(), unreachableFor("CONTROL_WRONG_REPLY"));
+    });
+
+    it("of another protocol version: the search ends, the error names both versions and what to do, and is warned of once", async () => {
+      reply = (request) => answered(request, { version: PROTOCOL_VERSION + 1, body: "{}" });
+      const asking = client();
+      for (let i = 0; i < 2; i++)
+        await assert.rejects(
+          asking.ask({ id: us, controlUrls: [urlOfLiar(), url] }, "echo", {}),
+          (error: EphemeshError) =>
+            error.code === "CONTROL_VERSION" &&
+            /Region 1 speaks version 3 of the control protocol, this region version 2\./.test(error.message) &&
+            error.remedy === "Update this agent.",
+        );
+      assert.equal(handled, 0);
+      assert.equal(theirs.length, 1);
+    });
+
+    it("of another protocol version and signed by a stranger: the next way is tried, and nothing is warned of", async () => {
+      reply = (request) => answered(request, { version: PROTOCOL_VERSION + 1 }, theirKey);
+      assert.ok(await ask("echo", url));
+      assert.deepEqual(theirs, []);
     });
 
     it("endless", async () => {

@@ -5,6 +5,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import type { GrantedLease } from "../../agent/auction/facts.ts";
 import { leaseIdOf } from "../../agent/auction/leases.ts";
 import { ControlClient } from "../../agent/control/client.ts";
+import { PeerVersions } from "../../agent/control/protocol-version.ts";
 import { controlApp, listen } from "../../agent/control/server.ts";
 import { answersOf } from "../../agent/coordinator/answers.ts";
 import { compareTopology, fetchTopology, publishTopology } from "../../agent/coordinator/handlers/topology.ts";
@@ -54,6 +55,7 @@ class Peers {
 
   async add(self: RegionId, mesh: Mesh): Promise<Site> {
     const key = privateKeyToAccount(generatePrivateKey());
+    const versions = new PeerVersions(() => undefined);
     const agentKeyOf = (region: RegionId) => this.#regions.get(region)?.agentKey ?? null;
     let world = {
       ...emptyWorld,
@@ -64,7 +66,7 @@ class Peers {
       config: { topology: "ring" },
       deployment: { chainId: domain.chainId, auction: `0x${"22".repeat(20)}` },
       clock: { nowSeconds: () => 1000 },
-      control: new ControlClient(self, domain, key, agentKeyOf, () => []),
+      control: new ControlClient(self, domain, key, agentKeyOf, () => [], versions),
       regions: () => this.#regions,
       world: () => world,
       dispatch: (message: Parameters<Site["dispatch"]>[0]) => {
@@ -72,7 +74,7 @@ class Peers {
       },
       ...{ self, key },
     } as unknown as Site;
-    const options = { self, domain, key, agentKeyOf, handlers: answersOf(site), enis: () => [] };
+    const options = { self, domain, key, agentKeyOf, handlers: answersOf(site), enis: () => [], versions };
     const server = await listen(controlApp({ ...options, onRefused: () => undefined }), { host: "127.0.0.1", port: 0 });
     this.#servers.push(server);
     const controlUrls = [`http://127.0.0.1:${(server.address() as AddressInfo).port}`];

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { EniListeners } from "../../../agent/control/eni-listeners.ts";
-import { originOf } from "../../../agent/control/sender-address.ts";
+import { senderOf } from "../../../agent/control/sender-address.ts";
 import { ENI_CONTROL_PORT, type EniEnd } from "../../../agent/model/eni.ts";
 import { regionId } from "../../../agent/model/ids.ts";
 
@@ -33,7 +33,7 @@ function ask(): Promise<string> {
 ip("link set lo up");
 makeInterface();
 const listeners = new EniListeners(
-  (request, response) => void response.end(`region ${originOf(request.socket, [end]).behind}`),
+  (request, response) => void response.end(`region ${senderOf(request.socket, [end]).eniPeer}`),
   (_, error) => console.log(error.message),
 );
 await listeners.follow([end]);

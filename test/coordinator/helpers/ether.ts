@@ -9,6 +9,7 @@ import { EphemeshError } from "../../../agent/model/errors.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
 import type { LinkSpec, MeshSpec } from "../../../agent/model/meshd-messages.ts";
 import { monotonicMillis } from "../../../agent/model/time.ts";
+import { VERSION } from "../../../agent/model/version.ts";
 
 type State = "waiting" | "up" | "down";
 
@@ -85,7 +86,7 @@ export class Ether {
           changes: [],
         })),
       }),
-      heartbeat: async () => ({ uptimeMillis: monotonicMillis() - startedAt, version: "0.1.0" }),
+      heartbeat: async () => ({ uptimeMillis: monotonicMillis() - startedAt, version: VERSION }),
     };
     return serve(socket, handlers, signal, pino({ level: "silent" })).finally(() => this.#meshes.delete(region));
   }

@@ -1,0 +1,37 @@
+/** Which versions of the control protocol this agent speaks, and which peers speak another one. */
+import { EphemeshError } from "../model/errors.ts";
+import type { RegionId } from "../model/ids.ts";
+
+export const PROTOCOL_VERSION = 2;
+/** Peers from this version on are answered, with a warning. All versions use the same envelope. */
+export const MIN_PROTOCOL_VERSION = 2;
+
+export class PeerVersions {
+  readonly #warn: (warning: EphemeshError) => void;
+  readonly #min: number;
+  readonly #warned = new Map<RegionId, number>();
+
+  /** @param warn gets one warning for each peer and other version. */
+  constructor(warn: (warning: EphemeshError) => void, min = MIN_PROTOCOL_VERSION) {
+    this.#warn = warn;
+    this.#min = min;
+  }
+
+  /** CONTROL_VERSION if messages of this version are refused, else null. The peer must have signed the message. */
+  refusal(peer: RegionId, version: number): EphemeshError | null {
+    if (version === PROTOCOL_VERSION) return null;
+    const isRefused = version < this.#min || version > PROTOCOL_VERSION;
+    const problem = versionProblem(peer, version, isRefused ? "Its messages are refused." : "It is still answered.");
+    if (this.#warned.get(peer) !== version) this.#warn(problem);
+    this.#warned.set(peer, version);
+    return isRefused ? problem : null;
+  }
+}
+
+export function versionProblem(peer: RegionId, version: number, consequence: string): EphemeshError {
+  return new EphemeshError(
+    "CONTROL_VERSION",
+    `Region ${peer} speaks version ${version} of the control protocol, this region version ${PROTOCOL_VERSION}. ${consequence}`,
+    version < PROTOCOL_VERSION ? `Ask the operator of region ${peer} to update.` : "Update this agent.",
+  );
+}
