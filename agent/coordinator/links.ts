@@ -78,7 +78,7 @@ export function meshSpec(
   const participants = [...new Set([self, ...live.flatMap((l) => [l.buyer, l.seller])])].sort((a, b) => a - b);
   const links = wantedLinks(mesh, self, nowSeconds).flatMap((link) => {
     const agreed = mesh.links.get(link.linkId);
-    if (!agreed) return [];
+    if (!agreed || mesh.withdrawn.has(link.linkId)) return [];
     return [
       {
         linkId: link.linkId,

@@ -104,6 +104,8 @@ export interface Mesh {
   readonly auctions: readonly Auction[];
   readonly topology: PublishedTopology | null;
   readonly links: ReadonlyMap<LinkId, AgreedLink>;
+  /** Agreed links whose other end was away for so long that the interface is removed until both agree on another attempt. */
+  readonly withdrawn: ReadonlySet<LinkId>;
   /** Leases of ours whose seller could not be reached for long: the event does without them. */
   readonly lost: ReadonlySet<LeaseId>;
   readonly receipts: ReadonlyMap<LeaseId, CosignedReceipt>;
@@ -132,6 +134,7 @@ export function emptyMesh(key: string): Mesh {
     auctions: [],
     topology: null,
     links: new Map(),
+    withdrawn: new Set(),
     lost: new Set(),
     receipts: new Map(),
     signed: new Map(),

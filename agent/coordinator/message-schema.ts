@@ -198,6 +198,8 @@ const schemas = {
   TopologyPublished: z.strictObject({ type: z.literal("TopologyPublished"), meshId, topology: publishedTopology }),
   LinkAgreed: z.strictObject({ type: z.literal("LinkAgreed"), meshId, link: agreedLink }),
   PeerLost: z.strictObject({ type: z.literal("PeerLost"), meshId, leaseId, reason: z.string() }),
+  PeerReturned: z.strictObject({ type: z.literal("PeerReturned"), meshId, leaseId }),
+  LinkWithdrawn: z.strictObject({ type: z.literal("LinkWithdrawn"), meshId, linkId }),
   ReceiptSigned: z.strictObject({ type: z.literal("ReceiptSigned"), meshId, receipt }),
   ReceiptCosigned: z.strictObject({
     type: z.literal("ReceiptCosigned"),

@@ -26,6 +26,8 @@ export type LocalMessage =
   | { readonly type: "TopologyPublished"; readonly meshId: MeshId; readonly topology: PublishedTopology }
   | { readonly type: "LinkAgreed"; readonly meshId: MeshId; readonly link: AgreedLink }
   | { readonly type: "PeerLost"; readonly meshId: MeshId; readonly leaseId: LeaseId; readonly reason: string }
+  | { readonly type: "PeerReturned"; readonly meshId: MeshId; readonly leaseId: LeaseId }
+  | { readonly type: "LinkWithdrawn"; readonly meshId: MeshId; readonly linkId: LinkId }
   | { readonly type: "ReceiptSigned"; readonly meshId: MeshId; readonly receipt: Receipt }
   | { readonly type: "ReceiptCosigned"; readonly meshId: MeshId; readonly cosigned: CosignedReceipt }
   | { readonly type: "TeardownCosigned"; readonly meshId: MeshId; readonly linkId: LinkId; readonly peerSignature: Hex }

@@ -29,6 +29,8 @@ export type Action =
   | { readonly kind: "fetch-topology"; readonly from: readonly RegionId[] }
   | { readonly kind: "compare-topology"; readonly with: RegionId }
   | { readonly kind: "declare-lost"; readonly leaseId: LeaseId; readonly reason: string }
+  | { readonly kind: "declare-returned"; readonly leaseId: LeaseId }
+  | { readonly kind: "withdraw-link"; readonly linkId: LinkId }
   | { readonly kind: "offer-link"; readonly link: WantedLink; readonly attempt: number }
   | { readonly kind: "exchange-receipt"; readonly leaseId: LeaseId; readonly epochs: number; readonly release: boolean }
   | { readonly kind: "settle-lease"; readonly leaseId: LeaseId }
@@ -60,7 +62,7 @@ export interface MeshFacts {
 
 /** A link without an answer from its other end is tried again with new keys after this time, doubled at each attempt. */
 const RETRY_LINK_MILLIS = 5000;
-const RETRY_LOST_MILLIS = 30_000;
+export const RETRY_LOST_MILLIS = 30_000;
 /** An epoch counts when its last probes can no longer come back; a receipt asked for earlier is refused with "not yet". */
 const RECEIPT_DELAY_SECONDS = 2.1;
 /** The seller leaves the buyer this long to settle first. */
@@ -87,7 +89,10 @@ export function keyOfAction(mesh: Mesh, action: Action): string {
     case "exchange-receipt":
     case "settle-lease":
     case "declare-lost":
+    case "declare-returned":
       return `${mesh.key}:${action.kind}:${action.leaseId}`;
+    case "withdraw-link":
+      return `${mesh.key}:${action.kind}:${action.linkId}`;
     case "cosign-teardown":
       return `${mesh.key}:teardown:${action.linkId}`;
     case "collect-order":
@@ -147,8 +152,12 @@ function trade(mesh: Mesh, auction: Auction, facts: MeshFacts): Action[] {
 function formation(mesh: Mesh, facts: MeshFacts): Action[] {
   const actions: Action[] = [...topology(mesh, facts), ...lostPeers(mesh, facts)];
   for (const link of wantedLinks(mesh, facts.self, facts.nowSeconds)) {
+    const agreed = mesh.links.get(link.linkId)?.attempt;
+    const isWithdrawn = mesh.withdrawn.has(link.linkId);
+    const state = facts.links.get(link.linkId);
+    if (!isWithdrawn && isUnanswered(agreed, state)) actions.push({ kind: "withdraw-link", linkId: link.linkId });
     if (!link.initiates || facts.nowSeconds > link.endSeconds - EPOCH_SECONDS) continue;
-    const attempt = nextAttempt(mesh.links.get(link.linkId)?.attempt, facts.links.get(link.linkId));
+    const attempt = agreed !== undefined && isWithdrawn ? agreed + 1 : nextAttempt(agreed, state);
     if (attempt !== null) actions.push({ kind: "offer-link", link, attempt });
   }
   return actions;
@@ -186,16 +195,30 @@ function nextAttempt(agreed: number | undefined, state: LinkState | undefined): 
   return state.forMillis > patience ? agreed + 1 : null;
 }
 
-/** A seller that is unreachable for this long is lost; the capacity is bought elsewhere. */
-const LOST_AFTER_SECONDS = 20;
+/** The other end neither answered probes nor agreed on another attempt for so long that the interface goes. */
+function isUnanswered(agreed: number | undefined, state: LinkState | undefined): boolean {
+  if (!state || state.attempt !== agreed || state.state === "up") return false;
+  return state.forMillis > WITHDRAW_AFTER_MILLIS;
+}
 
+/** A seller out of reach for this long is lost: what it was to carry is bought from others. */
+const LOST_AFTER_SECONDS = 20;
+/** A lost peer's interface is kept for this long, since a peer that returns by then needs no handshake. */
+const LOST_GRACE_SECONDS = 30;
+const WITHDRAW_AFTER_MILLIS = (LOST_AFTER_SECONDS + LOST_GRACE_SECONDS) * 1000;
+
+/** The buyer's sellers that are lost, and those of them that serve again: up for as long as it takes to be lost. */
 function lostPeers(mesh: Mesh, facts: MeshFacts): Action[] {
   if (!mesh.event) return [];
   return ownLeases(mesh, facts.self)
-    .filter((lease) => lease.buyer === facts.self && !mesh.lost.has(lease.id) && !isOver(mesh, lease, facts.nowSeconds))
+    .filter((lease) => lease.buyer === facts.self && !isOver(mesh, lease, facts.nowSeconds))
     .flatMap((lease): Action[] => {
-      const runsFor = facts.nowSeconds - lease.startSeconds;
       const link = facts.links.get(linkOfLease(lease.id));
+      if (mesh.lost.has(lease.id)) {
+        const hasReturned = link?.state === "up" && link.forMillis > LOST_AFTER_SECONDS * 1000;
+        return hasReturned ? [{ kind: "declare-returned", leaseId: lease.id }] : [];
+      }
+      const runsFor = facts.nowSeconds - lease.startSeconds;
       const isSilent = link?.state === "down" && link.forMillis > LOST_AFTER_SECONDS * 1000;
       // Never agreed on, or never up. A link that meshd does not report now tells nothing.
       const neverCame = !mesh.links.has(linkOfLease(lease.id)) || link?.state === "waiting";

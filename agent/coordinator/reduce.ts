@@ -104,11 +104,22 @@ function apply(draft: Draft, message: Exclude<Message, { type: "Draining" }>): M
       return change(draft, draft.keys.get(message.meshId), (mesh) => ({
         ...mesh,
         links: new Map(mesh.links).set(message.link.linkId, message.link),
+        withdrawn: mesh.withdrawn.difference(new Set([message.link.linkId])),
       }));
     case "PeerLost":
       return change(draft, draft.keys.get(message.meshId), (mesh) => ({
         ...mesh,
         lost: new Set(mesh.lost).add(message.leaseId),
+      }));
+    case "PeerReturned":
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({
+        ...mesh,
+        lost: mesh.lost.difference(new Set([message.leaseId])),
+      }));
+    case "LinkWithdrawn":
+      return change(draft, draft.keys.get(message.meshId), (mesh) => ({
+        ...mesh,
+        withdrawn: new Set(mesh.withdrawn).add(message.linkId),
       }));
     case "LeasesGranted":
       // A mesh that was dissolved between two terms stands up again.
@@ -178,6 +189,8 @@ function isAhead(draft: Draft, message: Message): message is LocalMessage {
     case "TopologyPublished":
     case "LinkAgreed":
     case "PeerLost":
+    case "PeerReturned":
+    case "LinkWithdrawn":
     case "ReceiptSigned":
     case "ReceiptCosigned":
     case "TeardownCosigned":
@@ -199,6 +212,7 @@ function withoutFormerParties(mesh: Mesh, granted: readonly GrantedLease[]): Mes
   return {
     ...mesh,
     links: without(mesh.links, links),
+    withdrawn: mesh.withdrawn.difference(links),
     receipts: without(mesh.receipts, leases),
     signed: without(mesh.signed, leases),
     lost: mesh.lost.difference(leases),

@@ -13,7 +13,7 @@ import {
 } from "./auction.ts";
 import { cosignTeardown, dissolve } from "./dissolve.ts";
 import { offerLink } from "./link.ts";
-import { declareLost } from "./lost.ts";
+import { declareLost, declareReturned, withdrawLink } from "./lost.ts";
 import { exchangeReceipt } from "./receipt.ts";
 import { scan } from "./scan.ts";
 import { settleLease } from "./settle.ts";
@@ -47,6 +47,10 @@ export function handle(site: Site, mesh: Mesh, action: Action): Promise<void> {
       return compareTopology(site, mesh, action);
     case "declare-lost":
       return declareLost(site, mesh, action);
+    case "declare-returned":
+      return declareReturned(site, mesh, action);
+    case "withdraw-link":
+      return withdrawLink(site, mesh, action);
     case "offer-link":
       return offerLink(site, mesh, action);
     case "exchange-receipt":

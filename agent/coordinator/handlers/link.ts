@@ -10,7 +10,7 @@ import { EphemeshError } from "../../model/errors.ts";
 import { linkId, meshId, type RegionId } from "../../model/ids.ts";
 import { type WantedLink, wantedLinks } from "../links.ts";
 import type { AgreedLink, Mesh } from "../mesh.ts";
-import type { Action } from "../next-actions.ts";
+import { type Action, RETRY_LOST_MILLIS } from "../next-actions.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
 
 /** X25519 by WireGuard with a preshared key from ML-KEM-768: closed to who records now and computes later. */
@@ -62,7 +62,11 @@ export async function offerLink(
   };
   const peer = regionOf(site, link.peer);
   const accept = linkAccept.parse(
-    await site.control.ask(peer, "link-offer", offer, { subject: link.linkId as Hex, timeoutMillis: 5000 }),
+    await site.control
+      .ask(peer, "link-offer", offer, { subject: link.linkId as Hex, timeoutMillis: 5000 })
+      .catch((error: unknown) => {
+        throw mesh.withdrawn.has(link.linkId) && error instanceof EphemeshError ? seldom(error) : error;
+      }),
   );
   const transcript = transcriptOf(offer, accept);
   if (transcript !== accept.transcript)
@@ -80,6 +84,12 @@ export async function offerLink(
     kem: { role: "initiator", ciphertext: accept.ciphertext },
   });
   agree(site, mesh, link, attempt, underlay, accept, Math.min(prepared.mtu, accept.mtu), transcript);
+}
+
+/** A peer that has been away for long is not asked more often. */
+function seldom(error: EphemeshError): EphemeshError {
+  const { code, message, remedy } = error;
+  return new EphemeshError(code, message, remedy, { retryAfterSeconds: RETRY_LOST_MILLIS / 1000, cause: error });
 }
 
 /** @throws EphemeshError LINK_UNKNOWN, LINK_PROFILE, LINK_BOUNDS, LINK_ATTEMPT_OLD */
@@ -132,7 +142,7 @@ export async function acceptLink(site: Site, from: RegionId, offer: LinkOffer): 
     mtu: prepared.mtu,
   };
   const transcript = transcriptOf(offer, answer);
-  if (agreed?.transcript !== transcript)
+  if (agreed?.transcript !== transcript || mesh.withdrawn.has(link.linkId))
     agree(site, mesh, link, offer.attempt, underlay, offer, Math.min(prepared.mtu, offer.mtu), transcript);
   return { ...answer, transcript };
 }
