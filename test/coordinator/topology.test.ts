@@ -9,11 +9,13 @@ import { PeerVersions } from "../../agent/control/protocol-version.ts";
 import { controlApp, listen } from "../../agent/control/server.ts";
 import { answersOf } from "../../agent/coordinator/answers.ts";
 import { compareTopology, fetchTopology, publishTopology } from "../../agent/coordinator/handlers/topology.ts";
-import { type Auction, emptyMesh, type Mesh } from "../../agent/coordinator/mesh.ts";
+import { type Auction, emptyMesh, type Mesh, type PublishedTopology } from "../../agent/coordinator/mesh.ts";
 import { MAX_PAIRS, pairsOnWire } from "../../agent/coordinator/pairs.ts";
 import { emptyWorld, reduce } from "../../agent/coordinator/reduce.ts";
 import type { Site } from "../../agent/coordinator/site.ts";
+import { EphemeshError } from "../../agent/model/errors.ts";
 import { auctionId, type LeaseId, meshId, type RegionId, regionId } from "../../agent/model/ids.ts";
+import { topologyTypedData } from "../../agent/topology/signing.ts";
 import type { MeasuredPair } from "../../agent/topology/topology.ts";
 
 const id = (n: number): RegionId => regionId.parse(n);
@@ -122,6 +124,80 @@ describe("coordinator/topology", function () {
       assert.deepEqual(topologyAt(hearing), published);
     });
   }
+
+  describe("a forged topology", () => {
+    const [one, two, forger] = [id(1), id(2), id(3)];
+    const mesh = meshOf([one, two, forger]);
+    let opener: Site;
+    let fetching: Site;
+    let byForger: Site;
+    const topologyAt = (site: Site) => site.world().meshes.get(mesh.key)?.topology ?? null;
+
+    beforeEach(async () => {
+      opener = await peers.add(one, mesh);
+      fetching = await peers.add(two, { ...mesh, pairs: null });
+      byForger = await peers.add(forger, mesh);
+      await publishTopology(byForger, mesh);
+    });
+
+    /** What the forger holds and passes on from now on. */
+    const holds = (change: Partial<PublishedTopology>) =>
+      byForger.dispatch({
+        type: "TopologyPublished",
+        meshId: meshId.parse(7),
+        topology: { ...topologyAt(byForger)!, ...change },
+      });
+    const fetch = () => fetchTopology(fetching, mesh, { kind: "fetch-topology", from: [forger] });
+    const isForged = (error: unknown) => error instanceof EphemeshError && error.code === "TOPOLOGY_SIGNATURE";
+    const forgedSignature = (change: Partial<PublishedTopology>) =>
+      byForger.key.signTypedData(
+        topologyTypedData(domain.chainId, byForger.deployment.auction, meshId.parse(7), {
+          ...topologyAt(byForger)!,
+          ...change,
+        }),
+      );
+
+    it("TOPOLOGY_SIGNATURE: signed by a participant in the opener's name is refused when it is fetched and when it is told", async () => {
+      holds({ publisher: one, signature: await forgedSignature({ publisher: one }) });
+      await assert.rejects(fetch(), isForged);
+      const compare = { kind: "compare-topology", with: two } as const;
+      await assert.rejects(compareTopology(byForger, byForger.world().meshes.get(mesh.key)!, compare), isForged);
+      assert.equal(topologyAt(fetching), null);
+    });
+
+    it("TOPOLOGY_SIGNATURE: the opener's own with other round trips, another mode or a broken signature is refused", async () => {
+      await publishTopology(opener, mesh);
+      const genuine = topologyAt(opener)!;
+      const [first, ...others] = genuine.pairs;
+      for (const change of [
+        { pairs: [{ ...first!, rttMicros: 1 }, ...others] },
+        { pairs: others },
+        { requested: "full" as const },
+        { signature: `0x${"00".repeat(65)}` as const },
+      ]) {
+        holds({ ...genuine, ...change });
+        await assert.rejects(fetch(), isForged, JSON.stringify(change));
+        assert.equal(topologyAt(fetching), null);
+      }
+      holds(genuine);
+      await fetch();
+      assert.deepEqual(topologyAt(fetching), genuine);
+    });
+
+    it("TOPOLOGY_SIGNATURE: one signed for another mesh or another deployment is refused", async () => {
+      const { chainId } = domain;
+      const { auction } = byForger.deployment;
+      for (const [chain, contract, id] of [
+        [chainId + 1, auction, 7],
+        [chainId, `0x${"33".repeat(20)}`, 7],
+        [chainId, auction, 8],
+      ] as const) {
+        const data = topologyTypedData(chain, contract, meshId.parse(id), topologyAt(byForger)!);
+        holds({ signature: await byForger.key.signTypedData(data) });
+        await assert.rejects(fetch(), isForged);
+      }
+    });
+  });
 
   it("what is no list of pairs is refused", () => {
     for (const flat of [
