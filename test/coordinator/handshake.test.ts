@@ -192,6 +192,15 @@ describe("coordinator/handshake of a link", () => {
     }
   });
 
+  it("one that was withdrawn only at the accepting end is agreed on again, even by the same keys", async () => {
+    at.onReply = () => Promise.reject(new Error("the answer is lost"));
+    await assert.rejects(offer(0));
+    peer.site.dispatch({ type: "LinkWithdrawn", meshId: MESH, linkId: link });
+    at.onReply = async (_, reply) => reply;
+    await offer(0);
+    assert.ok(!peer.mesh.withdrawn.has(link));
+  });
+
   it("a withdrawn link is offered seldom while the peer does not answer", async () => {
     await offer(0);
     at.site.dispatch({ type: "LinkWithdrawn", meshId: MESH, linkId: link });
