@@ -5,7 +5,7 @@
  * | file | part |
  * |---|---|
  * | in test/contracts, test/parity | `contracts`, `parity` |
- * | starts no process, nor does a module of test/, lab/ or bench/ that it imports | `fast` |
+ * | starts no process, nor does a module of test/, lab/, bench/ or deploy/ that it imports | `fast` |
  * | starts processes, in test/lab, test/meshd, test/e2e | `lab`, `meshd`, `e2e`: they may make network interfaces |
  * | imports lab/lab.ts, in another folder | `lab` |
  * | any other | `unit` |
@@ -28,14 +28,14 @@ export function partOf(file: string): string {
   return imported.has("lab/lab.ts") ? "lab" : "unit";
 }
 
-/** Packages and files that a file imports; files of test/, lab/ and bench/ are followed. */
+/** Packages and files that a file imports; files of test/, lab/, bench/ and deploy/ are followed. */
 function importsOf(file: string, found: Set<string>): Set<string> {
   const imports = readFileSync(join(root, file), "utf8").matchAll(/^(?!import type ).*\b(?:from|import) "([^"]+)"/gm);
   for (const [, name] of imports) {
     const module = name!.startsWith(".") ? relative(root, join(root, dirname(file), name!)) : name!;
     if (found.has(module)) continue;
     found.add(module);
-    if (/^(test|lab|bench)\/.*\.ts$/.test(module) && existsSync(join(root, module))) importsOf(module, found);
+    if (/^(test|lab|bench|deploy)\/.*\.ts$/.test(module) && existsSync(join(root, module))) importsOf(module, found);
   }
   return found;
 }

@@ -15,12 +15,13 @@ import { LabSite } from "../site.ts";
 import { describeDifferences, leftBehind, type Snapshot, takeSnapshot } from "../snapshot.ts";
 import { interruption } from "../traffic/arrivals.ts";
 import { nowMillis, Stream } from "../traffic/stream.ts";
-import { Transfer } from "../traffic/transfer.ts";
+import { ratesMbps, Transfer } from "../traffic/transfer.ts";
 import { type DemoFigures, verdictOf } from "./figures.ts";
 
 const FABRIC = "ix-atlantic";
 const TWO_WEEKS_SECONDS = 14 * 86_400;
 const PEERING_SAMPLE_MILLIS = 6000;
+const RATE_PERIOD_MILLIS = 500;
 /** The roll-out has to be everywhere by then; the auction's windows and the lead of a lease are part of it. */
 const DEADLINE_SECONDS = 43;
 
@@ -319,6 +320,11 @@ async function transferWithCut(
   return {
     meshMbps: transfer.rateMbps(steadyMillis, cutMillis),
     meshMbpsAfterCut: transfer.rateMbps(cutMillis + 2000),
+    throughput: {
+      periodMillis: RATE_PERIOD_MILLIS,
+      mbps: ratesMbps(transfer.progress, RATE_PERIOD_MILLIS),
+      cutAtMillis: Math.round(cutMillis - transfer.progress[0]!.atMillis),
+    },
     failoverGapMillis: Math.round(gap.maxGapMillis),
     digestMatches: result.digestMatches,
     peeringMegabytesMeanwhile: (peeringAfter.bytes - peeringBefore.bytes) / 1e6,

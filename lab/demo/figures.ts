@@ -8,6 +8,12 @@ export interface DemoFigures {
   readonly meshMbps: number;
   readonly leasedMbps: number;
   readonly meshMbpsAfterCut: number;
+  /** What arrived of the file, averaged over consecutive periods; the cable was cut `cutAtMillis` after the start. */
+  readonly throughput: {
+    readonly periodMillis: number;
+    readonly mbps: readonly number[];
+    readonly cutAtMillis: number;
+  };
   readonly failoverGapMillis: { readonly cableCut: number; readonly silentLoss: number };
   readonly maxLinkRttMillis: number;
   readonly peeringMegabytesMeanwhile: number;

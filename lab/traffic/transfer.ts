@@ -122,6 +122,15 @@ export function averageMbps(progress: readonly Progress[], fromMillis: number, t
   return ((last.bytes - first.bytes) * 8) / (last.atMillis - first.atMillis) / 1000;
 }
 
+/** Averages over consecutive periods from the first report on, in Mbit/s; a last one that is not whole is left out. */
+export function ratesMbps(progress: readonly Progress[], periodMillis: number): number[] {
+  const from = progress[0]?.atMillis ?? 0;
+  const periods = Math.floor(((progress.at(-1)?.atMillis ?? from) - from) / periodMillis);
+  return Array.from({ length: periods }, (_, i) =>
+    averageMbps(progress, from + i * periodMillis, from + (i + 1) * periodMillis),
+  );
+}
+
 async function receive(port: number, keepAs: string | undefined): Promise<void> {
   const print = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
   const server = createServer((incoming, response) => {
