@@ -25,7 +25,6 @@ const sources: Record<string, { readonly contract: string; readonly errorsOf?: r
   "lease-escrow": { contract: "LeaseEscrow", errorsOf: ["Membership", "SettlementToken"] },
   reputation: { contract: "Reputation" },
   "settlement-token": { contract: "SettlementToken" },
-  "access-manager": { contract: "AccessManager" },
 };
 
 /** What the audit reads in storage, by contract: variables, and members of structs. */

@@ -1,6 +1,6 @@
 /** Leases as the auction grants them: one word each, bound by a Merkle root; here they are made, read and proved. */
 import { concat, encodeAbiParameters, type Hex, keccak256, pad, toHex } from "viem";
-import { buyerUnitUp, type Clearing, type RevealedOrder, sellerUnitDown } from "./clearing.ts";
+import type { RevealedOrder } from "./clearing.ts";
 
 /** Common to all leases of an auction. */
 export interface GrantTerms {
@@ -37,13 +37,6 @@ export interface LeaseTuple {
   readonly week: number;
 }
 
-/** An order with what its lease needs besides the book. */
-export type LeasedOrder = RevealedOrder & {
-  readonly regionId: number;
-  readonly bond: bigint;
-  readonly byAgent: boolean;
-};
-
 export interface Overlap {
   readonly ask: number;
   readonly bid: number;
@@ -73,34 +66,6 @@ export function overlapsOf(
     if (before === fills.get(ask)) [a, before] = [a + 1, 0];
   }
   return overlaps;
-}
-
-export function leasesOf(
-  auctionId: number,
-  orders: readonly LeasedOrder[],
-  clearing: Clearing,
-  terms: GrantTerms,
-): LeaseTuple[] {
-  const byIndex = new Map(orders.map((order) => [order.index, order]));
-  return overlapsOf(orders, clearing.fills).map(({ ask: askIndex, bid: bidIndex, lots, before }, index) => {
-    const [ask, bid] = [byIndex.get(askIndex)!, byIndex.get(bidIndex)!];
-    return {
-      auctionId,
-      index,
-      seller: ask.regionId,
-      buyer: bid.regionId,
-      lots,
-      before,
-      buyerPrice: Number(buyerUnitUp(clearing.scaledPrice, bid.bps)),
-      sellerPrice: Number(sellerUnitDown(clearing.scaledPrice, ask.bps)),
-      bondShare: bondShareDown(ask.bond, ask.lots, before, lots),
-      bid: bidIndex,
-      ask: askIndex,
-      sellerByAgent: ask.byAgent,
-      buyerByAgent: bid.byAgent,
-      ...tupleTerms(terms),
-    };
-  });
 }
 
 /** Shares of consecutive leases add up to ⌊bond · filled / lots⌋. */

@@ -19,7 +19,7 @@ import {
   toHex,
 } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { clearBook, handicapOf, type RevealedOrder } from "../../agent/auction/clearing.ts";
+import { clearBook, type RevealedOrder } from "../../agent/auction/clearing.ts";
 import { commitmentOf, SIDES, type Side } from "../../agent/auction/commitment.ts";
 import { type GrantTerms, type LeaseTuple, leaseProof, unpackLease } from "../../agent/auction/leases.ts";
 import { capacityAuctionAbi } from "../../agent/chain/abi/capacity-auction.ts";
@@ -496,8 +496,4 @@ export function placeAt(latitude: number, longitude: number) {
     y: Math.round(1e9 * Math.cos(lat) * Math.sin(lon)),
     z: Math.round(1e9 * Math.sin(lat)),
   };
-}
-
-export function newcomerHandicap(): number {
-  return handicapOf(0);
 }
