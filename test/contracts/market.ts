@@ -1,5 +1,5 @@
 /** A market on Hardhat's in-process chain: contracts as they are deployed everywhere, regions with keys and money. */
-import { artifacts, network } from "hardhat";
+import { artifacts, globalOptions, network } from "hardhat";
 import {
   type Abi,
   BaseError,
@@ -28,7 +28,7 @@ import { membershipAbi } from "../../agent/chain/abi/membership.ts";
 import { reputationAbi } from "../../agent/chain/abi/reputation.ts";
 import { settlementTokenAbi } from "../../agent/chain/abi/settlement-token.ts";
 import { type Receipt, receiptTypedData } from "../../agent/lease/receipt.ts";
-import { type Constants, type Deployment, deployContracts } from "../../deploy/contracts.ts";
+import { type Constants, type Deployment, type DeployOptions, deployContracts } from "../../deploy/contracts.ts";
 
 export const NONE = 65_535;
 export const DAY = 86_400;
@@ -130,6 +130,7 @@ export class Market {
       constants,
       ...(token ? { token: await deployToken(token, consortium, transport) } : {}),
       ...(tokenAddress ? { token: tokenAddress } : {}),
+      ...(globalOptions.coverage ? { creationCode: await codeOfThisBuild() } : {}),
     });
     const market = new Market(deployment, consortium, transport);
     await market.send(consortium, "membership", "addFabric", ["ix-one"]);
@@ -487,6 +488,13 @@ export function admissionOf(id: number, treasury: Hex, agent: Hex) {
     prefixes: [{ network: (0xffffn << 32n) | (10n << 24n) | (BigInt(id) << 12n), length: 116 }],
     controlUrls: [{ fabric: 0, url: `http://192.0.2.${id % 256}:7357` }],
   };
+}
+
+/** Creation code as Hardhat built it just now: with `--coverage` it counts the lines that run. */
+async function codeOfThisBuild(): Promise<NonNullable<DeployOptions["creationCode"]>> {
+  const names = ["SettlementToken", "AccessManager", "Membership", "LeaseEscrow", "CapacityAuction"] as const;
+  const built = names.map(async (name) => [name, (await artifacts.readArtifact(name)).bytecode as Hex] as const);
+  return Object.fromEntries(await Promise.all(built)) as NonNullable<DeployOptions["creationCode"]>;
 }
 
 export function placeAt(latitude: number, longitude: number) {
