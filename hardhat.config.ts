@@ -25,7 +25,7 @@ export default defineConfig({
   },
   paths: { sources: "./contracts", tests: { mocha: "./test/contracts", solidity: "./test/contracts" }, ignition: "." },
   networks: {
-    default: { type: "edr-simulated", chainType: "l1", allowUnlimitedContractSize: false },
+    default: { type: "edr-simulated", chainType: "l1" },
     /** scripts/deploy says which node, by which key. */
     target: { type: "http", url: "http://127.0.0.1:8545" },
   },

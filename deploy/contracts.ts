@@ -103,7 +103,7 @@ const constructors = {
 
 const GAS = 9_000_000n;
 /** Counters make the bytes longer. */
-const GAS_WITH_COUNTERS = 16_000_000n;
+const GAS_WITH_COUNTERS = 28_000_000n;
 const BLOCK_WAIT_MILLIS = 60_000;
 
 /** @throws EphemeshError DEPLOYMENT_FAILED */
