@@ -200,7 +200,7 @@ struct AuctionConstants {
 }
 
 /// @title CapacityAuction: sealed-bid, two-sided, divisible, uniform price, cleared by certificate
-/// @notice docs/PROTOCOL.md has the rules. The region's agent key (within its allowance) or its treasury calls open and
+/// @notice docs/MARKET.md has the rules. The region's agent key (within its allowance) or its treasury calls open and
 /// commit; anyone may call reveal, clear, cancel, collect and poke.
 ///
 /// | attack                                              | what refuses it, or what it costs                      |

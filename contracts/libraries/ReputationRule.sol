@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {PairState, SellerState} from "../interfaces/IReputation.sol";
 
 /// @title ReputationRule: decayed credit, capped by pair, weighted by the buyer's bond
-/// @notice All integers: delivered credit is rounded down, failed credit up. docs/PROTOCOL.md has the reasons.
+/// @notice All integers: delivered credit is rounded down, failed credit up. docs/REPUTATION.md has the rule.
 library ReputationRule {
     uint256 internal constant ONE = 1e9;
     uint256 internal constant PAIR_CAP = ONE;

@@ -45,7 +45,7 @@ library SettlementRule {
         Silent silent;
     }
 
-    /// @dev docs/PROTOCOL.md has the formulas.
+    /// @dev docs/MARKET.md has the formulas.
     function settle(Terms memory terms, Facts memory facts) internal pure returns (Settlement memory s) {
         uint256 term = SLOT_SECONDS * terms.slots;
         uint256 buyerTotal = terms.lots * terms.buyerPrice * terms.slots;
