@@ -1,6 +1,7 @@
 /**
- * The reference clearing: a sealed-bid, two-sided, divisible, uniform-price auction in exact integers. It sorts, where
- * the contract checks a certificate; `findCertificate` is what to hand to `clear`. Prices named scaled are times 10^4.
+ * The reference clearing of the sealed-bid, two-sided, divisible, uniform-price auction, in exact integers. This code
+ * sorts the book; the contract only checks a certificate, the indices of the two marginal orders. Prices are per lot and
+ * slot; those named "scaled" are multiplied by 10^4.
  */
 
 import { ceilDiv, larger, smaller } from "../model/arithmetic.ts";
@@ -8,16 +9,18 @@ import { BPS, MAX_BOOST_BPS, MAX_SCORE } from "../model/market.ts";
 import type { Side } from "./commitment.ts";
 
 export interface RevealedOrder {
+  /** Place in commit order. */
   readonly index: number;
   readonly side: Side;
   readonly price: number;
   readonly lots: number;
-  /** 0..1000, yesterday's closing score as the commitment's word holds it. */
+  /** 0 to 1000: the region's closing score of the day before the commitment. */
   readonly score: number;
-  /** Boost of a bid (as its budget covered it), handicap of an ask. */
+  /** Basis points: the boost of a bid, 0 if its budget did not cover it; the handicap of an ask. */
   readonly bps: number;
 }
 
+/** Indices of the marginal bid and the marginal ask. */
 export interface Certificate {
   readonly bid: number;
   readonly ask: number;
@@ -29,29 +32,29 @@ export interface Clearing {
   readonly scaledLow: bigint;
   readonly scaledHigh: bigint;
   readonly scaledPrice: bigint;
-  /** P: per lot and slot, rounded up. */
+  /** P, rounded up. */
   readonly price: bigint;
-  /** Lots won, by order index. */
+  /** Lots won by order index; orders without a fill are absent. */
   readonly fills: ReadonlyMap<number, number>;
 }
 
 const SCALE = BigInt(BPS);
-/** Above every order's E: "no ask". */
+/** No ask: higher than every effective price. */
 const NO_ASK = 2n ** 48n - 1n;
 
-/** What an order is ranked by, scaled: a bid raised by its boost up to the cap, an ask raised by its handicap. */
+/** E, by which orders are ranked, scaled: a bid's price raised by its boost, at most the cap; an ask's raised by its handicap. */
 export function effectivePrice(order: RevealedOrder, cap: number): bigint {
   const raised = BigInt(order.price) * (SCALE + BigInt(order.bps));
-  const most = BigInt(cap) * SCALE;
-  return order.side === "bid" && raised > most ? most : raised;
+  const scaledCap = BigInt(cap) * SCALE;
+  return order.side === "bid" && raised > scaledCap ? scaledCap : raised;
 }
 
-/** Null where nothing trades: the certificate is then (none, none). */
+/** Null if nothing trades. */
 export function findCertificate(orders: readonly RevealedOrder[], cap: number): Certificate | null {
   return clearBook(orders, cap)?.certificate ?? null;
 }
 
-/** Null where nothing trades. */
+/** Null if nothing trades. @param cap the highest price that the auction allows. */
 export function clearBook(orders: readonly RevealedOrder[], cap: number): Clearing | null {
   const bids = ranked(orders, "bid", cap);
   const asks = ranked(orders, "ask", cap);
@@ -72,7 +75,7 @@ export function clearBook(orders: readonly RevealedOrder[], cap: number): Cleari
   }
   if (lotsTraded === 0) return null;
 
-  // Where a marginal order has lots left, the walk stands on it still: what is next is itself.
+  // A marginal order with lots left is itself the next order.
   const nextBid = bids[b]?.effective ?? 0n;
   const nextAsk = asks[a]?.effective ?? NO_ASK;
   const scaledLow = larger(nextBid, asks[lastAsk]!.effective);
@@ -94,34 +97,36 @@ export function priceOf(scaledPrice: bigint): number {
   return Number(ceilDiv(scaledPrice, SCALE));
 }
 
-/** u: what a bid pays per lot and slot; its budget pays the rest of P. */
+/** u: what the buyer pays per lot and slot, rounded up; its budget pays the rest of P. */
 export function buyerUnitUp(scaledPrice: bigint, boostBps: number): bigint {
   return ceilDiv(scaledPrice, SCALE + BigInt(boostBps));
 }
 
-/** r: what an ask receives per lot and slot; the pool receives the rest of P. */
+/** r: what the seller receives per lot and slot, rounded down; the pool receives the rest of P. */
 export function sellerUnitDown(scaledPrice: bigint, handicapBps: number): bigint {
   return scaledPrice / (SCALE + BigInt(handicapBps));
 }
 
-/** What a boosted bid may cost its budget at most, per lot and slot. */
+/** The most that a boosted bid may cost its budget, per lot and slot. */
 export function budgetNeed(order: RevealedOrder, cap: number): bigint {
   if (order.bps === 0) return 0n;
   const effective = effectivePrice(order, cap);
   return ceilDiv(effective, SCALE) - effective / (SCALE + BigInt(order.bps));
 }
 
+/** Basis points. @param score 0 to 1000. */
 export function handicapOf(score: number): number {
   return MAX_SCORE - score;
 }
 
+/** Basis points, at most 2500. @param score 0 to 1000. */
 export function maxBoost(score: number): number {
   return Math.floor((MAX_BOOST_BPS * score) / MAX_SCORE);
 }
 
 type Ranked = RevealedOrder & { readonly effective: bigint };
 
-/** Best first: bids by E downwards, asks upwards; then the higher score, then the earlier commit. */
+/** Best first: bids by falling E, asks by rising E; then the higher score, then the earlier commitment. */
 function ranked(orders: readonly RevealedOrder[], side: Side, cap: number): Ranked[] {
   const better = side === "bid" ? -1 : 1;
   return orders

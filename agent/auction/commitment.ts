@@ -1,9 +1,10 @@
-/** Sealing an order: what goes on chain before the reveal phase says nothing but that an order is there, its side and bond. */
+/** The commitment that seals an order: until the reveal phase the chain shows only the order's existence, side and bond. */
 import { encodeAbiParameters, type Hex, keccak256, stringToBytes } from "viem";
 
 export const SIDES = ["bid", "ask"] as const;
 export type Side = (typeof SIDES)[number];
 
+/** An order and what its commitment binds it to; `price` per lot and slot, `boostBps` in basis points. */
 export interface OrderToSeal {
   readonly chainId: number;
   readonly auction: Hex;
@@ -13,7 +14,7 @@ export interface OrderToSeal {
   readonly price: number;
   readonly lots: number;
   readonly boostBps: number;
-  /** 32 bytes that nobody can guess, on disk before the commitment is sent. */
+  /** 32 random bytes, on disk before the commitment is sent. */
   readonly salt: Hex;
 }
 
@@ -31,7 +32,7 @@ const FIELDS = [
   "bytes32",
 ].map((type) => ({ type }));
 
-/** Binds chain, contract, auction and region, so that a copy is worthless (INV-3). */
+/** Binds chain, contract, auction and region, so that nobody can copy it (INV-3). */
 export function commitmentOf(order: OrderToSeal): Hex {
   return keccak256(
     encodeAbiParameters(FIELDS, [

@@ -1,33 +1,36 @@
-/** Leases as the auction grants them: one word each, bound by a Merkle root; here they are made, read and proved. */
+/** Leases as the auction grants them: one 256-bit word each, under a Merkle root. Makes, packs, unpacks and proves them. */
 import { concat, encodeAbiParameters, type Hex, keccak256, pad, toHex } from "viem";
 import type { RevealedOrder } from "./clearing.ts";
 
-/** Common to all leases of an auction. */
+/** Terms that all leases of an auction share. */
 export interface GrantTerms {
+  /** Unix time. */
   readonly startSeconds: number;
   readonly slots: number;
   readonly lotMbps: number;
   /** P, price units per lot and slot. */
   readonly price: number;
-  /** Of the auction's opening. */
+  /** Week in which the auction was opened, as `weekOf` counts. */
   readonly week: number;
 }
 
-/** The struct that `settle` and `claim` take. */
+/** The struct that the escrow's `settle` and `claim` take. */
 export interface LeaseTuple {
   readonly auctionId: number;
   readonly index: number;
   readonly seller: number;
   readonly buyer: number;
   readonly lots: number;
-  /** c: lots of the same ask that earlier leases took. */
+  /** c: lots of the same ask in earlier leases. */
   readonly before: number;
   /** u and r, price units per lot and slot. */
   readonly buyerPrice: number;
   readonly sellerPrice: number;
   readonly bondShare: bigint;
+  /** Indices of the orders. */
   readonly bid: number;
   readonly ask: number;
+  /** Whether the agent's key, not the treasury's, sent the order. */
   readonly sellerByAgent: boolean;
   readonly buyerByAgent: boolean;
   readonly start: number;
@@ -37,6 +40,7 @@ export interface LeaseTuple {
   readonly week: number;
 }
 
+/** Lots that one ask leases to one bid. */
 export interface Overlap {
   readonly ask: number;
   readonly bid: number;
@@ -44,7 +48,7 @@ export interface Overlap {
   readonly before: number;
 }
 
-/** Who leases from whom: two pointers over the filled bids and asks in commit order; at most bids + asks − 1. */
+/** Matches filled bids and asks in commit order; at most bids + asks − 1 overlaps. */
 export function overlapsOf(
   orders: readonly Pick<RevealedOrder, "index" | "side">[],
   fills: ReadonlyMap<number, number>,
@@ -68,16 +72,17 @@ export function overlapsOf(
   return overlaps;
 }
 
-/** Shares of consecutive leases add up to ⌊bond · filled / lots⌋. */
+/** The part of an ask's bond that backs a lease; the parts of all its leases add up to ⌊bond · filled / lots⌋. */
 export function bondShareDown(bond: bigint, askLots: number, before: number, lots: number): bigint {
   return (bond * BigInt(before + lots)) / BigInt(askLots) - (bond * BigInt(before)) / BigInt(askLots);
 }
 
+/** As LeaseEscrow computes it. */
 export function leaseIdOf(auctionId: number, index: number): Hex {
   return keccak256(encodeAbiParameters([{ type: "uint32" }, { type: "uint256" }], [auctionId, BigInt(index)]));
 }
 
-/** Field widths of a lease's word, from the lowest bit. */
+/** Fields of a lease's word with their bits, from the lowest bit. */
 const WORD = [
   ["bid", 9n],
   ["ask", 9n],
@@ -92,7 +97,7 @@ const WORD = [
   ["seller", 32n],
 ] as const;
 
-/** Reads lease `index` of a `LeasesGranted` event. */
+/** Lease `index` of a `LeasesGranted` event. */
 export function unpackLease(auctionId: number, index: number, word: bigint, terms: GrantTerms): LeaseTuple {
   const fields = new Map<string, bigint>();
   let rest = word;
@@ -125,13 +130,13 @@ export function packLease(lease: LeaseTuple): bigint {
   return word;
 }
 
-/** Root over the words of an auction; 0 where there are none. */
+/** Merkle root over the words of an auction; 0 if there are none. */
 export function leaseRoot(words: readonly bigint[], terms: GrantTerms): Hex {
   const top = treeOf(words, terms).at(-1);
   return top?.[0] ?? pad("0x0", { size: 32 });
 }
 
-/** What proves lease `index` under the root: the siblings from its leaf upwards. */
+/** Merkle proof of lease `index`: the siblings from its leaf up. */
 export function leaseProof(words: readonly bigint[], terms: GrantTerms, index: number): Hex[] {
   const proof: Hex[] = [];
   let at = index;
@@ -147,7 +152,7 @@ export function leaseLeaf(index: number, terms: GrantTerms, word: bigint): Hex {
   return keccak256(concat([word32(BigInt(index)), word32(packTerms(terms)), word32(word)]));
 }
 
-/** Levels from leaves to root; pairs sorted, an odd node carried up. */
+/** Levels from the leaves to the root; each pair is hashed in sorted order, a node without a sibling moves up. */
 function treeOf(words: readonly bigint[], terms: GrantTerms): Hex[][] {
   const levels: Hex[][] = [words.map((word, index) => leaseLeaf(index, terms, word))];
   for (let level = levels[0]!; level.length > 1; ) {

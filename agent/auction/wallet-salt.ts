@@ -1,12 +1,12 @@
 /**
- * The salt of an order that a wallet seals: derived from the wallet's signature over typed data that a person can read,
- * so that the same wallet finds it again on any machine, with nothing kept. For a browser too: viem alone.
+ * The salt of an order that a wallet seals, derived from the wallet's signature of typed data. The same wallet can derive
+ * it again on any machine, so nothing is stored. Works in a browser: it needs viem alone.
  */
 import { type Hex, hexToBigInt, isHex, keccak256, numberToHex, size, slice } from "viem";
 import { EphemeshError } from "../model/errors.ts";
 import { signingDomain } from "../model/signing-domain.ts";
 
-/** Which order the salt belongs to. */
+/** The order that the salt belongs to. */
 export interface SaltScope {
   readonly chainId: number;
   readonly auction: Hex;
@@ -17,7 +17,7 @@ export interface SaltScope {
 export type SaltRequest = ReturnType<typeof saltRequest>;
 
 /**
- * Asks the wallet twice: one that signs the same data differently each time could never open its order again.
+ * Asks the wallet to sign twice: a wallet whose signatures differ could not derive the salt again to reveal its order.
  * @param sign the wallet's `signTypedData`.
  * @throws EphemeshError WALLET_NOT_REPEATABLE · SIGNATURE_UNKNOWN
  */
@@ -27,13 +27,13 @@ export async function walletSalt(scope: SaltScope, sign: (request: SaltRequest) 
   if (salt !== again)
     throw new EphemeshError(
       "WALLET_NOT_REPEATABLE",
-      "The wallet signs the same data differently each time, so it could not find its salt again; nothing was sealed.",
-      "Use a wallet with deterministic signatures (RFC 6979), or let the region's agent order.",
+      "The wallet's signatures of the same data differ, so the salt could not be derived again. Nothing was sealed.",
+      "Use a wallet with deterministic signatures (RFC 6979), or let the region's agent place the order.",
     );
   return salt;
 }
 
-/** What the wallet shows and signs. */
+/** The typed data that the wallet shows and signs. */
 export function saltRequest({ chainId, auction, auctionId, regionId }: SaltScope) {
   return {
     domain: signingDomain(chainId, auction),
@@ -56,8 +56,8 @@ export function saltRequest({ chainId, auction, auctionId, regionId }: SaltScope
 const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
 /**
- * keccak256 of r and the lower of the two s: the recovery bit, the compact form and a flipped s are one signature
- * written by different wallets' front ends.
+ * keccak256 of r and the lower of the two s, so that all encodings of one signature give one salt: with or without the
+ * recovery bit, compact (EIP-2098), with either s.
  * @throws EphemeshError SIGNATURE_UNKNOWN
  */
 export function saltOf(signature: Hex): Hex {
@@ -65,8 +65,8 @@ export function saltOf(signature: Hex): Hex {
   if (length !== 65 && length !== 64)
     throw new EphemeshError(
       "SIGNATURE_UNKNOWN",
-      "The wallet's answer is not a signature by one key; nothing was sealed.",
-      "Use an account with a key of its own: a contract wallet's answer cannot be derived again.",
+      "The wallet's answer is not the signature of a single key. Nothing was sealed.",
+      "Use an account that has its own key; the answer of a contract wallet cannot be derived again.",
     );
   const word = hexToBigInt(slice(signature, 32, 64));
   // Of 64 bytes the top bit of s is the recovery bit (EIP-2098).

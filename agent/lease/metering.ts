@@ -1,10 +1,11 @@
-/** From two honest counts to one receipt. Pure: what is counted where, and whether two counts agree (REPUTATION.md, section 3). */
+/** Combines the counts of both sides into a receipt, and checks a receipt against one side's counts (REPUTATION.md, section 3). Pure. */
 import { EPOCH_SECONDS } from "../model/market.ts";
 import type { Receipt } from "./receipt.ts";
 import { type LinkCounts, NOTHING_COUNTED } from "./running-counts.ts";
 
+/** What one side measured since the lease's start. */
 export interface Counts {
-  /** Seconds, since the lease's start, in which the link met its bounds: whole epochs of 10 s. */
+  /** Seconds since the lease's start in which the link met its bounds: whole epochs of 10 s. */
   readonly available: number;
   readonly receivedPackets: number;
   readonly receivedBytes: number;
@@ -14,17 +15,18 @@ export interface Counts {
   readonly worstLossPpm: number;
 }
 
+/** Probes of one epoch of 10 s, and how many of them met the bounds. */
 export interface EpochSamples {
   readonly epoch: number;
   readonly probes: number;
   readonly met: number;
 }
 
-/** One side counts before packets are merged, the other after: honest counters differ by some per cent. */
+/** The two sides count packets before and after segmentation offload, so honest byte counts differ by some per cent. */
 export const BYTES_TOLERANCE = 0.05;
 export const BYTES_SLACK = 1_000_000;
 
-/** Available seconds of the epochs `from` to before `to`: those of which at least 90 % of the probes met the bounds. */
+/** Seconds of the epochs from `from` up to, but not including, `to` in which at least 90 % of the probes met the bounds. */
 export function availableSeconds(samples: readonly EpochSamples[], from: number, to: number): number {
   return (
     samples.filter(({ epoch, probes, met }) => epoch >= from && epoch < to && probes > 0 && met * 10 >= probes * 9)
@@ -32,7 +34,7 @@ export function availableSeconds(samples: readonly EpochSamples[], from: number,
   );
 }
 
-/** The smaller figure of both, packets and bytes as the receiving side counted them. */
+/** The smaller of both availabilities, packets and bytes as the receiver counted them, the worse RTT and loss. */
 export function combine(
   lease: Pick<Receipt, "leaseId" | "epochs" | "release" | "previous">,
   buyer: Counts,
@@ -53,7 +55,7 @@ export function combine(
   };
 }
 
-/** What one side counted, as far as both signed it. */
+/** The counts of one side in the last co-signed receipt. */
 export function countsOf(signed: Receipt | null, role: "buyer" | "seller"): LinkCounts {
   if (!signed) return NOTHING_COUNTED;
   const toBuyer = { packets: Number(signed.packetsToBuyer), bytes: Number(signed.bytesToBuyer) };
@@ -67,7 +69,7 @@ export function countsOf(signed: Receipt | null, role: "buyer" | "seller"): Link
   };
 }
 
-/** Why a region with these counts must not sign the receipt; null if it agrees. */
+/** The reason why a region with these counts must not sign the receipt; null if they agree. */
 export function disagreement(receipt: Receipt, own: Counts, role: "buyer" | "seller"): string | null {
   if (Math.abs(receipt.available - own.available) > EPOCH_SECONDS)
     return `available ${receipt.available} s, but ${own.available} s were measured here`;

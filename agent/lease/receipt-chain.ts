@@ -1,4 +1,4 @@
-/** Checks receipts that were kept: both signatures, by the keys of both sides, and that each leads to the one before it. */
+/** Checks stored receipts: both signatures, and that each receipt follows the one before it. */
 import { type Hex, recoverTypedDataAddress } from "viem";
 import { type CosignedReceipt, NO_RECEIPT, receiptHash, receiptTypedData } from "./receipt.ts";
 
@@ -12,11 +12,11 @@ export interface ReceiptParties {
 
 export interface CheckedReceipt {
   readonly hash: Hex;
-  /** What is wrong with it; none: it stands. */
+  /** Empty: the receipt is valid. */
   readonly problems: readonly string[];
 }
 
-/** @param receipts of one lease, in the order in which they were signed. */
+/** @param receipts of one lease, in the order in which they were signed. @returns one entry for each, in the same order. */
 export async function checkReceiptChain(
   receipts: readonly CosignedReceipt[],
   of: ReceiptParties,
@@ -29,13 +29,13 @@ export async function checkReceiptChain(
       const same = (one: Hex | null, key: Hex) => one?.toLowerCase() === key.toLowerCase();
       const before = receipts[i - 1]?.receipt;
       const problems = [
-        receipt.leaseId !== of.leaseId && "it is of another lease",
-        !same(await signer(buyerSignature), of.buyerKey) &&
-          "the buyer's signature is not by the key that is registered",
-        !same(await signer(sellerSignature), of.sellerKey) &&
-          "the seller's signature is not by the key that is registered",
-        receipt.previous !== (hashes[i - 1] ?? NO_RECEIPT) && "it does not lead to the one before it that is kept here",
-        before && (receipt.epochs < before.epochs || receipt.available < before.available) && "it takes something back",
+        receipt.leaseId !== of.leaseId && "it is for another lease",
+        !same(await signer(buyerSignature), of.buyerKey) && "the buyer's signature is not by its registered key",
+        !same(await signer(sellerSignature), of.sellerKey) && "the seller's signature is not by its registered key",
+        receipt.previous !== (hashes[i - 1] ?? NO_RECEIPT) && "it does not follow the receipt stored before it",
+        before &&
+          (receipt.epochs < before.epochs || receipt.available < before.available) &&
+          "it covers or grants less than the receipt before it",
       ].filter((problem) => typeof problem === "string");
       return { hash: hashes[i]!, problems };
     }),

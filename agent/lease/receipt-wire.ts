@@ -1,4 +1,4 @@
-/** Receipts between agents and to their operators: amounts as decimal text, because JSON's numbers are too small. */
+/** Receipts as JSON, for agents and operators: 64-bit amounts are decimal text, because JSON numbers are exact only to 2^53. */
 import type { Hex } from "viem";
 import { z } from "zod";
 import { hex32, leaseId as leaseIdSchema } from "../model/ids.ts";

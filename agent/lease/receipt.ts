@@ -1,12 +1,13 @@
-/** The cumulative receipt that both agents sign (EIP-712); with `release`, the agreement that the lease ends there. */
+/** The cumulative receipt that both agents sign (EIP-712). With `release` it also ends the lease. */
 import { type Hex, hashTypedData, pad } from "viem";
 import { EPOCH_SECONDS, SLOT_SECONDS } from "../model/market.ts";
 import { signingDomain } from "../model/signing-domain.ts";
 
 export interface Receipt {
   readonly leaseId: Hex;
-  /** Epochs of 10 s that it covers, from the lease's start. */
+  /** Epochs of 10 s covered, from the lease's start. */
   readonly epochs: number;
+  /** Available seconds. */
   readonly available: number;
   readonly packetsToBuyer: bigint;
   readonly bytesToBuyer: bigint;
@@ -15,7 +16,7 @@ export interface Receipt {
   readonly worstRttMicros: number;
   readonly worstLossPpm: number;
   readonly release: boolean;
-  /** Hash of the receipt before it. */
+  /** Hash of the receipt before this one, or `NO_RECEIPT`. */
   readonly previous: Hex;
 }
 
@@ -43,7 +44,7 @@ const TYPES = {
   ],
 } as const;
 
-/** What `signTypedData` takes. */
+/** The argument of `signTypedData`. */
 export function receiptTypedData(chainId: number, escrow: Hex, receipt: Receipt) {
   return {
     domain: signingDomain(chainId, escrow),
@@ -53,12 +54,12 @@ export function receiptTypedData(chainId: number, escrow: Hex, receipt: Receipt)
   } as const;
 }
 
-/** The digest that is signed, equal to the escrow's `receiptDigest`; also `previous` of the next receipt. */
+/** The digest that both sign, equal to the escrow's `receiptDigest`; the next receipt names it as `previous`. */
 export function receiptHash(chainId: number, escrow: Hex, receipt: Receipt): Hex {
   return hashTypedData(receiptTypedData(chainId, escrow, receipt));
 }
 
-/** Settles at once: the last epoch is covered, or both agreed to end. */
+/** Whether the lease can be settled with this receipt at once: it covers the whole term of `slots`, or releases the lease. */
 export function isFinal(receipt: Pick<Receipt, "epochs" | "release">, slots: number): boolean {
   return receipt.release || receipt.epochs * EPOCH_SECONDS === slots * SLOT_SECONDS;
 }

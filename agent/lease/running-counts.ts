@@ -1,6 +1,6 @@
 /**
- * Counters of a link that never go back: an interface that is made anew counts from 0, and one that is gone shows 0. What
- * was counted before a reset stays; what was counted and not read before it is lost, never counted twice. Pure.
+ * Counters of a link that never decrease, although an interface that is made again counts from 0. What was counted but
+ * not read before a reset is lost; nothing is counted twice. Pure.
  */
 export interface LinkCounts {
   readonly receivedPackets: number;
@@ -15,8 +15,8 @@ export class RunningCounts {
   readonly #links = new Map<string, { readonly shown: LinkCounts; readonly total: LinkCounts }>();
 
   /**
-   * @param shown by the interface now.
-   * @param signed totals that both sides signed: where an agent that starts anew goes on from, if the interface shows less.
+   * @param shown the interface's counters now; 0 if it is gone.
+   * @param signed totals in the last co-signed receipt: after a restart of the agent, the least that is counted.
    */
   total(link: string, shown: LinkCounts, signed: LinkCounts): LinkCounts {
     const before = this.#links.get(link);

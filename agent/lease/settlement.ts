@@ -1,5 +1,4 @@
-/** Who pays what for a lease, exactly as the escrow computes it: no claim in dispute earns its author money at any size. */
-
+/** Settlement of a lease, exactly as the escrow computes it. A disputed claim never earns its author money. */
 import { ceilDiv, larger, smaller } from "../model/arithmetic.ts";
 import { GRACE_SECONDS } from "../model/market.ts";
 
@@ -11,31 +10,33 @@ export interface SettlementTerms {
   readonly buyerPrice: bigint;
   readonly sellerPrice: bigint;
   readonly price: bigint;
-  /** Of the ask's bond, for this lease. */
+  /** The part of the ask's bond that backs this lease. */
   readonly bondShare: bigint;
-  /** Price units for a whole reference lease of credit; 0 for a pair under a block. */
+  /** Price units for the credit of a reference lease; 0 during a credit suspension. */
   readonly creditFee: bigint;
 }
 
 export interface SettlementFacts {
-  /** E: second of a co-signed release, or the term. */
+  /** E: the second of a co-signed release, or the term; seconds since the lease's start. */
   readonly end: bigint;
-  /** t0 and A0 of the last co-signed receipt; none: 0 and 0. */
+  /** t0 and A0: covered and available seconds of the last co-signed receipt; 0 without one. */
   readonly covered: bigint;
   readonly available: bigint;
-  /** Claims of available seconds, in any order: none, one or two. */
+  /** Claimed available seconds, in any order: none, one or two claims. */
   readonly claims: readonly bigint[];
-  /** The one side that posted nothing while the other did. */
+  /** The side that posted no claim although the other did. */
   readonly silent: "nobody" | "seller" | "buyer";
 }
 
 export interface Settlement {
   readonly end: bigint;
-  /** a and b: seconds that are agreed, seconds that somebody claims. */
+  /** a and b: available seconds that nobody disputes, and that at least one side claims. */
   readonly lower: bigint;
   readonly upper: bigint;
   readonly failed: bigint;
+  /** Seconds after the last co-signed receipt and 30 s of grace: neither available nor failed. */
   readonly voided: bigint;
+  /** Price units. */
   readonly sellerGets: bigint;
   readonly budgetPays: bigint;
   readonly buyerPays: bigint;
@@ -51,6 +52,7 @@ const ONE = 1_000_000_000n;
 /** A reference lease: 100 Mbit/s for one hour. */
 const REFERENCE_MBITS = 360_000n;
 
+/** MARKET.md section 4 and REPUTATION.md section 3. */
 export function settleLease(terms: SettlementTerms, facts: SettlementFacts): Settlement {
   const term = SLOT_SECONDS * terms.slots;
   const buyerTotal = terms.lots * terms.buyerPrice * terms.slots;
@@ -95,7 +97,7 @@ export function settleLease(terms: SettlementTerms, facts: SettlementFacts): Set
   };
 }
 
-/** More than a twentieth of the term void or disputed: the pair carries no credit for 14 days. */
+/** Whether more than a twentieth of the term is void or disputed: then the pair's credit is suspended for 14 days. */
 export function isContested({ voided, upper, lower }: Settlement, slots: bigint): boolean {
   return 20n * (voided + upper - lower) > SLOT_SECONDS * slots;
 }

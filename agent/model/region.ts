@@ -1,26 +1,27 @@
-/** A region as Membership holds it: attested by the consortium, never by the region's own word alone. */
+/** A region as the consortium registered it in Membership. */
 import type { Hex } from "viem";
 import type { RegionId } from "./ids.ts";
 
 export interface Region {
   readonly id: RegionId;
   readonly name: string;
+  /** Number of the organisation that owns the region. */
   readonly organisation: number;
   readonly treasury: Hex;
   readonly agentKey: Hex;
-  /** Ed25519, raw. */
+  /** Ed25519 public key, 32 bytes. */
   readonly routingKey: Hex;
-  /** Unit vector of the region's place, scaled by 10^9. */
   readonly place: Place;
+  /** Address prefixes that the region originates. */
   readonly prefixes: readonly string[];
-  /** Names of the media that it is attached to. */
+  /** Names of the fabrics that the region is attached to. */
   readonly fabrics: readonly string[];
   readonly attributes: readonly Attribute[];
   readonly controlUrls: readonly string[];
   readonly active: boolean;
 }
 
-/** What the consortium attests about a region's links: bit i of the register is the i-th of these. */
+/** Properties of a region's links that the consortium attests; the i-th is bit i in Membership. */
 export const ATTRIBUTES = ["postQuantum"] as const;
 export type Attribute = (typeof ATTRIBUTES)[number];
 
@@ -32,6 +33,7 @@ export function attributesOf(bits: number): Attribute[] {
   return ATTRIBUTES.filter((_, i) => (bits >>> i) & 1);
 }
 
+/** A place on earth as a unit vector from its centre, scaled by 10^9. */
 export interface Place {
   readonly x: number;
   readonly y: number;
@@ -40,7 +42,7 @@ export interface Place {
 
 export const EARTH_RADIUS_KM = 6371;
 
-/** Great-circle distance. */
+/** Great-circle distance in km, to about 0.3 km. */
 export function distanceKm(a: Place, b: Place): number {
   const cosine = (a.x * b.x + a.y * b.y + a.z * b.z) / 1e18;
   return EARTH_RADIUS_KM * Math.acos(Math.min(1, Math.max(-1, cosine)));
@@ -51,7 +53,7 @@ export function isInCell({ x, y, z }: Place, cell: { readonly place: Place; read
   return x * cell.place.x + y * cell.place.y + z * cell.place.z >= cell.cosine * 1e9;
 }
 
-/** Unit vector scaled by 10^9 from degrees. */
+/** @param latitudeDegrees −90 to 90. @param longitudeDegrees −180 to 180. */
 export function placeOf(latitudeDegrees: number, longitudeDegrees: number): Place {
   const latitude = (latitudeDegrees * Math.PI) / 180;
   const longitude = (longitudeDegrees * Math.PI) / 180;

@@ -1,4 +1,4 @@
-/** CLOCK_MONOTONIC in milliseconds: one clock for all processes of a machine, which nobody can set. */
+/** CLOCK_MONOTONIC in milliseconds: the same in all processes of a machine, and never set back. */
 export function monotonicMillis(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000;
 }
