@@ -8,9 +8,9 @@ import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import Table from "cli-table3";
 import { EphemeshError } from "../agent/model/errors.ts";
+import { monotonicMillis } from "../agent/model/time.ts";
 import { type Lab, withLab } from "../lab/lab.ts";
 import { JSON_FILE, optionsOf } from "../lab/options.ts";
-import { nowMillis } from "../lab/traffic/stream.ts";
 import { withoutPeering } from "./mesh/without-peering.ts";
 import { FAULTS, type Fault } from "./routing/faults.ts";
 import { type IdleCost, idleCost } from "./routing/idle.ts";
@@ -64,7 +64,7 @@ const systems = chosen(options.systems, SYSTEMS);
 const faults = chosen(options.faults, FAULTS);
 const runs = Number(options.runs);
 const loadBefore = loadavg();
-const began = nowMillis();
+const began = monotonicMillis();
 
 const measured: Measured[] = [];
 for (const system of systems) measured.push(await measureSystem(system));
@@ -180,7 +180,7 @@ function report(all: readonly Measured[]): void {
   table.push(["orderly end of a lease: packets lost", "", ...ends((of) => of.leaseEndLost), "0"]);
   console.log(table.toString());
   const load = { before: loadBefore, after: loadavg() };
-  const minutes = (nowMillis() - began) / 60_000;
+  const minutes = (monotonicMillis() - began) / 60_000;
   const word = (averages: readonly number[]) => averages[0]!.toFixed(1);
   console.log(
     `Milliseconds, median (worst) of ${runs} runs. Load average ${word(load.before)} before, ${word(load.after)} after; ${minutes.toFixed(0)} min.`,

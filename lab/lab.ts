@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
-import { EphemeshError } from "../agent/model/errors.ts";
+import { describeError, EphemeshError } from "../agent/model/errors.ts";
 import {
   type Direction,
   type FabricDriver,
@@ -277,15 +277,20 @@ export async function withLab<T>(options: LabOptions, body: (lab: Lab, signal: A
   for (const signal of signals) process.on(signal, interrupt);
   try {
     const lab = await Lab.up(options);
+    let result: T;
     try {
       interrupted.signal.throwIfAborted();
       const aborted = new Promise<never>((_, reject) =>
         interrupted.signal.addEventListener("abort", () => reject(interrupted.signal.reason)),
       );
-      return await Promise.race([body(lab, interrupted.signal), aborted]);
-    } finally {
-      await lab.down();
+      result = await Promise.race([body(lab, interrupted.signal), aborted]);
+    } catch (error) {
+      // An error while the lab is taken down must not hide this one.
+      await lab.down().catch((second: unknown) => console.error(describeError(second)));
+      throw error;
     }
+    await lab.down();
+    return result;
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
   }

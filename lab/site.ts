@@ -1,4 +1,4 @@
-/** One region of a lab at work: its configuration and keys on disk, `ephemesh up` in its router, a door to its API. */
+/** One region of a lab that runs ephemesh: its configuration and keys, `ephemesh up` in its router, access to its API. */
 import { randomBytes } from "node:crypto";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
@@ -18,7 +18,7 @@ export interface SiteOptions {
   readonly region: LabRegion;
   readonly rpcUrl: string;
   readonly deploymentDirectory: string;
-  /** Merged over the lab's own policy. */
+  /** Configuration keys that replace the lab's own. */
   readonly policy?: Readonly<Record<string, unknown>>;
 }
 
@@ -59,16 +59,18 @@ export class LabSite {
     return site;
   }
 
-  /** Starts `ephemesh up` and resolves when the agent answers that it is ready. */
+  /** Starts `ephemesh up` and resolves when the agent is ready. @throws EphemeshError LAB_SITE_ENDED */
   async start(): Promise<void> {
     this.#process = this.#lab.spawnIn(this.name, [process.execPath, MAIN, "up", "--config", this.configFile], {
       logFile: this.logFile,
     });
+    const over = new AbortController();
     const ended = this.#process.exited.then(({ exitCode, signal }) => {
+      over.abort();
       throw new EphemeshError("LAB_SITE_ENDED", `${this.name} ended (${signal ?? exitCode}).`, `See ${this.logFile}.`);
     });
     ended.catch(() => undefined);
-    await Promise.race([ended, this.#untilReady()]);
+    await Promise.race([ended, this.#untilReady(over.signal)]);
   }
 
   get pid(): number | undefined {
@@ -83,7 +85,7 @@ export class LabSite {
     await this.#process?.stop(15_000);
   }
 
-  /** Reads or, with a body, changes something through the API. */
+  /** A GET request to the API, or with a body a POST request. @throws EphemeshError with the code of the API's error */
   async ask<T>(path: string, body?: unknown): Promise<T> {
     const response = await fetch(`${await this.#apiUrl()}${path}`, {
       ...(body === undefined
@@ -105,7 +107,7 @@ export class LabSite {
     return answer;
   }
 
-  /** Resolves with the first value that passes; the agent's event stream says when to look again. */
+  /** Calls `read` at every event of the agent, and at least every 100 ms, until it returns a value. */
   async until<T>(read: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
     const response = await fetch(`${await this.#apiUrl()}/v1/stream`, { signal });
     const reader = response.body!.getReader();
@@ -120,7 +122,7 @@ export class LabSite {
     }
   }
 
-  /** Runs the command line as an operator would. */
+  /** Runs `ephemesh ARGS` in the region's router. @returns its standard output. */
   run(args: readonly string[]): Promise<string> {
     return this.#lab.exec(this.name, [process.execPath, MAIN, ...args, "--config", this.configFile]);
   }
@@ -137,9 +139,9 @@ export class LabSite {
     return this.#api;
   }
 
-  async #untilReady(): Promise<void> {
+  async #untilReady(over: AbortSignal): Promise<void> {
     const url = await this.#apiUrl();
-    for (;;) {
+    while (!over.aborted) {
       const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2000) }).then(
         (r) => r.ok,
         () => false,
@@ -150,7 +152,7 @@ export class LabSite {
   }
 }
 
-/** Links come up by probes, which no event announces: look at least this often. */
+/** Needed because no event announces that a link came up. */
 function tick(signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, 100);

@@ -1,12 +1,13 @@
 /** One fault, once: the stream flows on its shortest path, the fault comes, and the stream says how long it hurt. */
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../agent/model/errors.ts";
+import { monotonicMillis } from "../../agent/model/time.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { hostAddress } from "../../lab/layout/addressing.ts";
 import { hostOf } from "../../lab/layout/place.ts";
 import type { LabProcess } from "../../lab/process/lab-process.ts";
 import { interruption } from "../../lab/traffic/arrivals.ts";
-import { nowMillis, Stream } from "../../lab/traffic/stream.ts";
+import { Stream } from "../../lab/traffic/stream.ts";
 import type { Fault, Scene } from "./faults.ts";
 import { NODES, ONE_WAY_MILLIS, regionName, type Scenario } from "./network.ts";
 import { isOfStreamClass, STREAM_DSCP } from "./stream-class.ts";
@@ -30,7 +31,7 @@ export async function measure(scene: Scene, fault: Fault): Promise<Run> {
     await settled(stream, scenario);
     const eventsBefore = watching?.count() ?? 0;
     const device = await scene.system.device(scenario.path[0]!, scenario.path[1]!);
-    const faultAt = nowMillis();
+    const faultAt = monotonicMillis();
     await fault.apply(scene, { device, signal: over.signal });
     await watch(stream, fault, faultAt);
     const events = watching ? watching.count() - eventsBefore : null;
@@ -66,8 +67,8 @@ table inet stream {
 export async function settled(stream: Stream, scenario: Scenario): Promise<void> {
   const expected = ONE_WAY_MILLIS * (scenario.path.length - 1);
   const packets = 1000 / INTERVAL_MILLIS;
-  for (const until = nowMillis() + SETTLES_WITHIN_MILLIS; nowMillis() < until; await delay(LOOK_MILLIS)) {
-    const since = nowMillis() - 1000 - 2 * expected;
+  for (const until = monotonicMillis() + SETTLES_WITHIN_MILLIS; monotonicMillis() < until; await delay(LOOK_MILLIS)) {
+    const since = monotonicMillis() - 1000 - 2 * expected;
     const recent = stream.record().arrivals.filter(({ sentMillis }) => sentMillis >= since);
     const delays = recent
       .map(({ sentMillis, receivedMillis }) => receivedMillis - sentMillis)
@@ -85,9 +86,9 @@ export async function settled(stream: Stream, scenario: Scenario): Promise<void>
 
 async function watch(stream: Stream, fault: Fault, faultAt: number): Promise<void> {
   const until = faultAt + fault.watchMillis;
-  while (nowMillis() < until) {
-    await delay(Math.min(LOOK_MILLIS, Math.max(1, until - nowMillis())));
-    if (fault.measure === "badTime" || nowMillis() < faultAt + 1_200) continue;
+  while (monotonicMillis() < until) {
+    await delay(Math.min(LOOK_MILLIS, Math.max(1, until - monotonicMillis())));
+    if (fault.measure === "badTime" || monotonicMillis() < faultAt + 1_200) continue;
     if (interruption(stream.record(), faultAt, fault.wellExtraMillis).recoveredMillis !== null) return;
   }
 }

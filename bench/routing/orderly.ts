@@ -1,6 +1,6 @@
 /** Ends that are announced must not cost a packet: a restart of the router process in the middle, and a lease's end. */
+import { monotonicMillis } from "../../agent/model/time.ts";
 import type { Lab } from "../../lab/lab.ts";
-import { nowMillis } from "../../lab/traffic/stream.ts";
 import { settled, startStream } from "./measure.ts";
 import { LINK_SCENARIOS, NODE_SCENARIOS, type Scenario } from "./network.ts";
 import type { RunningSystem } from "./systems/system.ts";
@@ -22,9 +22,9 @@ async function lostWhile(lab: Lab, scenario: Scenario, end: () => Promise<void>)
   const stream = await startStream(lab, scenario);
   try {
     await settled(stream, scenario);
-    const since = nowMillis();
+    const since = monotonicMillis();
     await end();
-    await stream.arrivalOf(nowMillis());
+    await stream.arrivalOf(monotonicMillis());
     const { startMillis, intervalMillis, sent, arrivals } = await stream.stop();
     const first = Math.ceil((since - startMillis) / intervalMillis);
     const arrived = new Set(arrivals.map(({ sequence }) => sequence).filter((sequence) => sequence >= first));

@@ -1,6 +1,7 @@
 /** From a lease (both meshds are told) to the first packet from host to host, and WireGuard by hand beside it. */
 import type { MeshId } from "../../agent/model/ids.ts";
-import { nowMillis, Stream } from "../../lab/traffic/stream.ts";
+import { monotonicMillis } from "../../agent/model/time.ts";
+import { Stream } from "../../lab/traffic/stream.ts";
 import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/by-hand.ts";
 import type { Figure } from "./figure.ts";
 import { agreeLease, applyLease, flows, lines, type Pair, withPair } from "./pair.ts";
@@ -38,7 +39,7 @@ async function ourFirst({ lab, mesh }: Pair, round: number): Promise<number> {
   const link = await agreeLease(mesh, LEASE_MBPS, `first ${round}`);
   const stream = await Stream.start(lab, { from, to, intervalMillis: 5 });
   try {
-    const toldAt = nowMillis();
+    const toldAt = monotonicMillis();
     await applyLease(mesh, link);
     return (await stream.arrival(toldAt)).receivedMillis - toldAt;
   } finally {
@@ -50,10 +51,10 @@ async function ourFirst({ lab, mesh }: Pair, round: number): Promise<number> {
 async function handFirst({ lab }: Pair): Promise<number> {
   const links = [{ a: 1, b: 2 }];
   const [router1 = "", router2 = ""] = lab.topology.regions.map(({ name }) => name);
-  const beganAt = nowMillis();
+  const beganAt = monotonicMillis();
   await tunnelsByHand(lab, links, "ipv4", PLAIN);
   await flows(lab, router1, handAddress(links, 2, 1));
-  const took = nowMillis() - beganAt;
+  const took = monotonicMillis() - beganAt;
   await lines(lab, router1, [`link del ${handDevice(2)}`]);
   await lines(lab, router2, [`link del ${handDevice(1)}`]);
   return took;

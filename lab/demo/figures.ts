@@ -1,4 +1,4 @@
-/** What the demo measured, as data and as a table. Pure. */
+/** The figures of the demo, as data and as a table. Pure. */
 export interface DemoFigures {
   readonly triggerToFirstPacketMillis: number;
   readonly steps: Readonly<
@@ -27,7 +27,7 @@ export interface DemoFigures {
   readonly wholeDemoSeconds: number;
 }
 
-/** From the lines that differ in each region's configuration, before and after. */
+/** @param differing lines of each router's configuration that differ before and after the event. */
 export function verdictOf(differing: readonly number[]): Pick<DemoFigures, "primaryUntouched" | "leftBehind"> {
   const total = differing.reduce((sum, count) => sum + count, 0);
   return { primaryUntouched: total === 0, leftBehind: total };
@@ -46,7 +46,7 @@ export function figuresTable(figures: DemoFigures): readonly (readonly [what: st
     ],
     [
       "over the mesh after the cut",
-      `${figures.meshMbpsAfterCut.toFixed(1)} Mbit/s by ${figures.detour.join(" → ") || "the peering"}`,
+      `${figures.meshMbpsAfterCut.toFixed(1)} Mbit/s via ${figures.detour.join(" → ") || "the peering"}`,
     ],
     [
       "gap after the cable was cut",
@@ -56,14 +56,18 @@ export function figuresTable(figures: DemoFigures): readonly (readonly [what: st
       "gap after silent loss one way",
       `${figures.failoverGapMillis.silentLoss} ms (at most ${Math.round(allowedGap)} expected)`,
     ],
-    ["file's digest at the far end", figures.digestMatches ? "matches" : "DIFFERS"],
-    ["primary configuration", figures.primaryUntouched ? "byte for byte what it was" : "CHANGED"],
-    ["left behind", `${figures.leftBehind} objects`],
-    ["audit from events alone", figures.auditMatches ? "every score matches" : "DOES NOT MATCH"],
+    ["digest of the received file", figures.digestMatches ? "matches" : "DIFFERS"],
+    ["primary configuration", figures.primaryUntouched ? "byte for byte unchanged" : "CHANGED"],
+    ["lines of configuration left behind", `${figures.leftBehind}`],
+    ["audit from the events alone", figures.auditMatches ? "every score matches" : "DOES NOT MATCH"],
     [
       "agent + meshd",
       `${figures.agentRssMegabytes.toFixed(0)} MB, ${figures.idleCpuPercent.toFixed(2)} % of a core at rest`,
     ],
     ["the whole demo", `${figures.wholeDemoSeconds.toFixed(0)} s`],
   ];
+}
+
+export function secondsText(millis: number): string {
+  return `${(millis / 1000).toFixed(1)} s`;
 }

@@ -1,4 +1,4 @@
-/** `scripts/demo`: runs the demo, prints its table, writes its figures; --keep leaves everything running until Ctrl-C. */
+/** `scripts/demo`: runs the demo, prints and writes its figures; --keep leaves the regions running until Ctrl-C. */
 import { writeFile } from "node:fs/promises";
 import Table from "cli-table3";
 import { describeError } from "../../agent/model/errors.ts";
@@ -35,16 +35,16 @@ try {
     table.push(...figuresTable(figures).map((row) => [...row]));
     console.log(`\n${table.toString()}`);
     const setup = process.env.EPHEMESH_SETUP_SECONDS;
-    if (setup !== undefined) console.log(`set-up before the demo (Node, packages, tools): ${setup} s`);
+    if (setup !== undefined) console.log(`Set-up before the demo (Node, packages, tools): ${setup} s`);
     if (values.json) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
     if (!values.keep) return;
     console.log(
-      `\nStill running as lab ${lab.id}. In another shell:\n  node lab/main.ts exec ${lab.id} ${hub} scripts/ephemesh status --config ${lab.dir.path}/sites/${hub}/ephemesh.yaml\nCtrl-C ends it and leaves nothing.`,
+      `\nThe regions keep running as lab ${lab.id}. In another shell:\n  node lab/main.ts exec ${lab.id} ${hub} scripts/ephemesh status --config ${lab.dir.path}/sites/${hub}/ephemesh.yaml\nCtrl-C ends the lab and removes it.`,
     );
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   });
 } catch (error) {
-  if ((error as { code?: string }).code === "INTERRUPTED") console.error("\nInterrupted; nothing is left.");
+  if ((error as { code?: string }).code === "INTERRUPTED") console.error("\nInterrupted. The lab was removed.");
   else {
     console.error(describeError(error));
     process.exitCode = 1;

@@ -6,6 +6,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
+import { monotonicMillis } from "../../agent/model/time.ts";
 import type { Lab } from "../lab.ts";
 import { hostAddress } from "../layout/addressing.ts";
 import { hostOf } from "../layout/place.ts";
@@ -64,7 +65,7 @@ export class Stream {
   }
 
   /** Resolves with the next arrival, or the first at or after a time. */
-  async arrival(sinceMillis = nowMillis()): Promise<Arrival> {
+  async arrival(sinceMillis = monotonicMillis()): Promise<Arrival> {
     for (;;) {
       const found = this.#arrivals.find((arrival) => arrival.receivedMillis >= sinceMillis);
       if (found) return found;
@@ -87,7 +88,7 @@ export class Stream {
 
   /** What has arrived up to now; what is still under way counts as sent. */
   record(): StreamRecord {
-    const sent = this.#sent || Math.floor((nowMillis() - this.#startMillis) / this.#intervalMillis);
+    const sent = this.#sent || Math.floor((monotonicMillis() - this.#startMillis) / this.#intervalMillis);
     return {
       startMillis: this.#startMillis,
       intervalMillis: this.#intervalMillis,
@@ -103,12 +104,12 @@ export class Stream {
     this.#sent = (JSON.parse(await count) as { sent: number }).sent;
     await ended;
     const last = () => this.#arrivals.some((arrival) => arrival.sequence === this.#sent - 1);
-    for (const deadline = nowMillis() + drainMillis; !last() && nowMillis() < deadline; ) {
+    for (const deadline = monotonicMillis() + drainMillis; !last() && monotonicMillis() < deadline; ) {
       await Promise.race([
         new Promise<void>((resolve) => {
           this.#wake = resolve;
         }),
-        new Promise<void>((resolve) => setTimeout(resolve, deadline - nowMillis())),
+        new Promise<void>((resolve) => setTimeout(resolve, deadline - monotonicMillis())),
       ]);
     }
     await this.#receiver.stop();
@@ -116,15 +117,10 @@ export class Stream {
   }
 }
 
-/** CLOCK_MONOTONIC, the same in every process and namespace of the machine. */
-export function nowMillis(): number {
-  return Number(process.hrtime.bigint() / 1000n) / 1000;
-}
-
 async function receive(port: number): Promise<void> {
   const socket = createSocket({ type: "udp6" });
   socket.on("message", (packet) => {
-    const receivedMillis = nowMillis();
+    const receivedMillis = monotonicMillis();
     const sentMillis = Number(packet.readBigUInt64BE(8)) / 1000;
     process.stdout.write(
       `${JSON.stringify({ sequence: Number(packet.readBigUInt64BE(0)), sentMillis, receivedMillis })}\n`,
@@ -142,7 +138,7 @@ async function send(address: string, port: number, intervalMillis: number): Prom
   await once(socket, "connect");
   // A host without a route, or one that refuses, is what is being measured.
   socket.on("error", () => undefined);
-  const startMillis = nowMillis();
+  const startMillis = monotonicMillis();
   let sent = 0;
   process.stdout.write(`${JSON.stringify({ startMillis })}\n`);
   let timer: NodeJS.Timeout;
@@ -152,7 +148,7 @@ async function send(address: string, port: number, intervalMillis: number): Prom
     packet.writeBigUInt64BE(process.hrtime.bigint() / 1000n, 8);
     socket.send(packet, () => undefined);
     // Due times do not drift: packet k is due at start + k intervals.
-    timer = setTimeout(next, Math.max(0, startMillis + sent * intervalMillis - nowMillis()));
+    timer = setTimeout(next, Math.max(0, startMillis + sent * intervalMillis - monotonicMillis()));
   };
   process.once("SIGTERM", () => {
     clearTimeout(timer);

@@ -11,12 +11,12 @@ import { stat } from "node:fs/promises";
 import { createServer, type IncomingMessage, request } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { EphemeshError } from "../../agent/model/errors.ts";
+import { monotonicMillis } from "../../agent/model/time.ts";
 import type { Lab } from "../lab.ts";
 import { hostAddress } from "../layout/addressing.ts";
 import { hostOf } from "../layout/place.ts";
 import { regionIndex } from "../layout/topology.ts";
 import type { LabProcess } from "../process/lab-process.ts";
-import { nowMillis } from "./stream.ts";
 
 const SELF = new URL(import.meta.url).pathname;
 const PROGRESS_MILLIS = 100;
@@ -153,10 +153,10 @@ async function take(
   keepAs: string | undefined,
   print: (progress: Progress) => void,
 ): Promise<TransferResult> {
-  const startedMillis = nowMillis();
+  const startedMillis = monotonicMillis();
   const hash = createHash("sha256");
   let bytes = 0;
-  const report = () => print({ atMillis: nowMillis(), bytes });
+  const report = () => print({ atMillis: monotonicMillis(), bytes });
   report();
   const timer = setInterval(report, PROGRESS_MILLIS);
   const counted = async function* (chunks: AsyncIterable<Buffer>) {
@@ -175,7 +175,7 @@ async function take(
   const sha256 = hash.digest("hex");
   const promised = /sha-256=:([^:]+):/.exec(String(incoming.headers[DIGEST_HEADER]))?.[1] ?? "";
   const digestMatches = Buffer.from(promised, "base64").toString("hex") === sha256;
-  return { bytes, sha256, digestMatches, startedMillis, endedMillis: nowMillis() };
+  return { bytes, sha256, digestMatches, startedMillis, endedMillis: monotonicMillis() };
 }
 
 async function send(file: string, address: string, port: number): Promise<void> {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { monotonicMillis } from "../../agent/model/time.ts";
 import { Lab } from "../../lab/lab.ts";
 import { fabricAddress } from "../../lab/layout/addressing.ts";
 import { uniformTopology } from "../../lab/layout/topology.ts";
 import type { StreamRecord } from "../../lab/traffic/arrivals.ts";
-import { nowMillis, Stream } from "../../lab/traffic/stream.ts";
+import { Stream } from "../../lab/traffic/stream.ts";
 import { Transfer } from "../../lab/traffic/transfer.ts";
 
 const RTT_MILLIS = 20;
@@ -50,7 +51,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
   /** One-way figures of 1,000 packets from host to host, over the peering. */
   async function burst(): Promise<StreamRecord> {
     const stream = await Stream.start(lab, { from: "r1", to: "r2", intervalMillis: 2 });
-    await stream.arrival(nowMillis() + 2000);
+    await stream.arrival(monotonicMillis() + 2000);
     return stream.stop();
   }
 
@@ -106,10 +107,10 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
       Transfer.start(lab, { from: "r1", to: "r2", file }),
       Transfer.start(lab, { from: "r3", to: "r1", file }),
     ]);
-    const from = nowMillis() + 1000;
+    const from = monotonicMillis() + 1000;
     await Promise.all(both.map((transfer) => transfer.reached(1_500_000)));
     await both[0]!.reached(4_500_000);
-    const sum = both.reduce((total, transfer) => total + transfer.rateMbps(from, nowMillis()), 0);
+    const sum = both.reduce((total, transfer) => total + transfer.rateMbps(from, monotonicMillis()), 0);
     await Promise.all(both.map((transfer) => transfer.abort()));
     assert.ok(sum > 20 / 2 && sum < 20, `${sum.toFixed(1)} Mbit/s of 20`);
   });
@@ -119,7 +120,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
     const transfer = await Transfer.start(lab, { from: "r1", to: "r2", file: process.execPath });
     await transfer.reached(1_500_000);
     assert.equal((await ping("r1", overPeering(3), 5)).received, 5);
-    const rate = transfer.rateMbps(nowMillis() - 1500, nowMillis());
+    const rate = transfer.rateMbps(monotonicMillis() - 1500, monotonicMillis());
     await transfer.abort();
     assert.ok(rate > 4 && rate < 5.1, `${rate.toFixed(2)} Mbit/s of 5`);
   });

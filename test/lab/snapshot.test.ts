@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { monotonicMillis } from "../../agent/model/time.ts";
 import { Lab } from "../../lab/lab.ts";
 import { uniformTopology } from "../../lab/layout/topology.ts";
 import type { Command } from "../../lab/run.ts";
@@ -11,7 +12,7 @@ import {
   snapshotText,
   takeSnapshot,
 } from "../../lab/snapshot.ts";
-import { nowMillis, Stream } from "../../lab/traffic/stream.ts";
+import { Stream } from "../../lab/traffic/stream.ts";
 
 describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namespaces)", function () {
   this.timeout(60_000);
@@ -26,7 +27,7 @@ describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namesp
 
   it("two snapshots are equal byte for byte when only traffic flowed", async () => {
     const stream = await Stream.start(lab, { from: "r1", to: "r2", intervalMillis: 2 });
-    await stream.arrival(nowMillis() + 300);
+    await stream.arrival(monotonicMillis() + 300);
     await stream.stop();
     assert.equal(snapshotText(await takeSnapshot(here)), snapshotText(before_));
   });
