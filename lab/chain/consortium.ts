@@ -1,21 +1,20 @@
-/** The consortium of a lab: keys for each region, contracts on a fresh chain, every region admitted, funded and bonded. */
+/** The consortium of a lab: contracts on a new chain, and every region admitted with its keys, funded and bonded. */
 import { generateKeyPairSync } from "node:crypto";
-import { type Abi, createPublicClient, createWalletClient, encodeFunctionData, type Hex, http, maxUint256 } from "viem";
-import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { type Hex, maxUint256 } from "viem";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { leaseEscrowAbi } from "../../agent/chain/abi/lease-escrow.ts";
 import { membershipAbi } from "../../agent/chain/abi/membership.ts";
 import { settlementTokenAbi } from "../../agent/chain/abi/settlement-token.ts";
-import { EphemeshError } from "../../agent/model/errors.ts";
 import { parsePrefix } from "../../agent/model/prefix.ts";
 import { placeOf } from "../../agent/model/region.ts";
 import { type Deployment, deployContracts, EMBEDDED_CONSTANTS } from "../../deploy/contracts.ts";
 import { fabricAddress, regionPrefixes } from "../layout/addressing.ts";
 import { membersOf, regionIndex, type Topology } from "../layout/topology.ts";
+import { LabWallet } from "./wallet.ts";
 
-/** TCP port of the control channel, the same in every region. */
+/** TCP port of the control channel in every region. */
 export const CONTROL_PORT = 7357;
-const GAS = 3_000_000n;
-/** Price units that each treasury puts into the escrow, and that its agent may use. */
+/** Price units that each treasury deposits in the escrow and allows its agent to spend. */
 const FUNDS = 2_000_000_000n;
 const POST_QUANTUM = 1;
 
@@ -35,7 +34,7 @@ export interface Consortium {
   readonly founderKey: Hex;
 }
 
-/** Deploys into `directory` and admits every region of the topology, in its order: region i of the lab is region i on chain. */
+/** Deploys the contracts, writes the deployment into `directory`, and admits the regions in the order of the topology. */
 export async function foundConsortium(topology: Topology, rpcUrl: string, directory: string): Promise<Consortium> {
   const founderKey = generatePrivateKey();
   const deployment = await deployContracts({
@@ -44,7 +43,7 @@ export async function foundConsortium(topology: Topology, rpcUrl: string, direct
     constants: EMBEDDED_CONSTANTS,
     directory,
   });
-  const founder = new Wallet(rpcUrl, founderKey);
+  const founder = new LabWallet(rpcUrl, founderKey);
   const fabrics = topology.fabrics.map((fabric) => fabric.name);
   for (const fabric of fabrics) await founder.send(deployment.membership, membershipAbi, "addFabric", [fabric]);
   const regions = topology.regions.map(({ name }) => makeRegion(regionIndex(topology, name), name));
@@ -71,7 +70,7 @@ export async function foundConsortium(topology: Topology, rpcUrl: string, direct
         })),
       },
     ]);
-    await fund(rpcUrl, deployment, founder, treasury, region, bond);
+    await fund(rpcUrl, deployment, founder, region, bond);
   }
   return { deployment, regions, founderKey };
 }
@@ -79,14 +78,14 @@ export async function foundConsortium(topology: Topology, rpcUrl: string, direct
 async function fund(
   rpcUrl: string,
   { token, escrow, constants }: Deployment,
-  founder: Wallet,
-  treasury: PrivateKeyAccount,
+  founder: LabWallet,
   region: LabRegion,
   bond: bigint,
 ): Promise<void> {
   const units = FUNDS + bond;
-  await founder.send(token, settlementTokenAbi, "mint", [treasury.address, units * constants.escrow.priceUnit]);
-  const wallet = new Wallet(rpcUrl, region.treasuryKey);
+  const wallet = new LabWallet(rpcUrl, region.treasuryKey);
+  const amount = units * constants.escrow.priceUnit;
+  await founder.send(token, settlementTokenAbi, "mint", [wallet.account.address, amount]);
   await wallet.send(token, settlementTokenAbi, "approve", [escrow, maxUint256]);
   await wallet.send(escrow, leaseEscrowAbi, "deposit", [region.id, units]);
   await wallet.send(escrow, leaseEscrowAbi, "postBond", [region.id, bond]);
@@ -103,42 +102,4 @@ function makeRegion(id: number, name: string): LabRegion {
     routingKeyPem: routing.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     routingKey: `0x${Buffer.from(routing.publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("hex")}`,
   };
-}
-
-/** Sends from one key on a chain that mines every transaction at once. */
-class Wallet {
-  readonly #client;
-  readonly #wallet;
-  #nonce = 0;
-
-  constructor(rpcUrl: string, key: Hex) {
-    const transport = http(rpcUrl);
-    this.#client = createPublicClient({ transport, pollingInterval: 10, cacheTime: 0 });
-    this.#wallet = createWalletClient({ account: privateKeyToAccount(key), transport });
-  }
-
-  async send(to: Hex, abi: Abi | readonly unknown[], functionName: string, args: readonly unknown[]): Promise<void> {
-    const nonce = Math.max(
-      this.#nonce,
-      await this.#client.getTransactionCount({ address: this.#wallet.account.address, blockTag: "pending" }),
-    );
-    this.#nonce = nonce + 1;
-    const data = encodeFunctionData({ abi: abi as Abi, functionName, args: args as unknown[] });
-    const hash = await this.#wallet.sendTransaction({
-      to,
-      data,
-      nonce,
-      gas: GAS,
-      gasPrice: 0n,
-      type: "legacy",
-      chain: null,
-    });
-    const { status } = await this.#client.waitForTransactionReceipt({ hash });
-    if (status !== "success")
-      throw new EphemeshError(
-        "LAB_TRANSACTION",
-        `${functionName} failed (transaction ${hash}).`,
-        "The lab's consortium is not usable; start it again.",
-      );
-  }
 }

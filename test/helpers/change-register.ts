@@ -1,8 +1,8 @@
-/** One call of Membership by whoever's key it is, until a block has it. */
-import { createPublicClient, createWalletClient, encodeFunctionData, type Hex, http } from "viem";
-import { privateKeyToAccount } from "viem/accounts";
+/** Changes Membership in one transaction from any key, and returns when a block contains it. */
+import type { Hex } from "viem";
 import { membershipAbi } from "../../agent/chain/abi/membership.ts";
 import type { Consortium } from "../../lab/chain/consortium.ts";
+import { LabWallet } from "../../lab/chain/wallet.ts";
 
 export async function changeRegister(
   rpcUrl: string,
@@ -11,12 +11,5 @@ export async function changeRegister(
   functionName: "addPrefix" | "removePrefix" | "replaceControlUrls",
   args: readonly unknown[],
 ): Promise<void> {
-  const wallet = createWalletClient({ account: privateKeyToAccount(key), transport: http(rpcUrl) });
-  const data = encodeFunctionData({ abi: membershipAbi as readonly unknown[], functionName, args });
-  const hash = await wallet.sendTransaction({
-    ...{ to: deployment.membership, data, gas: 3_000_000n, gasPrice: 0n, type: "legacy", chain: null },
-  });
-  const client = createPublicClient({ transport: http(rpcUrl), pollingInterval: 50 });
-  const { status } = await client.waitForTransactionReceipt({ hash });
-  if (status !== "success") throw new Error(`${functionName} failed`);
+  await new LabWallet(rpcUrl, key).send(deployment.membership, membershipAbi, functionName, args);
 }
