@@ -1,11 +1,11 @@
 /**
- * Regions in network namespaces: for each a router and a host behind it, a slow and shared standing peering (`up0`),
- * faster fabrics (`ix0` …), a management LAN with the chain's RPC (`mgmt0`). Nothing of it touches the machine's own
- * network, and whatever runs inside the namespaces belongs to the lab and ends with it.
+ * Regions in network namespaces: a router and a host for each, a slow shared standing peering (`up0`), faster fabrics
+ * (`ix0` …) and a management LAN with the chain's RPC (`mgmt0`). The lab leaves the machine's own network unchanged, and
+ * all processes inside its namespaces end with it.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
-import { describeError, EphemeshError } from "../agent/model/errors.ts";
+import { stat } from "node:fs/promises";
+import { EphemeshError } from "../agent/model/errors.ts";
 import {
   type Direction,
   type FabricDriver,
@@ -19,8 +19,9 @@ import { kernelHasNetem, NetemFabric, startNetem } from "./fabric/netem-fabric.t
 import { startWire, WireFabric } from "./fabric/wire-fabric.ts";
 import { fabricDevice, PEERING_FABRIC } from "./layout/addressing.ts";
 import { allPlaces, namespaceOf, type Place } from "./layout/place.ts";
-import { attachments, corePlan, deviceLines, hostPlan, type NamespacePlan, routerPlan } from "./layout/plan.ts";
+import { attachments, corePlan, deviceLines, hostPlan, routerPlan } from "./layout/plan.ts";
 import { fabricIndex, membersOf, regionIndex, type Topology } from "./layout/topology.ts";
+import { makeNamespaces, runIpLines } from "./namespaces.ts";
 import { LabProcess, type SpawnOptions } from "./process/lab-process.ts";
 import { endProcesses, processesInside } from "./process/processes.ts";
 import { claimLab, type RunDir, readClaim, removeAbandonedLabs, removeLab, runDir } from "./process/run-dir.ts";
@@ -30,15 +31,15 @@ const ENTER = new URL("./enter", import.meta.url).pathname;
 
 export interface LabOptions {
   readonly topology: Topology;
-  /** 1 to 12 lower-case letters and digits; a random one where absent. */
+  /** 1 to 12 lower-case letters and digits; absent: random. */
   readonly id?: string;
-  /** The lab stays when this process ends, until `removeLab` or `lab/main.ts down`. */
+  /** Keeps the lab when this process ends, until `removeLab` or `lab/main.ts down`. */
   readonly keep?: boolean;
-  /** Absent: netem where the kernel has it, else the wire. */
+  /** Absent: netem if the kernel has it, otherwise the wire. */
   readonly fabrics?: FabricDriver["kind"];
 }
 
-/** Which cables a fault is about: those of one fabric, or of all but the standing peering. */
+/** Which cables a fault affects: those of one fabric, or of all fabrics, but not the peering. */
 export interface FaultScope {
   readonly fabric?: string;
 }
@@ -49,7 +50,7 @@ export class Lab {
   readonly dir: RunDir;
   readonly #fabrics: FabricDriver;
 
-  /** How the cables are made here. */
+  /** How the cables are emulated. */
   get fabrics(): FabricDriver["kind"] {
     return this.#fabrics.kind;
   }
@@ -61,13 +62,13 @@ export class Lab {
     this.#fabrics = fabrics;
   }
 
-  /** Makes a lab, after removing what crashed runs left. If it fails, nothing stays. */
+  /** Makes a lab, after removing those of crashed runs. If it fails, it leaves nothing. @throws EphemeshError LAB_… */
   static async up(options: LabOptions): Promise<Lab> {
     if (process.getuid?.() !== 0) {
       throw new EphemeshError(
         "LAB_NEEDS_ROOT",
-        "The lab makes network namespaces, which needs root.",
-        "Run it as root, or through lab/rootless, which makes a user namespace.",
+        "The lab needs root to make network namespaces. Nothing was made.",
+        "Run it as root, or with lab/rootless in a user namespace.",
       );
     }
     await removeAbandonedLabs();
@@ -76,8 +77,8 @@ export class Lab {
     if (options.fabrics === "netem" && kernelHas !== "netem") {
       throw new EphemeshError(
         "LAB_NO_NETEM",
-        "This kernel has no netem.",
-        "Leave the choice to the lab: it then uses its own wire.",
+        "This kernel has no netem. Nothing was made.",
+        "Leave `fabrics` out: the lab then emulates the cables itself.",
       );
     }
     const { topology } = options;
@@ -103,7 +104,7 @@ export class Lab {
     }
   }
 
-  /** Joins a lab that another process made. */
+  /** A lab that another process made. @throws EphemeshError LAB_NOT_FOUND, LAB_WIRE_GONE */
   static async attach(id: string): Promise<Lab> {
     const topology = await readClaim(id);
     return new Lab(id, topology, await fabricsOf(id, topology));
@@ -124,34 +125,35 @@ export class Lab {
     return allPlaces(this.topology);
   }
 
-  /** Runs a command there to its end and gives what it printed. */
+  /** Runs a command at a place to its end. @returns its standard output. @throws EphemeshError COMMAND_FAILED, TOOL_MISSING */
   async exec(place: Place, command: Command, options: RunOptions = {}): Promise<string> {
     return run(this.commandAt(place, command), options);
   }
 
-  /** Starts a process there; it is the lab's, and ends with the lab at the latest. */
+  /** Starts a process at a place; it ends with the lab at the latest. */
   spawnIn(place: Place, command: Command, options: SpawnOptions = {}): LabProcess {
     return new LabProcess(this.commandAt(place, command), options);
   }
 
-  /** The command that runs this one there; the process id stays the same through it. */
+  /** The command that runs another one at a place; the process id stays the same. */
   commandAt(place: Place, command: Command): Command {
     const namespace = this.namespace(place);
     return ["unshare", "--mount", ENTER, namespace, this.dir.sockets(namespace), ...command];
   }
 
-  // ---- faults: out of sight unless said otherwise, both ways unless said otherwise
+  // ---- faults: in both directions, and no device reports them, unless stated otherwise
 
-  /** The cable between two regions is cut somewhere far away: no device says so. */
+  /** Drops all frames between two regions. */
   async cut(a: string, b: string, scope: FaultScope = {}): Promise<void> {
     await this.#changeBothWays(a, b, scope, { cut: true });
   }
 
-  /** Nothing passes one way, everything the other. */
+  /** Drops all frames in one direction. */
   async cutOneWay(from: string, to: string, scope: FaultScope = {}): Promise<void> {
     await this.#change(from, to, scope, { cut: true });
   }
 
+  /** @param lossPpm share of the frames that are dropped, 0 to 1,000,000 */
   async lose(a: string, b: string, lossPpm: number, scope: FaultScope = {}): Promise<void> {
     await this.#changeBothWays(a, b, scope, { lossPpm });
   }
@@ -173,7 +175,7 @@ export class Lab {
     await this.#changeBothWays(a, b, scope, { rateKbps, queueBytes: queueBytes(rateKbps, 50) });
   }
 
-  /** One end sees its device go down; the other end sees nothing. */
+  /** Sets one end's device up or down; the other end does not see it. */
   async setDevice(region: string, device: string, state: "up" | "down"): Promise<void> {
     const attachment = attachments(this.topology).find((known) => known.region === region && known.device === device);
     if (!attachment) {
@@ -187,7 +189,7 @@ export class Lab {
     await runIpLines({ namespace: this.namespace(region), ipLines: lines });
   }
 
-  /** A region dies at once: its processes are killed and its cables are dead, also that of the management LAN. */
+  /** Kills the region's processes and cuts all its cables, also that of the management LAN. */
   async killRegion(region: string): Promise<void> {
     const index = regionIndex(this.topology, region);
     await runIpLines({ namespace: this.namespace("core"), ipLines: [`link set mgmt${index} down`] });
@@ -195,14 +197,14 @@ export class Lab {
     await endProcesses(await processesInside([this.namespace(region)]), 0);
   }
 
-  /** Its cables work again; whoever killed it starts its processes again. */
+  /** Restores the region's cables; the caller starts its processes again. */
   async reviveRegion(region: string): Promise<void> {
     const index = regionIndex(this.topology, region);
     await Promise.all(this.#directionsOf(region).map((direction) => this.#restore(direction)));
     await runIpLines({ namespace: this.namespace("core"), ipLines: [`link set mgmt${index} up`] });
   }
 
-  /** Back to the topology's figures: between two regions on every medium, or everywhere. */
+  /** Restores the topology's figures between two regions, or everywhere. */
   async heal(a?: string, b?: string): Promise<void> {
     const { peering } = this.topology;
     const rateKbps = peering.sharedMbps * 1000;
@@ -220,7 +222,7 @@ export class Lab {
     return this.#fabrics.readLink(direction);
   }
 
-  /** What a medium carried one way: says, for one, whether traffic took the peering. */
+  /** What a fabric or the peering carried in one direction since the lab came up. */
   readCounters(direction: Direction): Promise<LinkCounters> {
     return this.#fabrics.readCounters(direction);
   }
@@ -266,57 +268,11 @@ export class Lab {
   }
 }
 
-/** Runs with a lab that is gone afterwards, whatever happens; Ctrl-C aborts the signal that the body gets. */
-export async function withLab<T>(options: LabOptions, body: (lab: Lab, signal: AbortSignal) => Promise<T>): Promise<T> {
-  const interrupted = new AbortController();
-  const interrupt = (signal: NodeJS.Signals) =>
-    interrupted.abort(
-      new EphemeshError("INTERRUPTED", `Interrupted by ${signal}.`, "Nothing of the lab is left; run it again."),
-    );
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, interrupt);
-  try {
-    const lab = await Lab.up(options);
-    let result: T;
-    try {
-      interrupted.signal.throwIfAborted();
-      const aborted = new Promise<never>((_, reject) =>
-        interrupted.signal.addEventListener("abort", () => reject(interrupted.signal.reason)),
-      );
-      result = await Promise.race([body(lab, interrupted.signal), aborted]);
-    } catch (error) {
-      // An error while the lab is taken down must not hide this one.
-      await lab.down().catch((second: unknown) => console.error(describeError(second)));
-      throw error;
-    }
-    await lab.down();
-    return result;
-  } finally {
-    for (const signal of signals) process.off(signal, interrupt);
-  }
-}
-
-/** Whoever joins a lab finds what its maker chose: the wire is there by its socket. */
+/** The driver that the lab was made with: the wire if its socket exists. */
 async function fabricsOf(id: string, topology: Topology): Promise<FabricDriver> {
   const dir = runDir(id);
   const wire = await stat(dir.wireSocket).catch(() => undefined);
   return wire ? WireFabric.connect(topology, dir.wireSocket) : new NetemFabric(topology, id, `${dir.path}/links`);
-}
-
-async function makeNamespaces(plans: readonly NamespacePlan[], dir: RunDir): Promise<void> {
-  // Where the private socket directories are bound to, see `enter`.
-  await mkdir("/run/wireguard", { recursive: true, mode: 0o700 });
-  await run(["ip", "-batch", "-"], { input: plans.map((plan) => `netns add ${plan.namespace}\n`).join("") });
-  await Promise.all(
-    plans.map(async (plan) => {
-      await mkdir(dir.sockets(plan.namespace), { recursive: true, mode: 0o700 });
-      await run(["ip", "netns", "exec", plan.namespace, "sysctl", "-q", "-w", ...plan.sysctls]);
-    }),
-  );
-}
-
-async function runIpLines(plan: Pick<NamespacePlan, "namespace" | "ipLines">): Promise<void> {
-  await run(["ip", "-netns", plan.namespace, "-batch", "-"], { input: `${plan.ipLines.join("\n")}\n` });
 }
 
 function sameSet(left: readonly [string, string], right: readonly [string, string]): boolean {

@@ -2,10 +2,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
-import { type Lab, withLab } from "../../lab/lab.ts";
+import type { Lab } from "../../lab/lab.ts";
 import { hostAddress, LAN_DEVICE } from "../../lab/layout/addressing.ts";
 import { hostOf } from "../../lab/layout/place.ts";
 import { uniformTopology } from "../../lab/layout/topology.ts";
+import { withLab } from "../../lab/with-lab.ts";
 import { agree, applyEverywhere, bothWays, type TestLink } from "../../test/meshd/helpers/meshes.ts";
 import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/by-hand.ts";
 import { LabMesh } from "../mesh/lab-mesh.ts";

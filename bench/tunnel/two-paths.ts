@@ -1,9 +1,9 @@
 /** Two leased paths against one: a buyer with leases from two sellers, each joined with where the traffic goes. */
 import { monotonicMillis } from "../../agent/model/time.ts";
-import { withLab } from "../../lab/lab.ts";
 import { hostAddress } from "../../lab/layout/addressing.ts";
 import { hostOf } from "../../lab/layout/place.ts";
 import { uniformTopology } from "../../lab/layout/topology.ts";
+import { withLab } from "../../lab/with-lab.ts";
 import { until } from "../../test/meshd/helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type TestLink } from "../../test/meshd/helpers/meshes.ts";
 import { LabMesh } from "../mesh/lab-mesh.ts";

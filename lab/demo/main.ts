@@ -2,9 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import Table from "cli-table3";
 import { describeError } from "../../agent/model/errors.ts";
-import { withLab } from "../lab.ts";
 import { readTopology } from "../layout/topology.ts";
 import { JSON_FILE, optionsOf } from "../options.ts";
+import { withLab } from "../with-lab.ts";
 import { runDemo } from "./demo.ts";
 import { figuresTable } from "./figures.ts";
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { runDemo } from "../../lab/demo/demo.ts";
 import { type DemoFigures, figuresTable } from "../../lab/demo/figures.ts";
-import { withLab } from "../../lab/lab.ts";
 import { readTopology } from "../../lab/layout/topology.ts";
 import { processesInside } from "../../lab/process/processes.ts";
+import { withLab } from "../../lab/with-lab.ts";
 
 /** The demo with assertions. Speeds are figures, not assertions: a loaded machine proves nothing about the product. */
 describe("one event, end to end, on real interfaces", function () {
