@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { EphemeshError } from "../agent/model/errors.ts";
 
-/** A TCP port of the loopback that nobody holds now. @throws EphemeshError PORT_TAKEN */
+/** A free TCP port on the loopback. @throws EphemeshError PORT_TAKEN */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -10,5 +10,9 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   if (typeof address === "object" && address !== null) return address.port;
-  throw new EphemeshError("PORT_TAKEN", "The loopback has no free port.", "Close something.");
+  throw new EphemeshError(
+    "PORT_TAKEN",
+    "The loopback has no free port.",
+    "Close programs that listen on the loopback.",
+  );
 }

@@ -1,4 +1,4 @@
-/** The lab from a terminal: up, down, exec, fault, status. */
+/** The lab's command line: up, down, exec, fault, status. */
 import { Command, InvalidArgumentError } from "commander";
 import { execa } from "execa";
 import { describeError } from "../agent/model/errors.ts";
@@ -9,15 +9,15 @@ import { knownLabs, removeAbandonedLabs, removeLab } from "./process/run-dir.ts"
 const DEFAULT_TOPOLOGY = new URL("./topologies/six-clouds.json", import.meta.url).pathname;
 
 const program = new Command("lab")
-  .description("Regions in network namespaces, with faults on request.")
+  .description("Makes regions in network namespaces and causes faults between them.")
   .enablePositionalOptions();
 
 program
   .command("up")
   .argument("[id]", "name of the lab", "lab")
-  .option("--topology <file>", "which regions", DEFAULT_TOPOLOGY)
-  .option("--peering-mbps <rate>", "what the standing peering carries for all together", positive)
-  .description("makes a lab that stays until `down`")
+  .option("--topology <file>", "topology file", DEFAULT_TOPOLOGY)
+  .option("--peering-mbps <rate>", "rate of the standing peering, for all regions together", positive)
+  .description("make a lab that stays until `down`")
   .action(async (id: string, options: { topology: string; peeringMbps?: number }) => {
     const topology = await readTopology(options.topology);
     const sharedMbps = options.peeringMbps ?? topology.peering.sharedMbps;
@@ -31,11 +31,11 @@ program
 
 program
   .command("down")
-  .argument("[id]", "name of the lab; absent: what crashed runs left")
-  .description("ends everything inside a lab and removes it")
+  .argument("[id]", "name of the lab; absent: only remove labs of crashed runs")
+  .description("end all processes in a lab and remove it")
   .action(async (id: string | undefined) => {
     const removed = await removeAbandonedLabs();
-    for (const gone of removed) console.log(`removed ${gone}, whose owner was gone`);
+    for (const gone of removed) console.log(`removed ${gone}, the lab of a crashed run`);
     if (id === undefined || removed.includes(id)) return;
     await removeLab(id);
     console.log(`removed ${id}`);
@@ -44,7 +44,7 @@ program
 program
   .command("status")
   .option("--json", "as JSON")
-  .description("lists the labs of this machine")
+  .description("list the labs of this machine")
   .action(async (options: { json?: true }) => {
     const labs = await knownLabs();
     if (options.json) console.log(JSON.stringify(labs));
@@ -57,7 +57,7 @@ program
   .argument("<place>", "a region (its router), a region followed by /host, or core")
   .argument("<command...>")
   .passThroughOptions()
-  .description("runs a command inside a lab")
+  .description("run a command inside a lab")
   .action(async (id: string, place: string, command: [string, ...string[]]) => {
     const lab = await Lab.attach(id);
     const [file, ...args] = lab.commandAt(place, command);
@@ -65,7 +65,9 @@ program
     process.exitCode = result.exitCode ?? 1;
   });
 
-const fault = program.command("fault").description("breaks and fixes cables; `--fabric` absent: all but the peering");
+const fault = program
+  .command("fault")
+  .description("cause faults and repair them; without `--fabric` on all fabrics, but not on the peering");
 
 function onPair(
   name: string,
@@ -78,7 +80,7 @@ function onPair(
     .argument("<id>")
     .argument("<from>")
     .argument("<to>")
-    .option("--fabric <name>", "on this fabric alone")
+    .option("--fabric <name>", "only on this fabric, or on the peering")
     .description(description);
   if (figure !== undefined) command.argument(`<${figure}>`, "", nonNegative);
   command.action(async (id: string, from: string, to: string, ...rest: unknown[]) => {
@@ -89,35 +91,45 @@ function onPair(
 }
 type Scope = { fabric?: string };
 
-onPair("cut", "nothing passes either way, and no device says so", (lab, a, b, scope) => lab.cut(a, b, scope));
-onPair("cut-one-way", "nothing passes this way", (lab, a, b, scope) => lab.cutOneWay(a, b, scope));
-onPair("loss", "both ways, in parts per million", (lab, a, b, scope, ppm) => lab.lose(a, b, ppm, scope), "ppm");
+onPair("cut", "drop all frames in both directions; no device reports it", (lab, a, b, scope) => lab.cut(a, b, scope));
+onPair("cut-one-way", "drop all frames in one direction", (lab, a, b, scope) => lab.cutOneWay(a, b, scope));
+onPair(
+  "loss",
+  "random loss in both directions, in parts per million",
+  (lab, a, b, scope, ppm) => lab.lose(a, b, ppm, scope),
+  "ppm",
+);
 onPair(
   "loss-one-way",
-  "this way, in parts per million",
+  "random loss in one direction, in parts per million",
   (lab, a, b, scope, ppm) => lab.loseOneWay(a, b, ppm, scope),
   "ppm",
 );
 onPair(
   "delay",
-  "round trip in milliseconds",
+  "set the round-trip time, in milliseconds",
   (lab, a, b, scope, millis) => lab.delay(a, b, millis, scope),
   "rttMillis",
 );
 onPair(
   "jitter",
-  "up to so many microseconds each way",
+  "set the jitter of each direction, in microseconds",
   (lab, a, b, scope, micros) => lab.jitter(a, b, micros, scope),
   "micros",
 );
-onPair("rate", "both ways, in Mbit/s", (lab, a, b, scope, mbps) => lab.limit(a, b, mbps, scope), "mbps");
+onPair(
+  "rate",
+  "limit the rate of each direction, in Mbit/s",
+  (lab, a, b, scope, mbps) => lab.limit(a, b, mbps, scope),
+  "mbps",
+);
 fault
   .command("device")
   .argument("<id>")
   .argument("<region>")
   .argument("<device>", "up0, ix0 …")
   .argument("<state>", "up or down", upOrDown)
-  .description("one end's device goes down or comes up again")
+  .description("set one end's device down or up")
   .action(async (id: string, region: string, device: string, state: "up" | "down") =>
     (await Lab.attach(id)).setDevice(region, device, state),
   );
@@ -125,25 +137,25 @@ fault
   .command("kill")
   .argument("<id>")
   .argument("<region>")
-  .description("a region dies: processes killed, cables dead")
+  .description("kill a region's processes and cut its cables")
   .action(async (id: string, region: string) => (await Lab.attach(id)).killRegion(region));
 fault
   .command("revive")
   .argument("<id>")
   .argument("<region>")
-  .description("its cables work again")
+  .description("restore a region's cables")
   .action(async (id: string, region: string) => (await Lab.attach(id)).reviveRegion(region));
 fault
   .command("heal")
   .argument("<id>")
   .argument("[from]")
   .argument("[to]")
-  .description("the topology's figures again, between two regions or everywhere")
+  .description("restore the topology's figures between two regions, or everywhere")
   .action(async (id: string, from?: string, to?: string) => (await Lab.attach(id)).heal(from, to));
 
 function upOrDown(text: string): "up" | "down" {
   if (text === "up" || text === "down") return text;
-  throw new InvalidArgumentError("Say up or down.");
+  throw new InvalidArgumentError("Give up or down.");
 }
 
 function nonNegative(text: string): number {

@@ -1,4 +1,4 @@
-/** The one way in which the lab runs commands to their end: argument arrays, a time limit, the output in the error. */
+/** Runs a command to its end, with a time limit (30 s if none is given) and its output in the error. */
 import { ExecaError, execa } from "execa";
 import { EphemeshError } from "../agent/model/errors.ts";
 
@@ -11,7 +11,7 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
-/** What the command printed, without the last line end. */
+/** @returns standard output without the last line feed. @throws EphemeshError TOOL_MISSING, COMMAND_FAILED */
 export async function run(command: Command, options: RunOptions = {}): Promise<string> {
   const [file, ...args] = command;
   try {

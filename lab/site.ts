@@ -8,7 +8,7 @@ import type { Lab } from "./lab.ts";
 import { fabricAddress, fabricDevice } from "./layout/addressing.ts";
 import { membersOf } from "./layout/topology.ts";
 import type { LabProcess } from "./process/lab-process.ts";
-import { openDoor } from "./process/relay.ts";
+import { openRelay } from "./process/relay.ts";
 
 const MAIN = new URL("../agent/main.ts", import.meta.url).pathname;
 const API_PORT = 7358;
@@ -129,12 +129,12 @@ export class LabSite {
 
   async #apiUrl(): Promise<string> {
     if (!this.#api) {
-      const door = await openDoor(
+      const relay = await openRelay(
         (inner) => this.#lab.commandAt(this.name, inner),
         { host: "127.0.0.1", port: API_PORT },
         { host: "127.0.0.1", port: 0 },
       );
-      this.#api = `http://127.0.0.1:${door.port}`;
+      this.#api = `http://127.0.0.1:${relay.port}`;
     }
     return this.#api;
   }

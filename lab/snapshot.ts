@@ -1,6 +1,6 @@
 /**
- * The whole network configuration of a namespace as text, so that "untouched" means equal byte for byte (INV-10).
- * What changes by itself is left out: counters, neighbours, remaining lifetimes.
+ * The network configuration of a namespace as text, to check that it is byte for byte unchanged (INV-10). Leaves out what
+ * changes by itself: counters, neighbours, remaining lifetimes.
  */
 import type { Command } from "./run.ts";
 
@@ -13,7 +13,7 @@ const SECTIONS = {
     ["ip", "-6", "rule", "show"],
   ],
   "next-hop objects": [["ip", "-details", "nexthop", "show"]],
-  // Stateless, but with handles: a rule that was removed and put back is not the rule that was there.
+  // With handles, because a rule that was removed and added again gets another one.
   nftables: [["nft", "--stateless", "--handle", "list", "ruleset"]],
   "queueing disciplines": [["tc", "qdisc", "show"]],
   sysctls: [["sysctl", "--all", "--ignore", "--pattern", "^net\\.ipv[46]\\.conf\\."]],
@@ -23,10 +23,10 @@ export type Section = keyof typeof SECTIONS;
 const sections = Object.keys(SECTIONS) as Section[];
 export type Snapshot = Readonly<Record<Section, readonly string[]>>;
 
-/** Tables are listed in the order in which the kernel hashed them, which says nothing. */
+/** The kernel lists these in arbitrary order. */
 const UNORDERED: readonly Section[] = ["IPv4 routes", "IPv6 routes", "sysctls"];
 
-/** `exec` runs a command inside the namespace, e.g. `(command) => lab.exec("eu-west-1", command)`. */
+/** @param exec runs a command inside the namespace, e.g. `(command) => lab.exec("eu-west-1", command)`. */
 export async function takeSnapshot(exec: (command: Command) => Promise<string>): Promise<Snapshot> {
   const read = async (section: Section) => {
     const outputs = await Promise.all(SECTIONS[section].map((command) => exec(command)));
@@ -51,7 +51,7 @@ export interface Difference {
   readonly missing: readonly string[];
 }
 
-/** What is there now and was not, and what was and is not; a changed line is one of each. */
+/** Lines that were added, and lines that are missing; a changed line is one of each. */
 export function differences(before: Snapshot, after: Snapshot): readonly Difference[] {
   return sections
     .map((section) => ({
@@ -62,7 +62,7 @@ export function differences(before: Snapshot, after: Snapshot): readonly Differe
     .filter((difference) => difference.added.length + difference.missing.length > 0);
 }
 
-/** 0: nothing is left, and nothing of others' was written. */
+/** The number of lines that differ; 0: the configuration is unchanged. */
 export function leftBehind(before: Snapshot, after: Snapshot): number {
   return differences(before, after).reduce((sum, { added, missing }) => sum + added.length + missing.length, 0);
 }
@@ -81,7 +81,7 @@ export function snapshotText(snapshot: Snapshot): string {
   return sections.map((section) => `## ${section}\n${snapshot[section].join("\n")}\n`).join("\n");
 }
 
-/** The lines of `from` less those of `others`, line for line: a second equal line counts. */
+/** The lines of `from` that are not in `others`; equal lines are counted. */
 function withoutEach(from: readonly string[], others: readonly string[]): readonly string[] {
   const left = new Map<string, number>();
   for (const line of others) left.set(line, (left.get(line) ?? 0) + 1);

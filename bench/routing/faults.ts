@@ -28,7 +28,7 @@ export interface Fault {
   /** How long traffic is watched: for a recovery at most, for bad time exactly. */
   readonly watchMillis: number;
   /** How much later than before a packet may come and still be good; absent: 80 ms. */
-  readonly wellExtraMillis?: number;
+  readonly goodExtraMillis?: number;
   /** Bulk from host to host beside the stream. */
   readonly loadMbps?: number;
   /** The network cannot be fixed in place: the next run gets a fresh one. */
@@ -97,7 +97,7 @@ export const FAULTS: readonly Fault[] = [
     scenarios: LINK_SCENARIOS,
     watchMillis: 6_000,
     // The stream goes one way, and 55 ms more is what it sees of it.
-    wellExtraMillis: 40 - ONE_WAY_MILLIS,
+    goodExtraMillis: 40 - ONE_WAY_MILLIS,
     apply: ({ lab, scenario }) => lab.delay(...firstLink(scenario), 120),
   },
   {

@@ -35,7 +35,7 @@ export async function measure(scene: Scene, fault: Fault): Promise<Run> {
     await fault.apply(scene, { device, signal: over.signal });
     await watch(stream, fault, faultAt);
     const events = watching ? watching.count() - eventsBefore : null;
-    const found = interruption(await stream.stop(), faultAt, fault.wellExtraMillis);
+    const found = interruption(await stream.stop(), faultAt, fault.goodExtraMillis);
     return {
       alternate: scenario.alternate,
       recoveredMillis: found.recoveredMillis,
@@ -89,7 +89,7 @@ async function watch(stream: Stream, fault: Fault, faultAt: number): Promise<voi
   while (monotonicMillis() < until) {
     await delay(Math.min(LOOK_MILLIS, Math.max(1, until - monotonicMillis())));
     if (fault.measure === "badTime" || monotonicMillis() < faultAt + 1_200) continue;
-    if (interruption(stream.record(), faultAt, fault.wellExtraMillis).recoveredMillis !== null) return;
+    if (interruption(stream.record(), faultAt, fault.goodExtraMillis).recoveredMillis !== null) return;
   }
 }
 

@@ -1,4 +1,4 @@
-/** The embedded chain: one anvil, on this machine's loopback or inside the lab's core where every region reaches it. */
+/** The embedded chain: an anvil process on the loopback, or in the lab's core where every region reaches it. */
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,7 +8,7 @@ import type { Lab } from "../lab.ts";
 import { CORE_MANAGEMENT_ADDRESS } from "../layout/addressing.ts";
 import { CORE } from "../layout/place.ts";
 import { type ExitStatus, LabProcess } from "../process/lab-process.ts";
-import { openDoor } from "../process/relay.ts";
+import { openRelay } from "../process/relay.ts";
 
 export const CHAIN_ID = 7357;
 const RPC_PORT = 8545;
@@ -18,15 +18,15 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 export interface ChainNodeOptions {
-  /** Inside this lab's core, with a door on the loopback; absent: on the loopback itself. */
+  /** Runs in this lab's core and is relayed to the loopback; absent: runs on the loopback. */
   readonly lab?: Lab;
-  /** Port on the loopback; absent or 0: any that is free. */
+  /** Port on the loopback; absent or 0: any free port. */
   readonly port?: number;
-  /** Time of the genesis block, in seconds; absent: now. Earlier leaves room for a history. */
+  /** Unix second of the genesis block; absent: now. An earlier one leaves room for a history. */
   readonly genesisTimestamp?: number;
   /** Absent: `CHAIN_ID`. */
   readonly chainId?: number;
-  /** Loaded if it exists; written every two seconds and at the end. */
+  /** Loaded if it exists; written every 2 s and at the end. */
   readonly stateFile?: string;
   readonly logFile?: string;
 }
@@ -35,7 +35,7 @@ export class ChainNode {
   readonly chainId: number;
   /** For processes in the machine's own network. */
   readonly rpcUrl: string;
-  /** For processes in the lab's routers and core; without a lab the same. */
+  /** For processes in the lab's routers and core; without a lab the same as `rpcUrl`. */
   readonly regionRpcUrl: string;
   readonly #process: LabProcess;
 
@@ -46,14 +46,17 @@ export class ChainNode {
     this.#process = process;
   }
 
-  /** Starts it and waits until it answers. It mines a block for every transaction until `setBlockTime`. */
+  /**
+   * Starts the chain and returns when it answers. It mines a block for every transaction until `setBlockTime`.
+   * @throws EphemeshError CHAIN_NODE_FAILED, CHAIN_NODE_MISSING, PORT_TAKEN
+   */
   static async start(options: ChainNodeOptions = {}): Promise<ChainNode> {
     const { lab, chainId = CHAIN_ID } = options;
     const port = lab ? RPC_PORT : options.port || (await freePort());
     const host = lab ? "0.0.0.0" : "127.0.0.1";
     const args = [
       ...["--host", host, "--port", String(port), "--chain-id", String(chainId), "--accounts", "1"],
-      // Without a price for gas nobody needs the chain's own coin; 0 stays 0 however full the blocks are.
+      // At a gas price of 0 no account needs the chain's own coin; the base fee stays 0 even if blocks are full.
       ...["--gas-price", "0", "--base-fee", "0", "--order", "fifo"],
       ...(options.genesisTimestamp === undefined ? [] : ["--timestamp", String(options.genesisTimestamp)]),
       ...(options.stateFile === undefined ? [] : ["--state", options.stateFile, "--state-interval", "2"]),
@@ -63,14 +66,14 @@ export class ChainNode {
     const output = { logFile: options.logFile ?? "/dev/null" };
     const process = lab ? lab.spawnIn(CORE, command, output) : new LabProcess(command, output);
     try {
-      const door = lab
-        ? await openDoor(
+      const relay = lab
+        ? await openRelay(
             (inner) => lab.commandAt(CORE, inner),
             { host: CORE_MANAGEMENT_ADDRESS, port },
             { host: "127.0.0.1", port: options.port ?? 0 },
           )
         : { port };
-      const rpcUrl = `http://127.0.0.1:${door.port}`;
+      const rpcUrl = `http://127.0.0.1:${relay.port}`;
       const node = new ChainNode(chainId, rpcUrl, lab ? `http://${CORE_MANAGEMENT_ADDRESS}:${port}` : rpcUrl, process);
       await node.#ready(options.logFile);
       return node;
@@ -80,12 +83,13 @@ export class ChainNode {
     }
   }
 
-  /** A block every so many seconds, whether anything happened or not; 0: a block at once for every transaction. */
+  /** Mines a block every `seconds`; 0: for every transaction at once. */
   async setBlockTime(seconds: number): Promise<void> {
     await this.request("evm_setAutomine", [seconds === 0]);
     await this.request("evm_setIntervalMining", [seconds]);
   }
 
+  /** One JSON-RPC call. @throws EphemeshError RPC_REFUSED */
   async request(method: string, params: readonly unknown[] = []): Promise<unknown> {
     const response = await fetch(this.rpcUrl, {
       method: "POST",
@@ -104,12 +108,12 @@ export class ChainNode {
     return answer.result;
   }
 
-  /** Ends it orderly, so that a state file is written whole. */
+  /** Ends the chain with SIGTERM, so that it writes its state file. */
   stop(): Promise<ExitStatus> {
     return this.#process.stop(5000);
   }
 
-  /** It stands still and answers nothing, until `resume`. */
+  /** Stops the process, which answers nothing until `resume`. */
   pause(): void {
     this.#process.signal("SIGSTOP");
   }
@@ -118,7 +122,7 @@ export class ChainNode {
     this.#process.signal("SIGCONT");
   }
 
-  /** Ends it as a power cut would. */
+  /** Ends the chain with SIGKILL, like a power cut. */
   async kill(): Promise<ExitStatus> {
     this.#process.signal("SIGKILL");
     return this.#process.exited;
@@ -131,13 +135,13 @@ export class ChainNode {
       const answer = await Promise.race([ended, this.request("eth_chainId").catch(() => undefined)]);
       if (answer === "ended") break;
       if (Number(answer) === this.chainId) return;
-      // Nothing tells when a port in another process opens.
+      // No event tells when another process opens a port.
       await delay(10);
     }
     throw new EphemeshError(
       "CHAIN_NODE_FAILED",
       "The embedded chain did not start.",
-      logFile === undefined ? "Start it with a log file to see why." : `See ${logFile}.`,
+      logFile === undefined ? "Start it with a log file to see the reason." : `See ${logFile}.`,
     );
   }
 }
@@ -149,7 +153,7 @@ function anvilBinary(): string {
   } catch (cause) {
     throw new EphemeshError(
       "CHAIN_NODE_MISSING",
-      `There is no embedded chain for ${process.arch}.`,
+      `The embedded chain (anvil) is not installed, or does not exist for ${process.arch}.`,
       "Run `scripts/bootstrap node`.",
       { cause },
     );

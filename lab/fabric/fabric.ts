@@ -1,24 +1,24 @@
 /**
- * The media between the regions: what both implementations offer, the lab's own wire (wire-fabric.ts) and the kernel's
- * netem (netem-fabric.ts). Everything is per direction of a pair; what is not named in a change stays as it is.
+ * The fabrics and the peering between the regions. Two drivers emulate them: the lab's own wire (wire-fabric.ts) and the
+ * kernel's netem (netem-fabric.ts). Settings are for one direction of a pair.
  */
 import type { Topology } from "../layout/topology.ts";
 import { fabricIndex, regionIndex } from "../layout/topology.ts";
 
 export interface LinkSettings {
   readonly delayMicros: number;
-  /** Each frame waits up to this much longer; the order is kept. */
+  /** Each frame waits up to this much longer; frames keep their order. */
   readonly jitterMicros: number;
   readonly lossPpm: number;
   /** 0: no limit. */
   readonly rateKbps: number;
   /** Frames that would wait behind more than this are dropped. */
   readonly queueBytes: number;
-  /** Nothing passes, and nothing says so: the cable is cut out of sight. */
+  /** Drops all frames; no device reports it. */
   readonly cut: boolean;
 }
 
-/** Since the lab came up. */
+/** Counted since the lab came up. */
 export interface LinkCounters {
   readonly frames: number;
   readonly bytes: number;
@@ -33,15 +33,16 @@ export interface Direction {
 
 export interface FabricDriver {
   readonly kind: "wire" | "netem";
+  /** Changes the named settings and leaves the others. */
   setLink(direction: Direction, change: Partial<LinkSettings>): Promise<void>;
   readLink(direction: Direction): Promise<LinkSettings>;
   readCounters(direction: Direction): Promise<LinkCounters>;
-  /** What all pairs of the fabric share. */
+  /** Limits the rate of all pairs of a fabric together. */
   setShared(fabric: string, rateKbps: number, queueBytes: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A link as the topology has it: what a heal goes back to. */
+/** The settings of the topology, which `heal` restores. */
 export function topologyLink(topology: Topology, direction: Direction): LinkSettings {
   const medium = [topology.peering, ...topology.fabrics][fabricIndex(topology, direction.fabric)]!;
   const rttMillis =
@@ -57,7 +58,7 @@ export function topologyLink(topology: Topology, direction: Direction): LinkSett
   };
 }
 
-/** At least a few full frames: a shorter queue would drop what the rate allows. */
+/** At least ten full frames: a shorter queue would drop frames below the rate. */
 export function queueBytes(rateKbps: number, queueMillis: number): number {
   return Math.max(16_000, Math.round((rateKbps * queueMillis) / 8));
 }

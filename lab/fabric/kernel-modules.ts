@@ -1,16 +1,16 @@
-/** Modules that the kernel would load by itself on most machines, and cannot where its own loader is out of reach. */
+/** Loads kernel modules that the kernel loads by itself, except where its module loader is out of reach. */
 import { existsSync } from "node:fs";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { run } from "../run.ts";
 
-const WANTED = [
+const MODULES = [
   ...["bridge", "veth", "tun", "ifb"],
   ...["sch_netem", "sch_htb", "sch_tbf", "sch_ingress", "cls_flower", "cls_matchall", "act_mirred"],
 ];
 
-/** Best effort: what is built in has no module, and what is missing will say so where it is used. */
+/** Best effort: built-in features have no module, and a missing one is reported where it is used. */
 export async function loadKernelModules(): Promise<void> {
-  const missing = WANTED.filter((name) => !existsSync(`/sys/module/${name}`));
+  const missing = MODULES.filter((name) => !existsSync(`/sys/module/${name}`));
   if (missing.length === 0) return;
   try {
     await run(["modprobe", "--all", "--quiet", ...missing]);

@@ -1,4 +1,4 @@
-/** The fabrics made by the kernel (netem-plan.ts), where it has what that takes. */
+/** Fabrics emulated by the kernel (netem-plan.ts). */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { EphemeshError } from "../../agent/model/errors.ts";
@@ -8,7 +8,7 @@ import { run } from "../run.ts";
 import { type Direction, type FabricDriver, type LinkCounters, type LinkSettings, topologyLink } from "./fabric.ts";
 import { ipLines, linkLine, portOf, routerIpLines, sharedLine, tcLines } from "./netem-plan.ts";
 
-/** Asks the kernel by trying, in a namespace that is gone afterwards: modules may be there and still be refused. */
+/** Tries in a temporary namespace, because the kernel may refuse modules that exist. */
 export async function kernelHasNetem(): Promise<boolean> {
   const trial = [
     "qdisc add dev lo root handle 1: htb",
@@ -129,7 +129,7 @@ export class NetemFabric implements FabricDriver {
     return `${this.#stateDir}/${direction.fabric}.${direction.from}.${direction.to}.json`;
   }
 
-  /** What is asked for in the same turn goes to the kernel as one batch. */
+  /** Changes that are made in the same turn of the event loop go to the kernel as one batch. */
   #apply(line: string): Promise<void> {
     const done = Promise.withResolvers<void>();
     this.#waiting.push({ line, done });

@@ -1,8 +1,7 @@
 /**
- * The fabrics made of the kernel's own parts, as data. Per fabric in the core: a bridge, and for each region a veth pair
- * whose far end is the router's device. What goes out toward a region is sorted by the sender's hardware address into
- * one class per pair, and each class has its netem. A rate that all share is an `ifb` device through which everything
- * that comes in passes first.
+ * The commands that emulate fabrics with the kernel. For each fabric the core has a bridge, and for each region a veth
+ * pair whose far end is the router's device. Frames to a region are sorted by the sender's MAC address into one HTB class
+ * per pair, each with its own netem. A shared rate is an `ifb` device that all frames pass first. Pure.
  */
 
 import { type Attachment, attachments, routerNamespace } from "../layout/plan.ts";
@@ -13,7 +12,7 @@ export const bridgeOf = (fabricIndex: number) => `fabric${fabricIndex}`;
 export const portOf = (fabricIndex: number, regionIndex: number) => `f${fabricIndex}p${regionIndex}`;
 export const sharedOf = (fabricIndex: number) => `shared${fabricIndex}`;
 
-/** netem counts packets, and those under way with those that wait. */
+/** netem's limit counts packets, those in flight included. */
 const UNLIMITED_PACKETS = 100_000;
 const FULL_FRAME_BYTES = 1514;
 const ETHERNET_HEADER_BYTES = 14;
@@ -32,7 +31,7 @@ export function ipLines(topology: Topology, labId: string): readonly string[] {
       const far = `name ${at.device} address ${at.mac} mtu ${at.mtu} netns ${routerNamespace(labId, at.region)}`;
       return [
         `link add ${port} mtu ${at.mtu} type veth peer ${far}`,
-        // One frame is one packet on the cable: the queues count packets, and a loss must not take 64 kB at once.
+        // No segmentation offload: queues count packets, and a loss must not drop 64 kB at once.
         `link set ${port} gso_max_segs 1 master ${bridgeOf(at.fabricIndex)} up`,
       ];
     }),
@@ -68,18 +67,19 @@ export function tcLines(topology: Topology): readonly string[] {
   });
 }
 
-/** `tc` reads class numbers as hexadecimal. */
+/** `tc` reads class ids as hexadecimal. */
 function minor(at: Pick<Attachment, "regionIndex">): string {
   return at.regionIndex.toString(16);
 }
 
 export function linkLine(from: Attachment, to: Attachment, link: LinkSettings): string {
   const port = portOf(to.fabricIndex, to.regionIndex);
-  const under = (link.rateKbps * (link.delayMicros + link.jitterMicros)) / 8000;
-  const limit = link.rateKbps === 0 ? UNLIMITED_PACKETS : Math.ceil((link.queueBytes + under) / FULL_FRAME_BYTES);
+  const inFlightBytes = (link.rateKbps * (link.delayMicros + link.jitterMicros)) / 8000;
+  const limit =
+    link.rateKbps === 0 ? UNLIMITED_PACKETS : Math.ceil((link.queueBytes + inFlightBytes) / FULL_FRAME_BYTES);
   return [
     `qdisc change dev ${port} parent 1:${minor(from)} handle ${minor(from)}0: netem limit ${limit}`,
-    // netem spreads around the middle, the lab from the delay upward.
+    // netem spreads jitter around the delay, the lab adds it to the delay.
     ...[
       `delay ${link.delayMicros + link.jitterMicros / 2}us`,
       ...(link.jitterMicros > 0 ? [`${link.jitterMicros / 2}us`] : []),

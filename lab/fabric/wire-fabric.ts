@@ -1,4 +1,4 @@
-/** The fabrics made by the lab's own wire (wire.c): compiled once per version of its source, spoken to over its socket. */
+/** Fabrics emulated by the lab's own wire (wire.c), which is compiled once per version and controlled over a socket. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ import type { Direction, FabricDriver, LinkCounters, LinkSettings } from "./fabr
 const SOURCE = new URL("./wire.c", import.meta.url).pathname;
 const CACHE = new URL("../../.lab/", import.meta.url).pathname;
 
-/** Path of the program; compiles it when this version of the source was not compiled here before. */
+/** Compiles the wire unless this version is compiled already. @returns its path. @throws EphemeshError LAB_WIRE_NOT_COMPILED */
 export async function compiledWire(): Promise<string> {
   const source = await readFile(SOURCE);
   const program = `${CACHE}wire-${process.arch}-${createHash("sha256").update(source).digest("hex").slice(0, 16)}`;
@@ -29,7 +29,7 @@ export async function compiledWire(): Promise<string> {
     await rm(unfinished, { force: true });
     throw new EphemeshError(
       "LAB_WIRE_NOT_COMPILED",
-      `The lab's wire cannot be compiled: ${(cause as Error).message}`,
+      `Cannot compile the lab's wire: ${(cause as Error).message}`,
       "This kernel has no netem, so the lab needs a C compiler: run `scripts/bootstrap lab`.",
       { cause },
     );
@@ -37,7 +37,7 @@ export async function compiledWire(): Promise<string> {
   return program;
 }
 
-/** Starts the wire, which makes the fabrics' devices in all routers. It outlives this process, as the lab may. */
+/** Starts the wire, which creates the fabrics' devices in all routers. It may outlive this process, like the lab. */
 export async function startWire(topology: Topology, labId: string, socketPath: string): Promise<void> {
   const program = await compiledWire();
   const ports = attachments(topology).map((port) =>
@@ -51,16 +51,16 @@ export async function startWire(topology: Topology, labId: string, socketPath: s
     ].join(" "),
   );
   const wire = spawn("ip", ["netns", "exec", coreNamespace(labId), program, socketPath], { detached: true });
-  let complaint = "";
+  let stderr = "";
   wire.stderr.on("data", (text: Buffer) => {
-    complaint += text;
+    stderr += text;
   });
   wire.stdin.end(`${ports.join("\n")}\n`);
   const ready = await Promise.race([once(wire.stdout, "data").then(() => true), once(wire, "close").then(() => false)]);
   if (!ready) {
     throw new EphemeshError(
       "LAB_WIRE_FAILED",
-      `The lab's wire did not start: ${complaint}`,
+      `The lab's wire did not start: ${stderr}`,
       "It needs root and /dev/net/tun.",
     );
   }
@@ -74,7 +74,7 @@ export class WireFabric implements FabricDriver {
   readonly #topology: Topology;
   readonly #socket: Socket;
   readonly #answers: AsyncIterator<string>;
-  /** One question at a time: the answers carry no number. */
+  /** One request at a time, because answers have no number. */
   readonly #queue = new SerialQueue();
 
   private constructor(topology: Topology, socket: Socket) {
@@ -90,7 +90,7 @@ export class WireFabric implements FabricDriver {
     } catch (cause) {
       throw new EphemeshError(
         "LAB_WIRE_GONE",
-        "The lab's wire does not answer: its regions are cut off from one another.",
+        "The lab's wire does not answer, so its regions do not reach each other.",
         "Take the lab down and bring it up again.",
         { cause },
       );
@@ -145,7 +145,7 @@ export class WireFabric implements FabricDriver {
 
   #ask(line: string): Promise<string> {
     return this.#queue.run(async () => {
-      // Only a question that waits for its answer keeps this process alive.
+      // The socket keeps this process alive only while an answer is pending.
       this.#socket.ref();
       this.#socket.write(`${line}\n`);
       const next = await this.#answers.next();
@@ -153,8 +153,8 @@ export class WireFabric implements FabricDriver {
       if (next.done !== true && next.value.startsWith("ok")) return next.value;
       throw new EphemeshError(
         "LAB_WIRE_REFUSED",
-        `The lab's wire refused "${line}": ${next.done === true ? "it has ended" : next.value}`,
-        "Check the fault's figures; if the wire has ended, take the lab down and bring it up again.",
+        `The lab's wire refused "${line}": ${next.done === true ? "the wire has ended" : next.value}`,
+        "Check the figures; if the wire has ended, take the lab down and bring it up again.",
       );
     });
   }

@@ -1,18 +1,18 @@
 /*
  * wire SOCKET < PORTS: a switch in user space whose cables have delay, jitter, loss, rate and a bounded queue, for
- * kernels without netem. Each port is a TAP device that it creates inside a network namespace of the lab; when the
- * process ends the devices are gone, so nothing can be left behind.
+ * kernels without netem. Each port is a TAP device inside a network namespace of the lab; the devices are removed when
+ * the process ends.
  *
- * One language, read from stdin until its end and afterwards from the unix socket, a line at a time, each answered by
- * one line, `ok …` or `error …`. F is a fabric, A, B and I are regions (numbers):
+ * Commands are lines, read from stdin until its end and then from the unix socket. Each is answered by one line, `ok …`
+ * or `error …`. F is the number of a fabric, A, B and I are numbers of regions:
  *   port F I NETNS-PATH DEVICE MTU          a region's attachment
  *   link F A B [delay=NS] [jitter=NS] [loss=PPM] [rate=KBITPS] [queue=BYTES] [cut=0|1]    one direction of a pair
- *   shared F [rate=KBITPS] [queue=BYTES]    what all pairs of the fabric pass first
- *   carrier F I 0|1                         what the device itself reports
- * `link` without settings only answers with what is set and counted. A rate of 0 has no limit.
+ *   shared F [rate=KBITPS] [queue=BYTES]    a rate that all pairs of the fabric share
+ *   carrier F I 0|1                         the carrier that the device reports
+ * `link` without settings answers with settings and counters. A rate of 0 is no limit.
  *
- * Rates are kept in virtual time: a frame leaves at max(now, end of the one before) + its own length, and is dropped
- * if that is further away than the queue is long. So every frame is scheduled once, on arrival, and nothing spins.
+ * Rates use virtual time: a frame leaves at max(now, end of the frame before) + its own duration, and is dropped if the
+ * bytes ahead of it exceed the queue. So each frame is scheduled once, when it arrives.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,7 +61,7 @@ static uint32_t below(uint32_t bound) { /* xorshift64* */
   return (uint64_t)(uint32_t)((random_state * 2685821657736338717ULL) >> 32) * bound >> 32;
 }
 
-/* ---- the delay heap: earliest first, frames of the same instant in order of arrival */
+/* ---- the delay heap: earliest due time first, equal times in order of arrival */
 
 static int earlier(const struct frame *a, const struct frame *b) {
   return a->due != b->due ? a->due < b->due : a->order < b->order;
@@ -85,9 +85,9 @@ static struct frame *pop(void) {
   return first;
 }
 
-/* ---- carrying frames */
+/* ---- forwarding */
 
-/* When the last bit of `length` bytes that arrive at `at` has left; -1: the queue is full. */
+/* The time at which the last bit of `length` bytes that arrive at `at` leaves; -1: the queue is full. */
 static int64_t leaves(struct rate *r, int64_t at, int length) {
   if (!r->kbps) return at;
   int64_t start = r->busy_until > at ? r->busy_until : at;
@@ -114,7 +114,7 @@ static void receive(int fabric, int from) {
   for (int i = 0; i < BATCH; i++) {
     int length = read(ports[fabric][from], data, sizeof data);
     if (length < 14) {
-      if (length < 0 && errno != EAGAIN && errno != EINTR) { /* its namespace is gone */
+      if (length < 0 && errno != EAGAIN && errno != EINTR) { /* the namespace was removed */
         close(ports[fabric][from]);
         ports[fabric][from] = -1;
       }
@@ -156,14 +156,14 @@ static const char *attach(int fabric, int region, const char *netns, const char 
   request.ifr_mtu = mtu;
   if (ioctl(control, SIOCSIFMTU, &request)) return "cannot set the MTU";
   close(control), close(there);
-  if (setns(own, CLONE_NEWNET)) return "cannot come back from the namespace";
+  if (setns(own, CLONE_NEWNET)) return "cannot return from the namespace";
   close(own);
   struct epoll_event e = {.events = EPOLLIN, .data.u32 = 1000 + fabric * REGIONS + region};
   ports[fabric][region] = fd;
   return epoll_ctl(events, EPOLL_CTL_ADD, fd, &e) ? "cannot watch the device" : 0;
 }
 
-/* Reads `name=number` settings; returns the one that it does not know. */
+/* Reads `name=number` settings; returns the first unknown one, or 0. */
 static const char *settings(char *text, const char *const *names, int64_t *const *values) {
   for (char *word = strtok(text, " "); word; word = strtok(0, " ")) {
     char *value = strchr(word, '='), *end = "?";
@@ -217,7 +217,7 @@ static void listen_to(struct client *c) {
     if (send(c->fd, answer, strlen(answer), MSG_NOSIGNAL) < 0) { close(c->fd), c->fd = -1; return; }
     memmove(c->text, end + 1, (c->used -= end + 1 - c->text) + 1);
   }
-  if (c->used == LINE - 1) close(c->fd), c->fd = -1; /* nobody speaks lines this long */
+  if (c->used == LINE - 1) close(c->fd), c->fd = -1; /* the line is too long */
 }
 
 static void meet(int listener) {
@@ -233,8 +233,8 @@ int main(int argc, char **argv) {
   char line[LINE], answer[LINE + 1];
   if (argc != 2) return fprintf(stderr, "usage: wire SOCKET < PORTS\n"), 2;
   random_state = now() | 1;
-  prctl(PR_SET_TIMERSLACK, 1UL); /* the default of 50 µs is a quarter of what the lab may be wrong by */
-  setpriority(PRIO_PROCESS, 0, -15); /* a cable does not wait for a busy machine; refused without root, and harmless */
+  prctl(PR_SET_TIMERSLACK, 1UL); /* the default of 50 µs would use a quarter of the error that the lab may have */
+  setpriority(PRIO_PROCESS, 0, -15); /* run before other work; without root this fails harmlessly */
   memset(ports, -1, sizeof ports);
   for (int i = 0; i < CLIENTS; i++) clients[i].fd = -1;
   events = epoll_create1(EPOLL_CLOEXEC);

@@ -1,15 +1,15 @@
 /**
- * Who has which address in the lab, computed from two small numbers: the region's place in the topology (1, 2, 3 …)
- * and the fabric's (0 is the standing peering). Nothing is allocated, so nothing can be handed out twice.
+ * Addresses in the lab, computed from the number of a region in the topology (1, 2, 3 …) and that of a fabric (0 is the
+ * standing peering). Nothing is allocated, so no address is given out twice.
  */
 
-/** Device names are the same in every region. */
+/** Device names, the same in every region. */
 export const LAN_DEVICE = "lan0";
 export const PEERING_DEVICE = "up0";
 export const MANAGEMENT_DEVICE = "mgmt0";
 
 export const PEERING_FABRIC = 0;
-/** More would need another documentation network, see `FABRIC_NETWORKS`. */
+/** More fabrics would need more documentation networks, see `FABRIC_NETWORKS`. */
 export const MAX_FABRICS = 3;
 export const MAX_REGIONS = 63;
 
@@ -26,12 +26,12 @@ export function fabricAddress(fabric: number, region: number): { ipv4: string; i
   return { ipv4: `${network}.${10 + region}`, ipv6: `fd65:7068:ff${hex2(fabric)}::${(10 + region).toString(16)}` };
 }
 
-/** Also what the wire forwards by, see wire.c: 02, "ep", 0, fabric, region. */
+/** 02, "ep", 0, fabric, region; wire.c forwards by it. */
 export function fabricMac(fabric: number, region: number): string {
   return `02:65:70:00:${hex2(fabric)}:${hex2(region)}`;
 }
 
-/** What the region registers on chain. The unique local prefix spells "ephemesh": 65 70 68. */
+/** The prefixes that the region registers on chain. 65 70 68 in the unique local prefix is "eph". */
 export function regionPrefixes(region: number): { ipv4: string; ipv6: string } {
   return { ipv4: `10.${region}.0.0/16`, ipv6: `fd65:7068:${region.toString(16)}::/48` };
 }
@@ -44,7 +44,7 @@ export function hostAddress(region: number): { ipv4: string; ipv6: string } {
   return { ipv4: `10.${region}.0.10`, ipv6: `fd65:7068:${region.toString(16)}::10` };
 }
 
-/** The management LAN carries the chain's RPC and nothing of the regions' traffic. */
+/** The management LAN carries the chain's RPC, but no traffic of the regions. */
 export const CORE_MANAGEMENT_ADDRESS = "172.31.0.1";
 export function managementAddress(region: number): string {
   return `172.31.0.${10 + region}`;

@@ -1,4 +1,4 @@
-/** Where in the lab something runs: `eu-west-1` is that region's router, `eu-west-1/host` the host behind it, `core` the rest. */
+/** Places in a lab: `eu-west-1` is a region's router, `eu-west-1/host` the host behind it, `core` the namespace that connects them. */
 import { coreNamespace, hostNamespace, routerNamespace } from "./plan.ts";
 import { regionIndex, type Topology } from "./topology.ts";
 
@@ -7,6 +7,7 @@ export type Place = string;
 export const CORE: Place = "core";
 export const hostOf = (region: string): Place => `${region}/host`;
 
+/** @throws EphemeshError LAB_UNKNOWN_REGION */
 export function namespaceOf(topology: Topology, labId: string, place: Place): string {
   if (place === CORE) return coreNamespace(labId);
   const [region = "", ...rest] = place.split("/");

@@ -1,7 +1,4 @@
-/**
- * What has to be made for a topology, as data: namespaces, sysctls and the lines for `ip -batch` inside each. Pure, so
- * that bringing an interface up again after a fault uses the very lines that made it.
- */
+/** The namespaces, sysctls and `ip -batch` lines that make a topology. After a fault a device is set up by the same lines. Pure. */
 import {
   CORE_MANAGEMENT_ADDRESS,
   fabricAddress,
@@ -20,7 +17,7 @@ import { fabricIndex, membersOf, regionIndex, type Topology } from "./topology.t
 export interface NamespacePlan {
   readonly namespace: string;
   readonly sysctls: readonly string[];
-  /** Run after the fabrics have put their devices into the routers, core first, then routers, then hosts. */
+  /** Run once the fabrics have created their devices in the routers: in the core, then in routers, then in hosts. */
   readonly ipLines: readonly string[];
 }
 
@@ -40,18 +37,19 @@ export const coreNamespace = (labId: string) => `${NAMESPACE_PREFIX}${labId}-cor
 export const routerNamespace = (labId: string, region: string) => `${NAMESPACE_PREFIX}${labId}-${region}`;
 export const hostNamespace = (labId: string, region: string) => `${NAMESPACE_PREFIX}${labId}-${region}-host`;
 
-/** Duplicate address detection would keep every IPv6 address waiting for a second. */
-const NO_ADDRESS_PROBING = ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"];
+/** Duplicate address detection would delay every IPv6 address by a second. */
+const NO_DUPLICATE_DETECTION = ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"];
 
-/** A router as a careful operator leaves it: reverse-path filters strict, which is what a mesh has to live with. */
+/** With strict reverse-path filters, since a mesh must work with them. */
 const ROUTER_SYSCTLS = [
-  ...NO_ADDRESS_PROBING,
+  ...NO_DUPLICATE_DETECTION,
   "net.ipv4.ip_forward=1",
   "net.ipv6.conf.all.forwarding=1",
   "net.ipv4.conf.all.rp_filter=1",
   "net.ipv4.conf.default.rp_filter=1",
 ];
 
+/** Every device of a region on a fabric or the peering. */
 export function attachments(topology: Topology): readonly Attachment[] {
   return [topology.peering, ...topology.fabrics].flatMap((medium) =>
     membersOf(topology, medium.name).map((region) => {
@@ -73,7 +71,7 @@ export function attachments(topology: Topology): readonly Attachment[] {
 export function corePlan(topology: Topology, labId: string): NamespacePlan {
   return {
     namespace: coreNamespace(labId),
-    sysctls: NO_ADDRESS_PROBING,
+    sysctls: NO_DUPLICATE_DETECTION,
     ipLines: [
       "link set lo up",
       "link add mgmt type bridge",
@@ -114,7 +112,7 @@ export function hostPlan(topology: Topology, labId: string, region: string): Nam
   const router = routerLanAddress(index);
   return {
     namespace: hostNamespace(labId, region),
-    sysctls: NO_ADDRESS_PROBING,
+    sysctls: NO_DUPLICATE_DETECTION,
     ipLines: [
       "link set lo up",
       `address add ${own.ipv4}/16 dev ${LAN_DEVICE}`,
@@ -126,7 +124,7 @@ export function hostPlan(topology: Topology, labId: string, region: string): Nam
   };
 }
 
-/** Everything about one fabric's device that the kernel forgets when the device goes down. */
+/** Sets up a fabric's device, at the start or after it was down. */
 export function deviceLines(topology: Topology, attachment: Attachment): readonly string[] {
   const { device } = attachment;
   const own = fabricAddress(attachment.fabricIndex, attachment.regionIndex);
@@ -137,8 +135,8 @@ export function deviceLines(topology: Topology, attachment: Attachment): readonl
     `address replace ${own.ipv4}/24 dev ${device}`,
     `link set ${device} up`,
     `address replace ${own.ipv6}/64 dev ${device} nodad`,
-    // A real underlay's gateway is always in the neighbour table; here the neighbours are an ocean away, and asking
-    // for them would put a round trip in front of every first packet.
+    // A real gateway stays in the neighbour table. Here a neighbour is an ocean away, and resolving its address would
+    // delay the first packet by a round trip.
     ...peers.flatMap((peer) => {
       const { ipv4, ipv6 } = fabricAddress(attachment.fabricIndex, peer);
       const mac = fabricMac(attachment.fabricIndex, peer);

@@ -1,4 +1,4 @@
-/** What a lab is made of: regions with their place on earth, the standing peering, the faster fabrics, the delays. */
+/** The topology of a lab: regions with their places on earth, the standing peering, faster fabrics, delays. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { EphemeshError } from "../../agent/model/errors.ts";
@@ -8,9 +8,9 @@ const name = z.string().regex(/^[a-z][a-z0-9-]{0,23}$/, "lower-case letters, dig
 
 const medium = {
   name,
-  /** What one direction of one pair carries; absent: no limit. */
+  /** Rate of one direction of one pair; absent: no limit. */
   pairMbps: z.number().positive().max(10_000).optional(),
-  /** How long a frame may wait for its turn before it is dropped. */
+  /** How long a frame may wait in the queue before it is dropped. */
   queueMillis: z.number().positive().max(1000),
   mtu: z.number().int().min(1280).max(9000),
 };
@@ -30,24 +30,24 @@ const topologySchema = z
       )
       .min(2)
       .max(MAX_REGIONS),
-    /** Slow, and shared by everybody: `sharedMbps` is for all pairs together. */
+    /** Slow and shared: `sharedMbps` is for all pairs together. */
     peering: z.strictObject({ ...medium, sharedMbps: z.number().positive().max(10_000) }),
-    /** Faster media that the mesh may run over; `members` absent: all regions. */
+    /** Faster fabrics that a mesh may use; `members` absent: all regions. */
     fabrics: z
       .array(z.strictObject({ ...medium, members: z.array(name).min(2).optional() }))
       .min(1)
       .max(MAX_FABRICS),
-    /** Round-trip time from the row's region to the column's, in the order of `regions`. Light takes the same way on every medium. */
+    /** Round-trip times from the row's region to the column's, in the order of `regions`, on every fabric. */
     rttMillis: z.array(z.array(z.number().nonnegative().max(2000))),
   })
   .superRefine((topology, context) => {
     const names = topology.regions.map((region) => region.name);
     const complain = (path: (string | number)[], message: string) =>
       context.addIssue({ code: "custom", path, message });
-    if (new Set(names).size < names.length) complain(["regions"], "two regions have one name");
+    if (new Set(names).size < names.length) complain(["regions"], "two regions have the same name");
     if (names.includes("core")) complain(["regions"], "`core` is the lab's own namespace");
     const media = [topology.peering, ...topology.fabrics].map((fabric) => fabric.name);
-    if (new Set(media).size < media.length) complain(["fabrics"], "two media have one name");
+    if (new Set(media).size < media.length) complain(["fabrics"], "two fabrics have the same name");
     for (const [index, fabric] of topology.fabrics.entries())
       for (const member of fabric.members ?? [])
         if (!names.includes(member)) complain(["fabrics", index, "members"], `no region is called ${member}`);
@@ -57,16 +57,18 @@ const topologySchema = z
   });
 export type Topology = z.infer<typeof topologySchema>;
 
+/** @param source names the origin of the value in errors. @throws EphemeshError LAB_TOPOLOGY_INVALID */
 export function parseTopology(value: unknown, source: string): Topology {
   const parsed = topologySchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new EphemeshError(
     "LAB_TOPOLOGY_INVALID",
     `${source} is not a topology:\n${z.prettifyError(parsed.error)}`,
-    "Fix the file; lab/topologies/six-clouds.json shows the form.",
+    "Fix the file; lab/topologies/six-clouds.json is an example.",
   );
 }
 
+/** @throws EphemeshError LAB_TOPOLOGY_UNREADABLE, LAB_TOPOLOGY_INVALID */
 export async function readTopology(path: string | URL): Promise<Topology> {
   let text: string;
   try {
@@ -92,7 +94,7 @@ export async function readTopology(path: string | URL): Promise<Topology> {
   }
 }
 
-/** Equal delays everywhere: for tests and for benchmarks that compare with published figures. */
+/** The same delay between all regions, for tests and benchmarks. */
 export function uniformTopology(options: {
   regions: number;
   rttMillis: number;
@@ -119,7 +121,7 @@ export function uniformTopology(options: {
   );
 }
 
-/** 1, 2, 3 …: what addresses are made from. */
+/** 1, 2, 3 … @throws EphemeshError LAB_UNKNOWN_REGION */
 export function regionIndex(topology: Topology, region: string): number {
   const index = topology.regions.findIndex((candidate) => candidate.name === region);
   if (index >= 0) return index + 1;
@@ -130,7 +132,7 @@ export function regionIndex(topology: Topology, region: string): number {
   );
 }
 
-/** 0 is the peering, 1 … the faster fabrics. */
+/** 0 for the peering, 1, 2 … for the fabrics. @throws EphemeshError LAB_UNKNOWN_FABRIC */
 export function fabricIndex(topology: Topology, fabric: string): number {
   const media = [topology.peering, ...topology.fabrics];
   const index = media.findIndex((candidate) => candidate.name === fabric);
@@ -142,7 +144,7 @@ export function fabricIndex(topology: Topology, fabric: string): number {
   );
 }
 
-/** Regions on a fabric, in the order of the topology. */
+/** Regions on a fabric or the peering, in the order of the topology. */
 export function membersOf(topology: Topology, fabric: string): readonly string[] {
   const names = topology.regions.map((region) => region.name);
   const members = topology.fabrics.find((candidate) => candidate.name === fabric)?.members;

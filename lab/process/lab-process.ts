@@ -1,4 +1,4 @@
-/** A long-running process inside the lab, as its starter sees it. */
+/** A long-running process inside the lab. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { createInterface, type Interface } from "node:readline";
@@ -6,7 +6,7 @@ import { EphemeshError } from "../../agent/model/errors.ts";
 import type { Command } from "../run.ts";
 
 export interface SpawnOptions {
-  /** Standard output and error are appended here; absent: they are read with `line`, `onLine` and `exited`. */
+  /** Standard output and error are appended to this file; absent: `line`, `onLine` and `exited` give them. */
   readonly logFile?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -15,7 +15,7 @@ export interface SpawnOptions {
 export interface ExitStatus {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
-  /** Empty where a log file took it. */
+  /** Empty if it went to a log file. */
   readonly stderr: string;
 }
 
@@ -31,7 +31,7 @@ export class LabProcess {
     const log = options.logFile === undefined ? undefined : openSync(options.logFile, "a");
     const child = spawn(file, args, {
       stdio: ["ignore", log ?? "pipe", log ?? "pipe"],
-      // A Ctrl-C at the terminal reaches the owner alone, which then ends things in their order.
+      // Ctrl-C at the terminal must reach only the owner, which ends processes in order.
       detached: true,
       ...(options.env && { env: { ...process.env, ...options.env } }),
       ...(options.cwd !== undefined && { cwd: options.cwd }),
@@ -60,12 +60,12 @@ export class LabProcess {
     );
   }
 
-  /** Calls for every further line of standard output. */
+  /** Calls the listener for every further line of standard output. @throws EphemeshError LAB_OUTPUT_IN_FILE */
   onLine(listener: (line: string) => void): void {
     this.#output().on("line", listener);
   }
 
-  /** Resolves with the first line of standard output that matches; rejects when the process ends before. */
+  /** The first further line of standard output that matches. @throws EphemeshError LAB_PROCESS_ENDED, LAB_OUTPUT_IN_FILE */
   async line(pattern: RegExp): Promise<string> {
     const lines = this.#output();
     return new Promise((resolve, reject) => {
@@ -80,7 +80,7 @@ export class LabProcess {
           new EphemeshError(
             "LAB_PROCESS_ENDED",
             `\`${this.#describe}\` ended (${status.signal ?? status.exitCode}) before it printed ${pattern}.\n${status.stderr}`,
-            "See what it printed above, or its log.",
+            "See its output above, or its log.",
           ),
         ),
       );
@@ -91,7 +91,7 @@ export class LabProcess {
     this.#process.kill(signal);
   }
 
-  /** Asks it to end, and makes it after the grace. */
+  /** Sends SIGTERM, and SIGKILL after the grace. */
   async stop(graceMillis = 2000): Promise<ExitStatus> {
     this.#process.kill("SIGTERM");
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), graceMillis);
@@ -102,7 +102,7 @@ export class LabProcess {
     }
   }
 
-  /** Lets the starter end while this goes on. */
+  /** Lets this process end while the other goes on. */
   unref(): void {
     this.#process.unref();
   }

@@ -1,4 +1,4 @@
-/** Memory and processor time of a process and all that it started, read from /proc. */
+/** Memory and processor time of processes and their descendants, from /proc. */
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -6,13 +6,13 @@ const TICKS_PER_SECOND = 100;
 const KIBIBYTE = 1024;
 
 export interface ProcessUse {
-  /** Resident memory of all together: what two processes of one program share (its code) counts once. */
+  /** Resident memory of all; the code that processes of one program share counts once. */
   readonly rssMegabytes: number;
-  /** Of one core, over the window. */
+  /** Percent of one core, over the window. */
   readonly cpuPercent: number;
 }
 
-/** @param roots processes whose descendants count, they themselves not (they only supervise). */
+/** @param roots processes whose descendants are measured; they themselves are not. */
 export async function processUse(roots: readonly number[], windowMillis: number): Promise<ProcessUse> {
   const begin = await readTree(roots);
   const started = performance.now();
@@ -34,7 +34,7 @@ interface Reading {
 export interface Memory {
   readonly program: string;
   readonly privateBytes: number;
-  /** Pages of files: the program itself and its libraries. */
+  /** Mapped files: the program and its libraries. */
   readonly fileBytes: number;
 }
 

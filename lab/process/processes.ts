@@ -1,4 +1,4 @@
-/** Processes by what the kernel says of them: a process id alone may have been given to somebody else meanwhile. */
+/** Processes identified by id and start time, because the kernel reuses process ids. */
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -8,9 +8,10 @@ export interface ProcessIdentity {
   readonly startTicks: string;
 }
 
+/** Undefined if there is no such process, or it is a zombie. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // The command's name stands in parentheses and may itself hold anything.
+  // The command's name is in parentheses and may contain any character.
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
   const startTicks = fields?.[19];
   if (startTicks === undefined || fields?.[0] === "Z") return undefined;
@@ -21,7 +22,7 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await identify(identity.pid))?.startTicks === identity.startTicks;
 }
 
-/** Everything that runs inside these network namespaces, whoever started it. */
+/** All processes inside these network namespaces, except this one. */
 export async function processesInside(namespaces: readonly string[]): Promise<readonly ProcessIdentity[]> {
   const inodes = new Set<string>();
   for (const namespace of namespaces) {
@@ -38,7 +39,7 @@ export async function processesInside(namespaces: readonly string[]): Promise<re
   return found;
 }
 
-/** Asks all to end, and after the grace makes them. Returns when none is left. */
+/** Sends SIGTERM to all, and SIGKILL after the grace. Returns when none is left. */
 export async function endProcesses(identities: readonly ProcessIdentity[], graceMillis: number): Promise<void> {
   const signalAll = async (signal: NodeJS.Signals) => {
     for (const identity of identities) {
@@ -52,7 +53,7 @@ export async function endProcesses(identities: readonly ProcessIdentity[], grace
   };
   const anyAlive = async () => (await Promise.all(identities.map(isAlive))).some(Boolean);
   if (graceMillis > 0) await signalAll("SIGTERM");
-  // The kernel tells only a parent when a process ends, and these may be anybody's children.
+  // Only a parent is told when a process ends, and these may have other parents.
   for (const deadline = performance.now() + graceMillis; (await anyAlive()) && performance.now() < deadline; )
     await delay(10);
   await signalAll("SIGKILL");

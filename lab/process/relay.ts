@@ -1,7 +1,7 @@
 /**
- * A door from the machine's own network into a namespace: this side opens the listening socket, a child inside the
- * namespace accepts from it and connects onward. A socket stays in the network where it was opened, so nothing of the
- * machine's network has to be changed. The child is this same file.
+ * Relays a TCP port of the machine's own network into a namespace. This process opens the listening socket; a child
+ * inside the namespace (this same file) accepts its connections and connects to the target. A socket stays in the network
+ * where it was opened, so the machine's network need not change.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { pipeline } from "node:stream";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import type { Command } from "../run.ts";
 
-export interface Door {
+export interface Relay {
   readonly host: string;
   readonly port: number;
   readonly pid: number;
@@ -18,12 +18,15 @@ export interface Door {
 
 const SELF = new URL(import.meta.url).pathname;
 
-/** `commandAt` turns a command into one that runs inside. The child belongs to the namespace and ends with the lab. */
-export async function openDoor(
+/**
+ * @param commandAt turns a command into one that runs inside the namespace. The child ends with the lab.
+ * @throws EphemeshError PORT_TAKEN, LAB_RELAY_FAILED
+ */
+export async function openRelay(
   commandAt: (command: Command) => Command,
   target: { readonly host: string; readonly port: number },
   listen: { readonly host: string; readonly port: number },
-): Promise<Door> {
+): Promise<Relay> {
   const server = createServer();
   server.listen(listen.port, listen.host);
   try {
@@ -40,11 +43,11 @@ export async function openDoor(
   const port = typeof address === "object" && address !== null ? address.port : listen.port;
   const [file, ...args] = commandAt([process.execPath, SELF, target.host, String(target.port)]);
   const child = spawn(file, args, { stdio: ["ignore", "ignore", "inherit", "ipc"], detached: true });
-  child.send("door", server);
+  child.send("relay", server);
   const [answer] = await Promise.race([once(child, "message"), once(child, "exit")]);
   server.close();
   if (answer !== "open" || child.pid === undefined) {
-    throw new EphemeshError("LAB_DOOR_FAILED", "The lab's relay did not start.", "See its message above.");
+    throw new EphemeshError("LAB_RELAY_FAILED", "The lab's relay did not start.", "See its message above.");
   }
   child.disconnect();
   child.unref();
@@ -57,7 +60,7 @@ if (import.meta.main) {
     server.on("connection", (outside) => {
       const inside = connect(Number(port), host);
       for (const socket of [outside, inside]) socket.setNoDelay(true);
-      // An end that fails ends the other; that is all a door can say.
+      // If one side fails, the relay closes the other.
       pipeline(outside, inside, () => inside.destroy());
       pipeline(inside, outside, () => outside.destroy());
     });

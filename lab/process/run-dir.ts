@@ -1,6 +1,6 @@
 /**
- * Which labs exist on this machine: one directory each under /run/ephemesh-lab, put there with its owner before the
- * first namespace is made, so that whatever a crashed run left can be recognised and removed by the next.
+ * The labs of this machine: one directory each under /run/ephemesh-lab. It names the owning process and exists before the
+ * first namespace, so that the next run finds and removes what a crashed run left.
  */
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { z } from "zod";
@@ -11,13 +11,13 @@ import { run } from "../run.ts";
 import { endProcesses, identify, isAlive, processesInside } from "./processes.ts";
 
 const LABS = "/run/ephemesh-lab";
-/** A claim that is being written. */
+/** Prefix of a claim that is being written. */
 const CLAIM = ".claim-";
-/** Dashes would make the namespaces of lab `a` look like those of lab `a-b`. */
+/** No dashes: the namespaces of lab `a` must not look like those of lab `a-b`. */
 const LAB_ID = /^[a-z0-9]{1,12}$/;
 
 const owner = z.strictObject({
-  /** `null`: nobody; the lab stays until it is taken down by name. */
+  /** Null: the lab has no owner and stays until it is taken down by name. */
   process: z.strictObject({ pid: z.number().int(), startTicks: z.string() }).nullable(),
 });
 
@@ -25,15 +25,16 @@ export interface RunDir {
   readonly path: string;
   readonly wireSocket: string;
   readonly logs: string;
-  /** WireGuard's control sockets of one namespace. */
+  /** The directory of WireGuard's control sockets for a namespace. */
   sockets(namespace: string): string;
 }
 
+/** @throws EphemeshError LAB_ID_INVALID */
 export function runDir(labId: string): RunDir {
   if (!LAB_ID.test(labId)) {
     throw new EphemeshError(
       "LAB_ID_INVALID",
-      `${JSON.stringify(labId)} cannot name a lab.`,
+      `Invalid lab name: ${JSON.stringify(labId)}.`,
       "Use 1 to 12 lower-case letters and digits.",
     );
   }
@@ -46,7 +47,7 @@ export function runDir(labId: string): RunDir {
   };
 }
 
-/** Takes the name for this process (or for nobody), in one step that only one can win. */
+/** Takes the name for this process, or without owner, in one atomic step. @throws EphemeshError LAB_NAME_TAKEN, LAB_ID_INVALID */
 export async function claimLab(labId: string, topology: Topology, ownedByThisProcess: boolean): Promise<RunDir> {
   const dir = runDir(labId);
   await mkdir(LABS, { recursive: true, mode: 0o755 });
@@ -55,7 +56,7 @@ export async function claimLab(labId: string, topology: Topology, ownedByThisPro
   await writeFile(`${unfinished}/owner.json`, JSON.stringify(claim));
   await writeFile(`${unfinished}/topology.json`, JSON.stringify(topology));
   await mkdir(`${unfinished}/logs`);
-  // Regions drop privileges and keep their state below.
+  // Agents drop privileges and keep their state below.
   await chmod(unfinished, 0o755);
   try {
     await rename(unfinished, dir.path);
@@ -63,7 +64,7 @@ export async function claimLab(labId: string, topology: Topology, ownedByThisPro
     await rm(unfinished, { recursive: true, force: true });
     throw new EphemeshError(
       "LAB_NAME_TAKEN",
-      `A lab called ${labId} exists already.`,
+      `A lab called ${labId} already exists.`,
       `Take it down with \`node lab/main.ts down ${labId}\`, or give another name.`,
       { cause },
     );
@@ -71,13 +72,14 @@ export async function claimLab(labId: string, topology: Topology, ownedByThisPro
   return dir;
 }
 
+/** The topology of a lab that exists. @throws EphemeshError LAB_NOT_FOUND */
 export async function readClaim(labId: string): Promise<Topology> {
   const path = `${runDir(labId).path}/topology.json`;
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new EphemeshError(
       "LAB_NOT_FOUND",
       `There is no lab called ${labId}.`,
-      "`node lab/main.ts status` lists those that exist.",
+      "`node lab/main.ts status` lists the labs.",
       { cause },
     );
   });
@@ -102,17 +104,17 @@ export async function knownLabs(): Promise<readonly KnownLab[]> {
   return Promise.all(labs);
 }
 
-/** Ends every process inside the lab and removes all that the lab made. Harmless when it is half made or half gone. */
+/** Ends every process inside the lab and removes all that the lab made, also if only part of it exists. */
 export async function removeLab(labId: string, graceMillis = 2000): Promise<void> {
   const dir = runDir(labId);
   const namespaces = await namespacesOf(labId);
   await endProcesses(await processesInside(namespaces), graceMillis);
-  // What ended may have started another meanwhile.
+  // A process may have started another before it ended.
   await endProcesses(await processesInside(namespaces), 0);
   try {
     await run(["ip", "-force", "-batch", "-"], { input: namespaces.map((name) => `netns delete ${name}\n`).join("") });
   } catch (error) {
-    // Another run may be removing the same; what counts is that they are gone.
+    // Another run may be removing the same namespaces.
     if ((await namespacesOf(labId)).length > 0) throw error;
   }
   await rm(dir.path, { recursive: true, force: true });
@@ -123,14 +125,14 @@ async function namespacesOf(labId: string): Promise<readonly string[]> {
   return all.filter((name) => name.startsWith(`${NAMESPACE_PREFIX}${labId}-`));
 }
 
-/** Removes what runs that crashed left behind; a lab whose owner lives is not touched, nor one that was to be kept. */
+/** Removes the labs of crashed runs. Labs with a living owner, and kept ones, are left alone. @returns their names */
 export async function removeAbandonedLabs(): Promise<readonly string[]> {
   const abandoned = (await knownLabs()).filter((lab) => lab.state === "abandoned").map((lab) => lab.id);
   for (const id of abandoned) await removeLab(id, 0);
   for (const entry of await readdir(LABS).catch(() => [] as string[])) {
     const path = `${LABS}/${entry}`;
     const file = entry.startsWith(CLAIM) ? await stat(path).catch(() => undefined) : undefined;
-    // A claim takes milliseconds.
+    // Writing a claim takes milliseconds.
     if (file && Date.now() - file.mtimeMs > 60_000) await rm(path, { recursive: true, force: true });
   }
   return abandoned;

@@ -1,8 +1,8 @@
-/** What a stream of numbered packets says about an interruption. Pure: times in, figures out. */
+/** Measures an interruption from the arrivals of a stream of numbered packets. Pure. */
 
 export interface Arrival {
   readonly sequence: number;
-  /** CLOCK_MONOTONIC of the machine, which all namespaces share. */
+  /** CLOCK_MONOTONIC, which all namespaces share. */
   readonly sentMillis: number;
   readonly receivedMillis: number;
 }
@@ -17,28 +17,28 @@ export interface StreamRecord {
 }
 
 export interface Interruption {
-  /** From the fault until traffic flows well again; `null`: it did not within the record. */
+  /** From the fault until traffic is good again; null: it was not within the record. */
   readonly recoveredMillis: number | null;
-  /** Longest time without any arrival that had not ended when the fault came. */
+  /** Longest time without an arrival that ended after the fault. */
   readonly maxGapMillis: number;
   /** Packets sent after the fault that never arrived. */
   readonly lost: number;
   /** Median one-way delay before the fault. */
   readonly baseDelayMillis: number;
-  /** How long since the fault traffic did not flow well, in sum: what flapping costs. */
+  /** Total time since the fault in which traffic was not good. */
   readonly badMillis: number;
 }
 
-/** "Well": 98 % of what is sent in a second arrives within 80 ms beyond the delay before the fault. */
-const WELL_SHARE = 0.98;
-const WELL_EXTRA_MILLIS = 80;
-const WELL_WINDOW_MILLIS = 1000;
+/** Traffic is good if 98 % of the packets sent in a second arrive at most 80 ms later than before the fault. */
+const GOOD_SHARE = 0.98;
+const GOOD_EXTRA_MILLIS = 80;
+const GOOD_WINDOW_MILLIS = 1000;
 
-/** @param wellExtraMillis how much later than before the fault a packet may come and still be good. */
+/** @param goodExtraMillis how much later than before the fault a good packet may arrive. */
 export function interruption(
   record: StreamRecord,
   faultAtMillis: number,
-  wellExtraMillis = WELL_EXTRA_MILLIS,
+  goodExtraMillis = GOOD_EXTRA_MILLIS,
 ): Interruption {
   const before = record.arrivals.filter((arrival) => arrival.receivedMillis < faultAtMillis);
   const baseDelayMillis = median(before.map((arrival) => arrival.receivedMillis - arrival.sentMillis));
@@ -46,12 +46,12 @@ export function interruption(
     record.arrivals.map((arrival) => [arrival.sequence, arrival.receivedMillis - arrival.sentMillis]),
   );
   const sendTime = (sequence: number) => record.startMillis + sequence * record.intervalMillis;
-  const arrivedWell = (sequence: number) =>
-    (delays.get(sequence) ?? Number.POSITIVE_INFINITY) <= baseDelayMillis + wellExtraMillis;
+  const isGood = (sequence: number) =>
+    (delays.get(sequence) ?? Number.POSITIVE_INFINITY) <= baseDelayMillis + goodExtraMillis;
 
   const first = Math.max(0, Math.ceil((faultAtMillis - record.startMillis) / record.intervalMillis));
-  const after = Array.from({ length: Math.max(0, record.sent - first) }, (_, offset) => arrivedWell(first + offset));
-  const window = Math.round(WELL_WINDOW_MILLIS / record.intervalMillis);
+  const after = Array.from({ length: Math.max(0, record.sent - first) }, (_, offset) => isGood(first + offset));
+  const window = Math.round(GOOD_WINDOW_MILLIS / record.intervalMillis);
   const recoveredAt = firstGoodWindow(after, window);
   return {
     recoveredMillis: recoveredAt === undefined ? null : Math.max(0, sendTime(first + recoveredAt) - faultAtMillis),
@@ -61,19 +61,19 @@ export function interruption(
     ),
     lost: after.filter((_, offset) => !delays.has(first + offset)).length,
     baseDelayMillis,
-    badMillis: after.filter((well) => !well).length * record.intervalMillis,
+    badMillis: after.filter((good) => !good).length * record.intervalMillis,
   };
 }
 
-/** A good window begins with a good packet: else the time before the first arrival would count as recovered. */
-function firstGoodWindow(well: readonly boolean[], window: number): number | undefined {
-  let good = 0;
-  for (let end = 0; end < well.length; end++) {
-    if (well[end]) good++;
+/** A window must begin with a good packet, otherwise the time before it would count as recovered. */
+function firstGoodWindow(good: readonly boolean[], window: number): number | undefined {
+  let count = 0;
+  for (let end = 0; end < good.length; end++) {
+    if (good[end]) count++;
     const start = end - window + 1;
     if (start < 0) continue;
-    if (well[start] && good >= WELL_SHARE * window) return start;
-    if (well[start]) good--;
+    if (good[start] && count >= GOOD_SHARE * window) return start;
+    if (good[start]) count--;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * A thin stream of UDP packets from host to host, by which an interruption is measured from outside.
+ * A stream of small UDP packets from host to host, to measure interruptions from outside.
  *   node lab/traffic/stream.ts receive PORT                       prints `listening`, then one JSON arrival a line
- *   node lab/traffic/stream.ts send ADDRESS PORT INTERVAL_MILLIS  prints its start, and at SIGTERM how many it sent
+ *   node lab/traffic/stream.ts send ADDRESS PORT INTERVAL_MILLIS  prints its start time, and at SIGTERM how many packets it sent
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ import type { LabProcess } from "../process/lab-process.ts";
 import type { Arrival, StreamRecord } from "./arrivals.ts";
 
 const SELF = new URL(import.meta.url).pathname;
-/** As small as a voice packet; bytes 0–7 the number, 8–15 the time of sending. */
+/** The size of a voice packet; bytes 0–7 are the number, 8–15 the sending time. */
 const PACKET_BYTES = 172;
 
 export interface StreamOptions {
@@ -64,7 +64,7 @@ export class Stream {
     return stream;
   }
 
-  /** Resolves with the next arrival, or the first at or after a time. */
+  /** The first packet that arrives at or after a time; absent: now. */
   async arrival(sinceMillis = monotonicMillis()): Promise<Arrival> {
     for (;;) {
       const found = this.#arrivals.find((arrival) => arrival.receivedMillis >= sinceMillis);
@@ -75,7 +75,7 @@ export class Stream {
     }
   }
 
-  /** Resolves with the arrival of the first packet that was sent at or after a time. */
+  /** The first arrival of a packet that was sent at or after a time. */
   async arrivalOf(sentMillis: number): Promise<Arrival> {
     for (;;) {
       const found = this.#arrivals.find((arrival) => arrival.sentMillis >= sentMillis);
@@ -86,7 +86,7 @@ export class Stream {
     }
   }
 
-  /** What has arrived up to now; what is still under way counts as sent. */
+  /** All arrivals until now; packets in flight count as sent. */
   record(): StreamRecord {
     const sent = this.#sent || Math.floor((monotonicMillis() - this.#startMillis) / this.#intervalMillis);
     return {
@@ -97,7 +97,7 @@ export class Stream {
     };
   }
 
-  /** Ends the stream; what was under way has `drainMillis` to arrive. */
+  /** Ends the stream, and waits up to `drainMillis` for packets in flight. */
   async stop(drainMillis = 500): Promise<StreamRecord> {
     const count = this.#sender.line(/"sent"/);
     const ended = this.#sender.stop();
@@ -126,7 +126,7 @@ async function receive(port: number): Promise<void> {
       `${JSON.stringify({ sequence: Number(packet.readBigUInt64BE(0)), sentMillis, receivedMillis })}\n`,
     );
   });
-  // One socket for both families: IPv4 arrives mapped.
+  // One socket for both families: IPv4 addresses are mapped.
   socket.bind(port, "::");
   await once(socket, "listening");
   process.stdout.write("listening\n");
@@ -136,7 +136,7 @@ async function send(address: string, port: number, intervalMillis: number): Prom
   const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
   socket.connect(port, address);
   await once(socket, "connect");
-  // A host without a route, or one that refuses, is what is being measured.
+  // Missing routes and refusals are part of what is measured.
   socket.on("error", () => undefined);
   const startMillis = monotonicMillis();
   let sent = 0;
@@ -147,7 +147,7 @@ async function send(address: string, port: number, intervalMillis: number): Prom
     packet.writeBigUInt64BE(BigInt(sent++), 0);
     packet.writeBigUInt64BE(process.hrtime.bigint() / 1000n, 8);
     socket.send(packet, () => undefined);
-    // Due times do not drift: packet k is due at start + k intervals.
+    // Packet k is due at start + k intervals, so that times do not drift.
     timer = setTimeout(next, Math.max(0, startMillis + sent * intervalMillis - monotonicMillis()));
   };
   process.once("SIGTERM", () => {

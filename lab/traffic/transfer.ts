@@ -1,8 +1,8 @@
 /**
- * Pushes a real file from host to host by HTTP PUT, checked by digest at the far end.
+ * Sends a file from host to host by HTTP PUT; the receiver checks its digest.
  *   node lab/traffic/transfer.ts receive PORT             prints `listening`, then a JSON line every 100 ms and one at the end
  *   node lab/traffic/transfer.ts send FILE ADDRESS PORT   prints the receiver's answer
- * Rates come from what the receiver has in hand, not from what the sender's kernel took.
+ * Rates are those of the receiver, not of what the sender's kernel accepted.
  */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -20,10 +20,10 @@ import type { LabProcess } from "../process/lab-process.ts";
 
 const SELF = new URL(import.meta.url).pathname;
 const PROGRESS_MILLIS = 100;
-/** The sender's digest of the whole file, as RFC 9530 has it. */
+/** RFC 9530: the digest of the whole file. */
 const DIGEST_HEADER = "repr-digest";
 
-/** Bytes that the receiver had in hand at a time (CLOCK_MONOTONIC). */
+/** Bytes received at a time (CLOCK_MONOTONIC). */
 export interface Progress {
   readonly atMillis: number;
   readonly bytes: number;
@@ -98,13 +98,13 @@ export class Transfer {
     return new Transfer(progress, done, waiting, [sender, receiver]);
   }
 
-  /** Resolves when the receiver has so many bytes; rejects when the transfer fails before. */
+  /** Resolves when the receiver has `bytes`; rejects if the transfer fails before. @throws EphemeshError TRANSFER_FAILED */
   async reached(bytes: number): Promise<void> {
     if ((this.progress.at(-1)?.bytes ?? 0) >= bytes) return;
     await Promise.race([this.done, new Promise<void>((resolve) => this.#waiting.add({ bytes, resolve }))]);
   }
 
-  /** Average over a window of what the receiver got, in Mbit/s. */
+  /** Average rate at the receiver, in Mbit/s, over a window of CLOCK_MONOTONIC. */
   rateMbps(fromMillis = Number.NEGATIVE_INFINITY, toMillis = Number.POSITIVE_INFINITY): number {
     return averageMbps(this.progress, fromMillis, toMillis);
   }
@@ -114,7 +114,7 @@ export class Transfer {
   }
 }
 
-/** From the first to the last report inside the window. */
+/** Mbit/s from the first to the last report inside the window; 0 if it has less than two. */
 export function averageMbps(progress: readonly Progress[], fromMillis: number, toMillis: number): number {
   const inside = progress.filter(({ atMillis }) => atMillis >= fromMillis && atMillis <= toMillis);
   const [first, last] = [inside[0], inside.at(-1)];
@@ -139,7 +139,7 @@ async function receive(port: number, keepAs: string | undefined): Promise<void> 
         print(result);
         response.writeHead(result.digestMatches ? 200 : 422).end(JSON.stringify(result));
       },
-      // The sender went away in the middle; there is nobody to answer.
+      // The sender closed the connection early.
       () => response.destroy(),
     );
   });
@@ -173,8 +173,8 @@ async function take(
   }
   report();
   const sha256 = hash.digest("hex");
-  const promised = /sha-256=:([^:]+):/.exec(String(incoming.headers[DIGEST_HEADER]))?.[1] ?? "";
-  const digestMatches = Buffer.from(promised, "base64").toString("hex") === sha256;
+  const announced = /sha-256=:([^:]+):/.exec(String(incoming.headers[DIGEST_HEADER]))?.[1] ?? "";
+  const digestMatches = Buffer.from(announced, "base64").toString("hex") === sha256;
   return { bytes, sha256, digestMatches, startedMillis, endedMillis: monotonicMillis() };
 }
 

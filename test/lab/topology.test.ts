@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { distanceKm, placeOf } from "../../agent/model/region.ts";
 import { topologyLink } from "../../lab/fabric/fabric.ts";
 import {
   fabricAddress,
@@ -10,7 +11,6 @@ import {
 import { namespaceOf } from "../../lab/layout/place.ts";
 import { membersOf, parseTopology, readTopology, regionIndex, uniformTopology } from "../../lab/layout/topology.ts";
 import { sixClouds } from "../../lab/topologies/generate.ts";
-import { greatCircleKm } from "../../lab/topologies/great-circle.ts";
 
 const SIX_CLOUDS = new URL("../../lab/topologies/six-clouds.json", import.meta.url);
 
@@ -28,9 +28,12 @@ describe("lab/topology", () => {
 
   it("coordinates agree with known distances", async () => {
     const { regions } = await readTopology(SIX_CLOUDS);
-    const place = (name: string) => regions.find((region) => region.name === name)!;
-    assert.ok(Math.abs(greatCircleKm(place("eu-central-1"), place("eu-west-2")) - 637) < 10);
-    assert.ok(Math.abs(greatCircleKm(place("us-east-1"), place("ca-central-1")) - 785) < 15);
+    const place = (name: string) => {
+      const { latitude, longitude } = regions.find((region) => region.name === name)!;
+      return placeOf(latitude, longitude);
+    };
+    assert.ok(Math.abs(distanceKm(place("eu-central-1"), place("eu-west-2")) - 637) < 10);
+    assert.ok(Math.abs(distanceKm(place("us-east-1"), place("ca-central-1")) - 785) < 15);
   });
 
   it("a link's delay is half of what was measured that way round", async () => {
