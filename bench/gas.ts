@@ -176,7 +176,7 @@ function ordersOf(regions: readonly TestRegion[]): TestOrder[] {
 
 function report(): void {
   const table = new Table({
-    head: ["step", "gas", "prototype", "beside it", "auction-zoo · EasyAuction · ENS"],
+    head: ["step", "gas", "prototype", "difference", "auction-zoo · EasyAuction · ENS"],
     style: { head: [], border: [] },
   });
   for (const { name, step, prototype, peers } of rows) {
@@ -192,7 +192,7 @@ function report(): void {
   }
   console.log(table.toString());
   console.log(
-    "For commit the goal (90 k with every check on) stands in the prototype's column; `beside it` is ours against it.",
+    "For commit the goal (90 k with every check on) stands in the prototype's column; `difference` compares ours with it.",
   );
   if (options.json) writeFileSync(options.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

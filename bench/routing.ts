@@ -17,12 +17,12 @@ import { FAULTS, type Fault } from "./routing/faults.ts";
 import { type IdleCost, idleCost } from "./routing/idle.ts";
 import { measure, settled, startStream } from "./routing/measure.ts";
 import { LINK_SCENARIOS, TOPOLOGY } from "./routing/network.ts";
-import { type OrderlyEnds, orderlyEnds } from "./routing/orderly.ts";
+import { type PlannedEnds, plannedEnds } from "./routing/planned-ends.ts";
+import { cell, median, type Run, summarise } from "./routing/summary.ts";
 import { babeld } from "./routing/systems/babeld.ts";
 import { ospfWithBfd } from "./routing/systems/frr.ts";
 import { ours } from "./routing/systems/ours.ts";
 import type { RoutingSystem, RunningSystem } from "./routing/systems/system.ts";
-import { cell, median, type Run, summarise } from "./routing/verdict.ts";
 
 const SYSTEMS: readonly RoutingSystem[] = [babeld(1), babeld(0.2), ospfWithBfd(100), ospfWithBfd(50), ours(50)];
 const IDLE_MILLIS = 30_000;
@@ -31,7 +31,7 @@ interface Measured {
   readonly system: string;
   readonly about: string;
   readonly idle: IdleCost | null;
-  readonly orderly: OrderlyEnds | null;
+  readonly orderly: PlannedEnds | null;
   readonly faults: Record<string, readonly Run[]>;
   readonly unsettled: Record<string, number>;
 }
@@ -80,7 +80,7 @@ async function measureSystem(system: RoutingSystem): Promise<Measured> {
       return idleCost(running, IDLE_MILLIS);
     });
     const ends = running.orderly;
-    return { idle: cost, orderly: ends ? await unlessUnsettled(() => orderlyEnds(lab, ends)) : null };
+    return { idle: cost, orderly: ends ? await unlessUnsettled(() => plannedEnds(lab, ends)) : null };
   });
   for (const fault of faults) {
     found[fault.name] = [];
@@ -100,7 +100,7 @@ async function measureSystem(system: RoutingSystem): Promise<Measured> {
   return { system: system.name, about: system.about, idle, orderly, faults: found, unsettled };
 }
 
-/** Null where traffic never came to its shortest path: that run measures nothing, and the report says so. */
+/** Null if traffic did not settle on its shortest path: the run is left out and reported. */
 async function unlessUnsettled<T>(body: () => Promise<T>): Promise<T | null> {
   try {
     return await body();
@@ -175,10 +175,10 @@ function report(all: readonly Measured[]): void {
   const idle = (figure: (cost: IdleCost) => string) => all.map(({ idle: cost }) => (cost ? figure(cost) : "–"));
   table.push(["control traffic, kbit/s per node", "", ...idle((cost) => cost.controlKbps.toFixed(1)), "≤ 45"]);
   table.push(["CPU, % of a core per node", "", ...idle((cost) => cost.cpuPercent.toFixed(2)), "≤ 2"]);
-  const ends = (figure: (of: OrderlyEnds) => number) =>
+  const ends = (figure: (of: PlannedEnds) => number) =>
     all.map(({ orderly }) => (orderly ? String(figure(orderly)) : "–"));
-  table.push(["restart of a router process: packets lost", "", ...ends((of) => of.restartLost), "0"]);
-  table.push(["orderly end of a lease: packets lost", "", ...ends((of) => of.leaseEndLost), "0"]);
+  table.push(["packets lost when a router process restarts", "", ...ends((of) => of.restartLost), "0"]);
+  table.push(["packets lost when a lease ends", "", ...ends((of) => of.leaseEndLost), "0"]);
   console.log(table.toString());
   const load = { before: loadBefore, after: loadavg() };
   const minutes = (monotonicMillis() - began) / 60_000;

@@ -1,4 +1,4 @@
-/** The pool over years: what handicaps and fees bring in, what boosts take out, with the product's clearing and score. */
+/** The pool over years: income from handicaps and fees, spending on boosts, with the product's clearing and score. */
 import {
   budgetNeed,
   buyerUnitUp,

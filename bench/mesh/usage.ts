@@ -1,4 +1,4 @@
-/** What running processes cost, to the nanosecond: /proc's clock ticks are too coarse for a daemon at rest. */
+/** Processor time of processes from schedstat, because /proc's clock ticks are too coarse for a daemon at rest. */
 import { readdir, readFile } from "node:fs/promises";
 
 /** Processor time of these processes and of the tools that they keep running, in milliseconds since their start. */

@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Lab } from "../../lab/lab.ts";
 import { run } from "../../lab/run.ts";
 import { LINK_SCENARIOS, NODE_SCENARIOS, ONE_WAY_MILLIS, PAIR_MBPS, regionName, type Scenario } from "./network.ts";
+import type { Measure } from "./summary.ts";
 import type { RunningSystem } from "./systems/system.ts";
-import type { Measure } from "./verdict.ts";
 
 export interface Scene {
   readonly lab: Lab;

@@ -1,4 +1,4 @@
-/** What a system costs when nothing happens: control traffic inside the tunnels, and processor time. */
+/** The cost of a system at rest: control traffic inside the tunnels, and processor time. */
 import { setTimeout as delay } from "node:timers/promises";
 import { cpuMillis, deviceCounts } from "../mesh/usage.ts";
 import type { RunningSystem } from "./systems/system.ts";

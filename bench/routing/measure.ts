@@ -1,4 +1,4 @@
-/** One fault, once: the stream flows on its shortest path, the fault comes, and the stream says how long it hurt. */
+/** One run of a fault: waits until the stream is on its shortest path, causes the fault, and measures the interruption. */
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
@@ -11,7 +11,7 @@ import { Stream } from "../../lab/traffic/stream.ts";
 import type { Fault, Scene } from "./faults.ts";
 import { NODES, ONE_WAY_MILLIS, regionName, type Scenario } from "./network.ts";
 import { isOfStreamClass, STREAM_DSCP } from "./stream-class.ts";
-import { type Run, routeEvents } from "./verdict.ts";
+import { type Run, routeEvents } from "./summary.ts";
 
 const SETTLES_WITHIN_MILLIS = 60_000;
 const INTERVAL_MILLIS = 20;

@@ -2,7 +2,7 @@
 import type { MeshId } from "../../agent/model/ids.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
 import { Stream } from "../../lab/traffic/stream.ts";
-import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/by-hand.ts";
+import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/manual-tunnels.ts";
 import type { Figure } from "./figure.ts";
 import { agreeLease, applyLease, flows, lines, type Pair, withPair } from "./pair.ts";
 import { middle } from "./tools.ts";

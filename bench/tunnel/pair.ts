@@ -8,8 +8,8 @@ import { hostOf } from "../../lab/layout/place.ts";
 import { uniformTopology } from "../../lab/layout/topology.ts";
 import { withLab } from "../../lab/with-lab.ts";
 import { agree, applyEverywhere, bothWays, type TestLink } from "../../test/meshd/helpers/meshes.ts";
-import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/by-hand.ts";
 import { LabMesh } from "../mesh/lab-mesh.ts";
+import { handAddress, handDevice, PLAIN, tunnelsByHand } from "../mesh/manual-tunnels.ts";
 import { withoutPeering } from "../mesh/without-peering.ts";
 
 export const PROBE_MILLIS = 100;

@@ -65,7 +65,7 @@ export async function roundTrips(
 ): Promise<readonly number[]> {
   const { count, intervalSeconds, tos = 0 } = options;
   const args = ["-n", "-c", String(count), "-i", String(intervalSeconds), "-W", "2", "-Q", String(tos), address];
-  // Its exit code says that answers are missing; here that is a figure like others.
+  // ping fails if answers are missing; here loss is a figure.
   const output = await lab.exec(place, ["sh", "-c", '"$@" || true', "sh", "ping", ...args], { timeoutMillis: 120_000 });
   const times = [...output.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
   const lost = Array.from({ length: count - times.length }, () => Number.POSITIVE_INFINITY);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { handAddress } from "../../bench/mesh/by-hand.ts";
+import { handAddress } from "../../bench/mesh/manual-tunnels.ts";
 import { cpuMillis, deviceCounts } from "../../bench/mesh/usage.ts";
 
 describe("benches: tunnels made by hand", () => {

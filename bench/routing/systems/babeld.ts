@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import type { Lab } from "../../../lab/lab.ts";
 import { LAN_DEVICE, regionPrefixes } from "../../../lab/layout/addressing.ts";
-import { handDevice } from "../../mesh/by-hand.ts";
+import { handDevice } from "../../mesh/manual-tunnels.ts";
 import { withPriority } from "../../mesh/priority.ts";
 import { LINKS, NODES, regionName } from "../network.ts";
 import { overHandTunnels, peersOf } from "./over-hand-tunnels.ts";

@@ -8,7 +8,7 @@ import { EphemeshError } from "../../../agent/model/errors.ts";
 import type { Lab } from "../../../lab/lab.ts";
 import { LAN_DEVICE } from "../../../lab/layout/addressing.ts";
 import { run } from "../../../lab/run.ts";
-import { handDevice } from "../../mesh/by-hand.ts";
+import { handDevice } from "../../mesh/manual-tunnels.ts";
 import { withPriority } from "../../mesh/priority.ts";
 import { LINKS, NODES, regionName } from "../network.ts";
 import { overHandTunnels, peersOf } from "./over-hand-tunnels.ts";

@@ -1,6 +1,6 @@
 /** What the peers have in common: the same kind of tunnels as ours, one per link, made by hand. */
 import type { Lab } from "../../../lab/lab.ts";
-import { AS_MESHD_DOES, handDevice, handLines, tunnelsByHand } from "../../mesh/by-hand.ts";
+import { AS_MESHD_DOES, handDevice, handLines, tunnelsByHand } from "../../mesh/manual-tunnels.ts";
 import { LINKS, type Link, NODES, regionName } from "../network.ts";
 import type { RunningSystem } from "./system.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { nextHopId } from "../../agent/meshd/kernel/marks.ts";
 import { isOfStreamClass } from "../../bench/routing/stream-class.ts";
-import { cell, type Run, routeEvents, summarise } from "../../bench/routing/verdict.ts";
+import { cell, type Run, routeEvents, summarise } from "../../bench/routing/summary.ts";
 
 const run = (recoveredMillis: number | null, badMillis = 0): Run => ({
   alternate: true,

@@ -1,11 +1,11 @@
-/** From single runs to what the table says. Pure. */
+/** Summarises single runs for the table. Pure. */
 
 /** One fault, once. */
 export interface Run {
   readonly alternate: boolean;
-  /** From the fault until traffic flows well again; `null`: not while it was watched. */
+  /** From the fault until traffic is good again; null: not while it was watched. */
   readonly recoveredMillis: number | null;
-  /** Time in which traffic did not flow well, in sum, while it was watched. */
+  /** Total time in which traffic was not good while it was watched. */
   readonly badMillis: number;
   readonly lostPackets: number;
   /** Notifications of the kernels that change where packets go, of all nodes; `null`: not counted. */
@@ -36,14 +36,14 @@ export function summarise(runs: readonly Run[], measure: Measure): Summary | nul
   };
 }
 
-/** `150 (250)`; a system that does not notice a fault says `never`. */
+/** Median and worst, as `150 (250)`; `never` if the system did not recover. */
 export function cell(summary: Summary | null): string {
   if (!summary) return "–";
   const word = (millis: number | null) => millis?.toLocaleString("en") ?? "never";
   return `${word(summary.medianMillis)} (${word(summary.worstMillis)})`;
 }
 
-/** Of an even number the mean of the two in the middle; one that never ended makes that never as well. */
+/** For an even number of values the mean of the middle two. @param sorted ascending */
 export function median(sorted: readonly number[]): number {
   const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : (sorted[sorted.length / 2 - 1]! + upper) / 2;

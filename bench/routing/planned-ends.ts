@@ -1,16 +1,16 @@
-/** Ends that are announced must not cost a packet: a restart of the router process in the middle, and a lease's end. */
+/** Packets lost when a router process restarts, and when a lease ends: both are announced and must lose none. */
 import { monotonicMillis } from "../../agent/model/time.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { settled, startStream } from "./measure.ts";
 import { LINK_SCENARIOS, NODE_SCENARIOS, type Scenario } from "./network.ts";
 import type { RunningSystem } from "./systems/system.ts";
 
-export interface OrderlyEnds {
+export interface PlannedEnds {
   readonly restartLost: number;
   readonly leaseEndLost: number;
 }
 
-export async function orderlyEnds(lab: Lab, ends: NonNullable<RunningSystem["orderly"]>): Promise<OrderlyEnds> {
+export async function plannedEnds(lab: Lab, ends: NonNullable<RunningSystem["orderly"]>): Promise<PlannedEnds> {
   const through = NODE_SCENARIOS[0]!;
   const restartLost = await lostWhile(lab, through, () => ends.restart(through.path[1]!));
   const link = LINK_SCENARIOS[0]!;

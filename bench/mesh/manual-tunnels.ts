@@ -1,4 +1,4 @@
-/** WireGuard as an operator sets it up by hand: what our tunnels are compared with, and what the peers route over. */
+/** WireGuard tunnels set up with `ip` and `wg`: our tunnels are compared with them, and other routing daemons use them. */
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -21,8 +21,8 @@ export interface HandLink {
 }
 
 /**
- * With IPv6 both ends have something to say the moment they are up, and two WireGuard handshakes that begin together
- * spoil one another for 5 s: who wants the first packet soon does without.
+ * With IPv6 both ends send as soon as they are up, and two WireGuard handshakes that begin together delay each other by
+ * 5 s. To measure the first packet, use IPv4 alone.
  */
 export type Families = "ipv4" | "ipv4 and ipv6";
 
@@ -80,7 +80,7 @@ async function tunnelByHand(
 export function handLines(links: readonly HandLink[], at: number, peer: number, families: Families): readonly string[] {
   const device = handDevice(peer);
   return [
-    // Less than 1280, and the kernel speaks no IPv6 on it.
+    // Below an MTU of 1280 the kernel disables IPv6.
     `link set ${device} ${families === "ipv4" ? "mtu 1279" : `addrgenmode none mtu ${MTU}`}`,
     `address replace ${handAddress(links, at, peer)}/30 dev ${device}`,
     `link set ${device} up`,
