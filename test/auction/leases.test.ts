@@ -14,7 +14,7 @@ import {
 const terms: GrantTerms = { startSeconds: 1_795_000_000, slots: 60, lotMbps: 100, price: 1_500, week: 2_969 };
 
 describe("auction/leases", () => {
-  it("a word says again what was packed into it", () => {
+  it("unpacking a word gives what was packed", () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 2n ** 252n - 1n }), (word) => {
         expect(packLease(unpackLease(7, 3, word, terms))).to.equal(word);

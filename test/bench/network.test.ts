@@ -9,7 +9,7 @@ import {
   shortestPaths,
 } from "../../bench/routing/network.ts";
 
-describe("benches: the network that failover is measured on", () => {
+describe("benchmarks: the network for failover", () => {
   it("is a ring of six with two chords", () => {
     const joined = (a: number, b: number) =>
       LINKS.some((link) => (link.a === a && link.b === b) || (link.a === b && link.b === a));
@@ -17,7 +17,7 @@ describe("benches: the network that failover is measured on", () => {
     assert.equal(LINKS.length, NODES.length + 2);
   });
 
-  it("every scenario has one shortest path, so that a fault hits what it is meant to", () => {
+  it("every scenario has exactly one shortest path, so that the fault affects it", () => {
     for (const { from, to, path } of [...LINK_SCENARIOS, ...NODE_SCENARIOS]) {
       assert.equal(shortestPaths(LINKS, from, to), 1, `${from} → ${to}`);
       assert.deepEqual([path[0], path.at(-1)], [from, to]);
@@ -26,7 +26,7 @@ describe("benches: the network that failover is measured on", () => {
     }
   });
 
-  it("a scenario says truly whether an alternate exists", () => {
+  it("each scenario states correctly whether an alternate exists", () => {
     for (const scenario of LINK_SCENARIOS) assert.equal(hasAlternate(LINKS, scenario, "link"), scenario.alternate);
     for (const scenario of NODE_SCENARIOS) assert.equal(hasAlternate(LINKS, scenario, "node"), scenario.alternate);
   });

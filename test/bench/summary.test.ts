@@ -11,36 +11,36 @@ const run = (recoveredMillis: number | null, badMillis = 0): Run => ({
   routeEvents: null,
 });
 
-describe("benches: what single runs say together", () => {
-  it("median and worst, each from its own run", () => {
+describe("benchmarks: summary of runs", () => {
+  it("gives the median and the worst run", () => {
     const summary = summarise([run(150), run(90), run(240)], "recovery");
     assert.deepEqual(summary, { runs: 3, never: 0, medianMillis: 150, worstMillis: 240 });
     assert.equal(cell(summary), "150 (240)");
   });
 
-  it("of an even number the mean of the two in the middle counts, and never counts as never", () => {
+  it("the median of an even number is the mean of the middle two; with one that never recovered it is never", () => {
     assert.equal(cell(summarise([run(100), run(200)], "recovery")), "150 (200)");
     assert.equal(cell(summarise([run(100), run(null)], "recovery")), "never (never)");
   });
 
-  it("a run that did not recover is the worst, and the median when it is most of them", () => {
+  it("a run that did not recover is the worst, and the median if most did not", () => {
     assert.equal(cell(summarise([run(100), run(120), run(null)], "recovery")), "120 (never)");
     assert.equal(cell(summarise([run(100), run(null), run(null)], "recovery")), "never (never)");
   });
 
-  it("bad time counts also where traffic never recovered", () => {
+  it("bad time is counted even if traffic never recovered", () => {
     assert.equal(cell(summarise([run(null, 4040), run(20, 60), run(0, 1030)], "badTime")), "1,030 (4,040)");
   });
 
-  it("what was not measured is no zero", () => {
+  it("a fault that was not measured has no figure", () => {
     assert.equal(cell(summarise([], "recovery")), "–");
   });
 });
 
-describe("benches: which notifications of a kernel are route events", () => {
+describe("benchmarks: route events among kernel notifications", () => {
   const ours = (id: number) => `id ${id} via fe80::1 dev epha97b15c43fb3 scope link proto 69 `;
 
-  it("a peer's routes to a region's prefix, come or gone, and not those of its tunnels", () => {
+  it("counts a peer's routes to a region's prefix, added or deleted, but not those of its tunnels", () => {
     const lines = [
       "10.3.0.0/16 nhid 12 via 10.99.6.2 dev t3 proto ospf metric 20 ",
       "Deleted 10.3.0.0/16 via 10.99.6.2 dev t3 proto babel onlink ",
@@ -51,7 +51,7 @@ describe("benches: which notifications of a kernel are route events", () => {
     assert.equal(routeEvents(lines, isOfStreamClass), 2);
   });
 
-  it("of our next-hop objects those of the stream's class, whatever the buyer and the destination", () => {
+  it("counts our next-hop objects of the stream's class, for every buyer and destination", () => {
     const lines = [
       ours(nextHopId(1, "critical", 0, 3)),
       ours(nextHopId(7, "critical", 0, 9)),

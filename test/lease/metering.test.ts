@@ -47,12 +47,12 @@ describe("lease/metering", () => {
       ),
     ));
 
-  it("the receipt is the smaller count of both, bytes as the receiving side has them", () => {
+  it("the receipt has the smaller availability of both, and bytes as the receiver counted them", () => {
     const receipt = combine(lease, counts({ available: 50 }), counts({ available: 60, receivedBytes: 7 }));
     assert.deepEqual([receipt.available, receipt.bytesToBuyer, receipt.bytesToSeller], [50, 10_000_000n, 7n]);
   });
 
-  it("a count that differs by more is refused by the side that it would wrong, and the figure is named", () => {
+  it("the side that would lose refuses a count that differs by more, and names the figure", () => {
     const buyer = counts();
     const lies: readonly [Partial<Receipt>, RegExp][] = [
       [{ available: 40 }, /available 40 s, but 60 s/],
@@ -72,7 +72,7 @@ describe("lease/metering", () => {
     assert.equal(availableSeconds(samples, 1, 10), 20);
   });
 
-  it("each side reads its own counts out of what both signed", () => {
+  it("each side reads its own counts from a co-signed receipt", () => {
     const receipt = combine(lease, counts(), mirrored(counts()));
     const { available: _, worstRttMicros: __, worstLossPpm: ___, ...buyer } = counts();
     assert.deepEqual(countsOf(receipt, "buyer"), buyer);

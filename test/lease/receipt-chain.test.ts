@@ -32,19 +32,19 @@ const hash = (of_: Receipt) => receiptHash(of.chainId, escrow, of_);
 const problems = async (...receipts: CosignedReceipt[]) =>
   (await checkReceiptChain(receipts, of)).map(({ problems: found }) => found);
 
-describe("lease/receipt-chain: what was signed, and whether it stands", () => {
+describe("lease/receipt-chain", () => {
   const first = receipt(1, NO_RECEIPT);
   const second = receipt(3, hash(first));
 
-  it("both signatures, and each leads to the one before", async () =>
+  it("receipts with both signatures that follow each other have no problems", async () =>
     assert.deepEqual(await problems(await signed(first), await signed(second)), [[], []]));
 
-  it("a signature by another key, or for another chain, is named by its side", async () => {
+  it("a signature by another key, or for another chain, is reported with its side", async () => {
     assert.match((await problems(await signed(first, stranger)))[0]!.join(), /seller's signature/);
     assert.equal((await problems(await signed(first, seller, 1)))[0]!.length, 2);
   });
 
-  it("one that is missing, altered or out of order breaks what follows", async () => {
+  it("a missing, altered or reordered receipt is a problem of the receipts after it", async () => {
     const broken = /does not follow/;
     assert.match((await problems(await signed(second)))[0]!.join(), broken);
     const altered = await signed({ ...first, available: 9 });
@@ -57,7 +57,7 @@ describe("lease/receipt-chain: what was signed, and whether it stands", () => {
     assert.match((await problems(await signed({ ...first, leaseId: NO_RECEIPT })))[0]!.join(), /another lease/);
   });
 
-  it("comes over the wire as it was, whatever the size of its counters", async () => {
+  it("encoding and decoding keeps a receipt, whatever the size of its counters", async () => {
     const kept = await signed(first);
     assert.deepEqual(cosignedReceipt.parse(JSON.parse(JSON.stringify(cosignedOnWire(kept)))), kept);
   });

@@ -13,12 +13,12 @@ const ipv6 = fc
   .map(([words, bits]) => `${words.map((word) => word.toString(16)).join(":")}/${bits}`);
 
 describe("prefixes", () => {
-  it("IPv4 stands mapped in the space of IPv6, host bits cleared", () => {
+  it("IPv4 prefixes are mapped into the IPv6 space, without host bits", () => {
     assert.deepEqual(parsePrefix("10.1.2.3/8"), { network: (0xffffn << 32n) | 0x0a00_0000n, length: 104 });
     assert.equal(formatPrefix((0xffffn << 32n) | 0x0a00_0000n, 104), "10.0.0.0/8");
   });
 
-  it("text and number are the same prefix, there and back", () => {
+  it("formatting and parsing a prefix gives the same prefix", () => {
     fc.assert(
       fc.property(fc.oneof(ipv4, ipv6), (text) => {
         const { network, length } = parsePrefix(text);
@@ -27,7 +27,7 @@ describe("prefixes", () => {
     );
   });
 
-  it("two prefixes overlap exactly where one holds the other's first address", () => {
+  it("two prefixes overlap if and only if one contains the other's first address", () => {
     const holds = (outer: string, inner: string) => {
       const [a, b] = [parsePrefix(outer), parsePrefix(inner)];
       return b.network >= a.network && b.network < a.network + (1n << BigInt(128 - a.length));
@@ -41,7 +41,7 @@ describe("prefixes", () => {
     assert.equal(prefixesOverlap("10.0.0.0/8", "11.0.0.0/8"), false);
   });
 
-  it("what is no prefix is refused", () => {
+  it("a text that is not a prefix is refused", () => {
     for (const bad of ["", "10.0.0.0", "10.0.0.0/33", "300.0.0.0/8", "::/129", "10.0.0.0/8; reboot"])
       assert.throws(() => parsePrefix(bad), bad);
   });

@@ -30,7 +30,7 @@ describe("reputation/audit: whether every block was read", () => {
     ...{ hash: last.hash, header: last.header },
   });
 
-  it("a second header to hang on is refused, and the first one stays", async () => {
+  it("a second anchor header is refused and the first one is kept", async () => {
     const audit = new Audit(terms);
     for (const said of [anchor(false), earlier, anchor(true), last]) await audit.take(said);
     const { completeness, deviations } = auditReport(audit);

@@ -18,7 +18,7 @@ const scoreOf = (events: readonly LeaseRecorded[]) => {
 describe("reputation/explain", () => {
   const events = [settled(1, 1, ONE), settled(2, 2, ONE / 2n, ONE / 2n), settled(3, 3, ONE)];
 
-  it("what each settlement adds is the score less what it would be without it, the newest first", () => {
+  it("the effect of a settlement is the score minus the score without it, newest first", () => {
     const { score, contributions } = explainScore(events, FULL_BOND, DAY);
     assert.equal(score, scoreOf(events));
     assert.deepEqual(
@@ -28,7 +28,7 @@ describe("reputation/explain", () => {
     assert.ok(contributions[1]!.effect < 0, "a lease that failed by half takes away");
   });
 
-  it("what the next one would make of it is what the rule gives once it is settled", () => {
+  it("a prospect is the score that the rule gives after that settlement", () => {
     const { prospects } = explainScore(events, FULL_BOND, DAY);
     assert.deepEqual(
       prospects.map(({ buyer }) => buyer),
@@ -41,7 +41,7 @@ describe("reputation/explain", () => {
     }
   });
 
-  it("what is older than eight half-lives is counted and not told apart; without any settlement the score is 0", () => {
+  it("settlements older than eight half-lives are counted but not listed; without settlements the score is 0", () => {
     const old = [settled(0, 1, ONE, 0n, DAY - 113), ...events];
     const { contributions, others } = explainScore(old, FULL_BOND, DAY);
     assert.deepEqual([contributions.length, others], [3, 1]);

@@ -61,7 +61,7 @@ describe("reputation/proof/seals", () => {
     assert.match((await objection(await cliqueHeader(stranger), { ...known, consensus: "clique" }))!, /no validator/);
   });
 
-  it("the chain's kind is the auditor's to say: a header of another is refused, whoever sealed it", async () => {
+  it("a header of another consensus than the auditor expects is refused, whoever sealed it", async () => {
     const [qbft, clique] = [await qbftHeader(validators), await cliqueHeader(validators[3]!)];
     assert.match((await objection(clique))!, /no header of QBFT/);
     assert.match((await objection(clique, { ...known, consensus: "qbft" }))!, /no header of QBFT/);
@@ -70,7 +70,7 @@ describe("reputation/proof/seals", () => {
       assert.equal((await objection(qbft, { consensus, validators: [] })) === null, consensus === "qbft");
   });
 
-  it("below the first list of validators nobody may seal", async () => {
+  it("a block before the first list of validators is refused", async () => {
     const later = [{ fromBlock: 0x1235, validators: addresses }];
     assert.match((await objection(await qbftHeader(validators), { ...known, validators: later }))!, /begins above/);
   });
@@ -106,7 +106,7 @@ describe("reputation/proof/seals", () => {
       };
     }
 
-    it("validators that the auditor knows vouch for the header", async () => {
+    it("the header must be sealed by validators that the auditor knows", async () => {
       const of = { validators: [{ fromBlock: 0, validators: addresses }] };
       const good = await said(await qbftHeader(validators.slice(0, 5)), of);
       assert.deepEqual([good.sealedBy, good.sealed], ["validators", []]);
@@ -140,31 +140,31 @@ describe("reputation/proof/seals", () => {
         assert.match(short.sealed.join(), /3 of 7 validators.*4 are needed/);
       });
 
-      it("one signer that seals the whole row by itself is one", async () => {
+      it("a signer that seals several of the blocks counts once", async () => {
         const [anchor, ...children] = await row(...Array.from({ length: 7 }, () => validators[3]!));
         assert.match((await said(anchor!, of, children)).sealed.join(), /1 of 7 validators/);
       });
 
-      it("a child that a stranger sealed, or that hangs on another block, is refused", async () => {
+      it("a child sealed by a stranger, or of another block, is refused", async () => {
         const [anchor, ...children] = await row(...validators.slice(0, 3), stranger);
         assert.match((await said(anchor!, of, children)).sealed.join(), /no validator/);
         const [, , ...elsewhere] = await row(...validators.slice(0, 6));
         assert.ok((await said(anchor!, of, elsewhere)).deviations.some(({ code }) => code === "HEADER_PARENT"));
       });
 
-      it("without a list of validators it is said to be one signer's word", async () => {
+      it("without a list of validators the report calls it one signer's word", async () => {
         const { sealedBy, seals } = await said(await cliqueHeader(validators[3]!), { consensus: "clique" });
         assert.deepEqual([sealedBy, /one signer's word/.test(seals)], ["itself", true]);
       });
     });
 
-    it("a header that names its own validators is said to do so", async () => {
+    it("the report says if the validators are those that the header names", async () => {
       const report = await said(await qbftHeader(validators.slice(0, 5)), {});
       assert.equal(report.sealedBy, "itself");
       assert.match(report.seals, /header's own/);
     });
 
-    it("the list that holds at the block's height is the one that counts", async () => {
+    it("the list of validators that applies to the block is used", async () => {
       const lists = [
         { fromBlock: 0, validators: addresses },
         { fromBlock: 0x1234, validators: [stranger.address] },
