@@ -1,8 +1,7 @@
 /**
  * A long history, audited from outside: `ephemesh audit` as a process of its own, over HTTP, against anvil. The leases
- * are settled by ManySettlements (contracts/test), which stands where the escrow would: Reputation.record is called for
- * each, 500 to a transaction. Needs the build (`npx hardhat build`). `--json FILE` writes the figures,
- * `--settlements N` makes another number of them.
+ * are settled by ManySettlements (contracts/test) in place of the escrow: it calls Reputation.record for each, 500 in a
+ * transaction.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,9 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
-import { type Abi, createPublicClient, createWalletClient, type Hex, http } from "viem";
+import { createPublicClient, createWalletClient, type Hex, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import type { AuditReport } from "../agent/reputation/report.ts";
+import { builtArtifact } from "../deploy/artifacts.ts";
 import { writeDeployment } from "../deploy/contracts.ts";
 import { ChainNode } from "../lab/chain/chain-node.ts";
 import { foundConsortium } from "../lab/chain/consortium.ts";
@@ -41,6 +41,7 @@ const options = optionsOf(
 );
 const wanted = Number(options.settlements);
 const folder = mkdtempSync(join(tmpdir(), "ephemesh-bench-audit-"));
+const { abi, bytecode } = await builtArtifact("ManySettlements");
 const node = await ChainNode.start();
 try {
   const madeSeconds = await history();
@@ -87,7 +88,6 @@ async function history(): Promise<number> {
     node.rpcUrl,
     folder,
   );
-  const { abi, bytecode } = artifact();
   const account = privateKeyToAccount(founderKey);
   const client = createPublicClient({ transport: http(node.rpcUrl), pollingInterval: 10, cacheTime: 0 });
   const wallet = createWalletClient({ account, transport: http(node.rpcUrl) });
@@ -139,12 +139,6 @@ function peakOf(pid: number): number {
   const status = `/proc/${pid}/status`;
   const [, kilobytes] = (existsSync(status) && /VmHWM:\s+(\d+)/.exec(readFileSync(status, "utf8"))) || [];
   return Math.round(Number(kilobytes ?? 0) / 1_000);
-}
-
-function artifact(): { abi: Abi; bytecode: Hex } {
-  const file = `${root}artifacts/contracts/test/ManySettlements.sol/ManySettlements.json`;
-  if (!existsSync(file)) throw new Error("ManySettlements is not built: run npx hardhat build.");
-  return JSON.parse(readFileSync(file, "utf8")) as { abi: Abi; bytecode: Hex };
 }
 
 function seconds(since: number): number {

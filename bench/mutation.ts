@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Hex } from "viem";
+import { buildContracts } from "../deploy/artifacts.ts";
 import { JSON_FILE, optionsOf } from "../lab/options.ts";
 import { clearingInSolidity } from "../test/parity/clearing.ts";
 import { parityHarness } from "../test/parity/harness.ts";
@@ -43,7 +44,7 @@ const PARTS: Readonly<
   ReputationRule: { vectors: true, fuzz: [suite("ReputationRule")], targets: [ESCROW] },
   Budgets: { vectors: false, targets: [AUCTION, ESCROW] },
   Intervals: { vectors: false, targets: [MEMBERSHIP] },
-  Seats: { vectors: false, targets: [MEMBERSHIP, AUCTION] },
+  Attestations: { vectors: false, targets: [MEMBERSHIP, AUCTION] },
   CapacityAuction: { vectors: false, targets: [AUCTION] },
   LeaseEscrow: { vectors: false, targets: [ESCROW] },
   Reputation: { vectors: false, targets: [ESCROW] },
@@ -68,6 +69,7 @@ const options = optionsOf(
   },
 );
 
+await buildContracts({ tests: true });
 const workspace = copyOfTheProject();
 try {
   const names = Object.keys(PARTS).filter((name) => options.only === undefined || name === options.only);
@@ -177,7 +179,7 @@ function passes(tool: string, ...args: readonly string[]): Promise<boolean> {
 
 function copyOfTheProject(): string {
   const to = mkdtempSync(join(tmpdir(), "ephemesh-mutation-"));
-  for (const part of ["agent", "artifacts", "cache", "contracts", "deployments", "scripts", "test"])
+  for (const part of ["agent", "artifacts", "cache", "contracts", "deploy", "deployments", "scripts", "test"])
     cpSync(join(root, part), join(to, part), { recursive: true });
   for (const file of ["hardhat.config.ts", "package.json", "tsconfig.json"]) cpSync(join(root, file), join(to, file));
   symlinkSync(join(root, "node_modules"), join(to, "node_modules"));

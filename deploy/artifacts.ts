@@ -2,9 +2,9 @@
 import hre from "hardhat";
 import type { Abi, Hex } from "viem";
 
-/** Compiles the contracts (not their tests) if artifacts are missing or older than the sources; else takes a second. */
-export async function buildContracts(): Promise<void> {
-  await hre.tasks.getTask("build").run({ noTests: true, quiet: true });
+/** Compiles the contracts, and their Solidity tests if asked to, where artifacts are missing or older than the sources. */
+export async function buildContracts({ tests = false } = {}): Promise<void> {
+  await hre.tasks.getTask("build").run({ noTests: !tests, quiet: true });
 }
 
 /** The artifact of a contract as its sources are now. */

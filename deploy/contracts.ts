@@ -1,6 +1,6 @@
 /**
- * Deploys the contracts in one go: all transactions at once, by the creation code that the build wrote, with no compiler
- * and no Hardhat. For the lab, tests and fresh chains; `scripts/deploy` does the same with a journal (Ignition).
+ * Deploys the contracts with all transactions at once, from deployments/creation-code.json, without compiler and Hardhat.
+ * For the lab and tests; `scripts/deploy` does the same with a journal (Ignition).
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import {
@@ -31,7 +31,7 @@ export interface Constants {
   readonly escrow: { readonly priceUnit: bigint; readonly creditFee: bigint; readonly fullBond: bigint };
 }
 
-/** What `deployment.json` holds; the agent's `chain.deployment` names its folder. */
+/** Content of `deployment.json`; the agent's `chain.deployment` names its folder. */
 export interface Deployment {
   readonly chainId: number;
   readonly fromBlock: number;
@@ -44,7 +44,7 @@ export interface Deployment {
   readonly constants: Constants;
 }
 
-/** Cells of less than 100 km would let an opener choose its rivals. */
+/** In a cell of less than 100 km an opener could choose its competitors. */
 const MIN_RADIUS_COSINE = Math.floor(1e9 * Math.cos(100 / 6371));
 
 /** One validator, blocks of a second or on demand. A price unit is 0.0001 of a token with six decimals. */
@@ -75,9 +75,9 @@ export interface DeployOptions {
   readonly constants: Constants;
   /** The consortium's multisig; the deployer where none is named. */
   readonly consortium?: Hex;
-  /** A settlement token that exists; without it the demo's is made and the deployer may mint. */
+  /** An existing settlement token; absent: the demo's is deployed, and the deployer may mint. */
   readonly token?: Hex;
-  /** Where `deployment.json` is written; nowhere if absent. */
+  /** Where `deployment.json` is written; absent: it is not written. */
   readonly directory?: string;
   /** Instead of creation-code.json: bytes with counters in them, when coverage is measured. */
   readonly creationCode?: Readonly<Record<ContractName, Hex>>;
@@ -117,7 +117,7 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
     client.getBlock(),
   ]);
   const wallet = createWalletClient({ account, transport });
-  // A chain without fees refuses none, and one with fees names its own.
+  // A chain without base fee accepts price 0; one with a base fee suggests a price.
   const gasPrice = block.baseFeePerGas ? await client.getGasPrice() : 0n;
 
   let nonce = firstNonce;
@@ -141,7 +141,7 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
   const token = options.token ?? (await create("SettlementToken", [account.address]));
   const manager = await create("AccessManager", [consortium]);
   const membership = await create("Membership", [manager]);
-  // The escrow must know the auction before it exists; the auction refuses an escrow that names another.
+  // The escrow is created with the auction's later address; the auction refuses an escrow that names another address.
   const auction = getContractAddress({ from: account.address, nonce: BigInt(nonce + 1) });
   const escrow = await create("LeaseEscrow", [membership, token, auction, options.constants.escrow]);
   await create("CapacityAuction", [membership, escrow, options.constants.auction]);

@@ -1,9 +1,9 @@
-/** The deployment as Ignition keeps it: a journal on disk, so that a crash in the middle goes on where it stopped. */
+/** The deployment as an Ignition module: its journal on disk lets it go on after a crash. */
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 
 /**
- * Parameters: `consortium`, `auctionAddress` (where the fifth transaction of the deployer will create it; the auction
- * refuses an escrow that names another), `auction` and `escrow` constants, and `token`, absent for the demo's.
+ * Parameters: `consortium`; `auctionAddress`, at which the last transaction creates the auction, which refuses an escrow
+ * that names another address; `auction` and `escrow` constants; `token`, absent for the demo's.
  */
 export function ephemeshModule(withToken: boolean) {
   return buildModule("Ephemesh", (m) => {
@@ -11,7 +11,7 @@ export function ephemeshModule(withToken: boolean) {
     const token = withToken
       ? m.contractAt("SettlementToken", m.getParameter<string>("token"))
       : m.contract("SettlementToken", [consortium]);
-    // One after another: the auction's address follows from the deployer's count of transactions.
+    // In sequence: the auction's address follows from the deployer's number of transactions.
     const manager = m.contract("AccessManager", [consortium], { after: [token] });
     const membership = m.contract("Membership", [manager]);
     const escrow = m.contract("LeaseEscrow", [

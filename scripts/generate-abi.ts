@@ -1,8 +1,8 @@
 /**
- * Writes what the product needs of the compiler's output, so that neither agent nor console needs Hardhat:
- * `agent/chain/abi/*.ts`, each ABI `as const` for viem, `agent/reputation/proof/layout.ts`, where the audit finds what it
- * proves, and `deployments/creation-code.json`, by which a deployment is made. Run after `npx hardhat build`; `--check` changes nothing and
- * fails if a file is not what the build says.
+ * Writes the parts of the compiler's output that agent, console and deployments need, so that they need no Hardhat:
+ * `agent/chain/abi/*.ts`, each ABI `as const` for viem; `agent/reputation/proof/layout.ts`, the storage slots and event
+ * topics that the audit reads; `deployments/creation-code.json`. Run after `npx hardhat build`. `--check` changes nothing
+ * and fails if a file is not as built.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ interface AbiEntry {
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = `${root}agent/chain/abi`;
 
-/** File in `agent/chain/abi` → what its ABI is read from: the contract, and whose errors its calls can give besides. */
+/** File in `agent/chain/abi` → its contract, and the contracts whose errors its calls can also revert with. */
 const sources: Record<string, { readonly contract: string; readonly errorsOf?: readonly string[] }> = {
   membership: { contract: "Membership", errorsOf: ["Intervals", "AccessManager"] },
   "capacity-auction": { contract: "CapacityAuction", errorsOf: ["LeaseEscrow", "Membership"] },
@@ -27,7 +27,7 @@ const sources: Record<string, { readonly contract: string; readonly errorsOf?: r
   "settlement-token": { contract: "SettlementToken" },
 };
 
-/** What the audit reads in storage, by contract: variables, and members of structs. */
+/** Variables and members of structs that the audit reads in storage, by contract. */
 const audited: Record<string, { readonly variables: readonly string[]; readonly structs: readonly string[] }> = {
   Reputation: {
     variables: ["sellers", "checkpoints", "pairs", "creditSuspensions"],
@@ -35,13 +35,13 @@ const audited: Record<string, { readonly variables: readonly string[]; readonly 
   },
   Membership: { variables: ["regionCount", "records"], structs: ["Record"] },
 };
-/** What the audit reads in receipts, by contract. */
+/** Events that the audit reads in receipts, by contract. */
 const logged: Record<string, readonly string[]> = {
   Reputation: ["LeaseRecorded", "CreditSuspended"],
   LeaseEscrow: ["LeaseSettled"],
 };
 
-/** Contracts that a deployment creates, by what the build made of them. */
+/** Contracts that a deployment creates. */
 const created = ["SettlementToken", "AccessManager", "Membership", "LeaseEscrow", "CapacityAuction"] as const;
 
 const check = process.argv.includes("--check");
@@ -64,7 +64,7 @@ write(
   layoutPath,
   formatted(
     layoutPath,
-    `// Generated from the build by scripts/generate-abi.ts.\n\n/** Slot and offset in bytes of variables; of members, from where their struct begins. */\nexport const storageLayout = ${JSON.stringify(
+    `// Generated from the build by scripts/generate-abi.ts.\n\n/** Storage slot and offset in bytes; of members from the start of their struct. */\nexport const storageLayout = ${JSON.stringify(
       Object.fromEntries(Object.keys(audited).map((contract) => [contract, layoutOf(contract)])),
     )} as const;\n\n/** First topic of each event. */\nexport const eventTopics = ${JSON.stringify(
       Object.fromEntries(Object.keys(logged).flatMap((contract) => topicsOf(contract))),
@@ -158,7 +158,7 @@ function artifactPath(contract: string): string {
   return found;
 }
 
-/** As Biome would have it, so that a formatted file equals a generated one. */
+/** Formatted by Biome, so that formatting does not change a generated file. */
 function formatted(path: string, text: string): string {
   return execFileSync(`${root}node_modules/.bin/biome`, ["format", `--stdin-file-path=${path}`], {
     input: text,

@@ -1,6 +1,6 @@
 // Generated from the build by scripts/generate-abi.ts.
 
-/** Slot and offset in bytes of variables; of members, from where their struct begins. */
+/** Storage slot and offset in bytes; of members from the start of their struct. */
 export const storageLayout = {
   Reputation: {
     sellers: { slot: 0, offset: 0 },
