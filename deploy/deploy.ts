@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual, parseArgs } from "node:util";
+import { trackTransaction } from "@nomicfoundation/ignition-core";
 import { network } from "hardhat";
 import { createPublicClient, getContractAddress, type Hex, http, isAddress, type PublicClient } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
@@ -46,11 +47,6 @@ async function deploy(): Promise<void> {
     console.log(`chain ${chainId} has its deployment: ${folder}/deployment.json; nothing was sent.`);
     return;
   }
-  await buildContracts();
-  const connection = await network.create({
-    network: "target",
-    override: { url: rpc, accounts: [key], gasPrice: 0n },
-  });
   const constants = CONSTANTS[profile];
   const options = { deployer: deployer.address, constants: profile, consortium, token };
   const { fromBlock, parameters } = await planOnce(folder, options, async () => {
@@ -67,6 +63,15 @@ async function deploy(): Promise<void> {
       },
     };
   });
+  await buildContracts();
+  const connection = await network.create({
+    network: "target",
+    override: { url: rpc, accounts: [key], gasPrice: 0n },
+  });
+  for (const nonce of unrecordedNonces(folder)) {
+    const hash = await hashOf(client, deployer.address, nonce, BigInt(fromBlock));
+    if (hash) await trackTransaction(folder, hash, connection.provider);
+  }
   const deployed = await connection.ignition.deploy(ephemeshModule(token !== undefined), {
     parameters: { Ephemesh: parameters },
     deploymentId: `chain-${chainId}`,
@@ -120,6 +125,36 @@ async function planOnce(folder: string, options: Options, make: () => Promise<Om
   writeFileSync(`${file}.new`, `${JSON.stringify(plan, null, 2)}\n`);
   renameSync(`${file}.new`, file);
   return plan;
+}
+
+/**
+ * Ignition writes the hash of a transaction into its journal after it has sent it. A crash in between leaves a transaction
+ * on the chain that the journal does not have.
+ */
+function unrecordedNonces(folder: string): readonly number[] {
+  const file = `${folder}/journal.jsonl`;
+  if (!existsSync(file)) return [];
+  const nonces = new Set<number>();
+  for (const line of readFileSync(file, "utf8").split("\n").filter(Boolean)) {
+    const { type, nonce } = JSON.parse(line) as { type: string; nonce?: number };
+    if (nonce === undefined) continue;
+    if (type === "TRANSACTION_PREPARE_SEND") nonces.add(nonce);
+    if (type === "TRANSACTION_SEND") nonces.delete(nonce);
+  }
+  return [...nonces];
+}
+
+/** Of the sender's transaction with this nonce; null if it has sent none. */
+async function hashOf(client: PublicClient, from: Hex, nonce: number, fromBlock: bigint): Promise<Hex | null> {
+  if ((await client.getTransactionCount({ address: from, blockTag: "pending" })) <= nonce) return null;
+  const find = (block: { transactions: readonly { hash: Hex; from: Hex; nonce: number }[] }) =>
+    block.transactions.find((found) => found.nonce === nonce && found.from.toLowerCase() === from.toLowerCase())?.hash;
+  const latest = await client.getBlockNumber();
+  for (let blockNumber = fromBlock; blockNumber <= latest; blockNumber++) {
+    const hash = find(await client.getBlock({ blockNumber, includeTransactions: true }));
+    if (hash) return hash;
+  }
+  return find(await client.getBlock({ blockTag: "pending", includeTransactions: true })) ?? null;
 }
 
 function plain(constants: Record<string, bigint | number>): Record<string, string | number> {

@@ -68,44 +68,42 @@ describe("scripts/deploy", function () {
     Number(await node.request("eth_getTransactionCount", [privateKeyToAccount(key).address, block]));
   const written = () => JSON.parse(readFileSync(join(folder, "deployment.json"), "utf8")) as Deployment;
 
-  describe("crashes", () => {
-    it("before anything was sent: the plan is made anew", async () => {
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, "plan.json"), "{");
-      await node.request("evm_setAutomine", [false]);
-      const { child, ended } = start(["--rpc", node.rpcUrl, "--key", keyFile, "--constants", "embedded"]);
-      while ((await sent("pending")) === 0) assert.equal(child.exitCode, null);
-      // With its children, as a power cut would.
-      process.kill(-child.pid!, "SIGKILL");
-      await ended;
-      assert.equal(await sent(), 0);
-      assert.ok(JSON.parse(readFileSync(join(folder, "plan.json"), "utf8")).parameters.auctionAddress);
-      assert.ok(!existsSync(join(folder, "deployment.json")));
-    });
+  it("a plan without a journal is made anew; killed with the first transaction pending, it leaves its plan", async () => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "plan.json"), "{");
+    await node.request("evm_setAutomine", [false]);
+    const { child, ended } = start(["--rpc", node.rpcUrl, "--key", keyFile, "--constants", "embedded"]);
+    while ((await sent("pending")) === 0) assert.equal(child.exitCode, null);
+    // With its children, as a power cut would.
+    process.kill(-child.pid!, "SIGKILL");
+    await ended;
+    assert.equal(await sent(), 0);
+    assert.ok(JSON.parse(readFileSync(join(folder, "plan.json"), "utf8")).parameters.auctionAddress);
+    assert.ok(!existsSync(join(folder, "deployment.json")));
+  });
 
-    it("after the first transaction: other options are refused, and nothing is sent", async () => {
-      await node.request("evm_mine");
-      await node.request("evm_setAutomine", [true]);
-      for (const other of [
-        ["--constants", "consortium"],
-        ["--consortium", `0x${"12".repeat(20)}`],
-        ["--token", `0x${"12".repeat(20)}`],
-        ["--key", secret("other-key", generatePrivateKey())],
-      ]) {
-        const { exitCode, stderr } = await deploy(...other);
-        assert.match(stderr, /^The deployment in \S+ was begun with other options: .*Nothing was sent\.\n {2}→ .*\n$/);
-        assert.equal(exitCode, 1);
-      }
-      assert.equal(await sent(), 1);
-    });
+  it("after the crash other options are refused, and nothing is sent", async () => {
+    await node.request("evm_mine");
+    await node.request("evm_setAutomine", [true]);
+    const others = [
+      ["--constants", "consortium"],
+      ["--consortium", `0x${"12".repeat(20)}`],
+      ["--token", `0x${"12".repeat(20)}`],
+      ["--key", secret("other-key", generatePrivateKey())],
+    ];
+    for (const { exitCode, stderr } of await Promise.all(others.map((other) => deploy(...other)))) {
+      assert.match(stderr, /^The deployment in \S+ was begun with other options: .*Nothing was sent\.\n {2}→ .*\n$/);
+      assert.equal(exitCode, 1);
+    }
+    assert.equal(await sent(), 1);
+  });
 
-    it("after the first transaction: the same command goes on and sends each transaction once", async () => {
-      const { exitCode, stderr } = await deploy();
-      assert.equal(exitCode, 0, stderr);
-      assert.equal(await sent(), TRANSACTIONS);
-      const plan = JSON.parse(readFileSync(join(folder, "plan.json"), "utf8"));
-      assert.equal(written().auction, plan.parameters.auctionAddress);
-    });
+  it("after the crash the same command goes on and sends each transaction once", async () => {
+    const { exitCode, stderr } = await deploy();
+    assert.equal(exitCode, 0, stderr);
+    assert.equal(await sent(), TRANSACTIONS);
+    const plan = JSON.parse(readFileSync(join(folder, "plan.json"), "utf8"));
+    assert.equal(written().auction, plan.parameters.auctionAddress);
   });
 
   it("deployment.json says what is on the chain", async () => {
