@@ -15,7 +15,9 @@ const folders = [fileURLToPath(new URL("../vectors", import.meta.url)), process.
 describe("Parity: Solidity and TypeScript reproduce every figure of the vectors", function () {
   this.timeout(120_000);
   let call: Call;
-  before(async () => {
+  before(async function () {
+    // It compiles the contracts on a fresh clone.
+    this.timeout(600_000);
     call = await parityHarness();
   });
 
