@@ -1,9 +1,18 @@
 /** A contract's custom error as a sentence with what to do; anything else is the node's own fault. */
-import { BaseError, ContractFunctionRevertedError } from "viem";
+import { BaseError, type ContractErrorName, ContractFunctionRevertedError } from "viem";
 import { EphemeshError } from "../model/errors.ts";
+import type { capacityAuctionAbi } from "./abi/capacity-auction.ts";
+import type { leaseEscrowAbi } from "./abi/lease-escrow.ts";
+import type { membershipAbi } from "./abi/membership.ts";
+import type { reputationAbi } from "./abi/reputation.ts";
 import { rpcError } from "./client.ts";
 
-const SENTENCES: Readonly<Record<string, { says: string; remedy: string }>> = {
+/** Custom errors of the contracts that agents call. */
+export type RefusalName = ContractErrorName<
+  typeof capacityAuctionAbi | typeof leaseEscrowAbi | typeof membershipAbi | typeof reputationAbi
+>;
+
+const SENTENCES: { readonly [name in RefusalName]?: { readonly says: string; readonly remedy: string } } = {
   BalanceShort: {
     says: "the region's free balance is too small",
     remedy: "The treasury deposits into the escrow, or lowers the order.",
@@ -64,14 +73,21 @@ export class ContractRefusal extends EphemeshError {
   }
 }
 
-/** What a failed call means, for a person. */
+/** Also resolves where the contract refuses by one of these names: another region was first, and the work is done. */
+export async function unlessRefused(sending: Promise<void>, ...names: readonly RefusalName[]): Promise<void> {
+  await sending.catch((error: unknown) => {
+    if (!(error instanceof ContractRefusal && (names as readonly string[]).includes(error.refusal))) throw error;
+  });
+}
+
+/** The error of a failed call, for a person. */
 export function explainFailure(what: string, error: unknown): EphemeshError {
   if (error instanceof EphemeshError) return error;
   const revert = error instanceof BaseError ? error.walk((e) => e instanceof ContractFunctionRevertedError) : null;
   if (!(revert instanceof ContractFunctionRevertedError)) return rpcError(error);
   const name = revert.data?.errorName ?? "Error";
   const args = (revert.data?.args ?? []).map(String).join(", ");
-  const known = SENTENCES[name];
+  const known = Object.hasOwn(SENTENCES, name) ? SENTENCES[name as RefusalName] : undefined;
   return new ContractRefusal(
     name,
     `The contract refuses ${what}: ${known?.says ?? revert.reason ?? name} (${name}${args ? `: ${args}` : ""}). Nothing was sent.`,

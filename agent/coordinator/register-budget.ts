@@ -4,7 +4,7 @@
  */
 import { isLastDayOfWeek, weekOf } from "../auction/calendar.ts";
 import { leaseEscrowAbi } from "../chain/abi/lease-escrow.ts";
-import { ContractRefusal } from "../chain/refusals.ts";
+import { unlessRefused } from "../chain/refusals.ts";
 import type { Config } from "../config.ts";
 import { describeError } from "../model/errors.ts";
 import { chainNow, type Site } from "./site.ts";
@@ -43,7 +43,6 @@ async function registerBudget(site: Site): Promise<void> {
     functionName: "registerBudget",
     args: [site.self],
   };
-  await site.sender.send(`register-budget:${weekOf(now) + 1}`, call, site.signal).catch((error: unknown) => {
-    if (!(error instanceof ContractRefusal && error.refusal === "AlreadyRegistered")) throw error;
-  });
+  const purpose = `register-budget:${weekOf(now) + 1}`;
+  await unlessRefused(site.sender.send(purpose, call, site.signal), "AlreadyRegistered");
 }

@@ -6,7 +6,7 @@ import { findCertificate } from "../../auction/clearing.ts";
 import { commitmentOf, SIDES, type Side } from "../../auction/commitment.ts";
 import type { Funds, OrderPlan, Priority } from "../../auction/strategy.ts";
 import { capacityAuctionAbi } from "../../chain/abi/capacity-auction.ts";
-import { ContractRefusal } from "../../chain/refusals.ts";
+import { ContractRefusal, unlessRefused } from "../../chain/refusals.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import type { AuctionId } from "../../model/ids.ts";
 import type { Auction, Mesh, PreparedOrder } from "../mesh.ts";
@@ -78,23 +78,24 @@ export async function clearAuction(site: Site, mesh: Mesh, { auctionId }: Of<"cl
     terms.priceCap,
   );
   const { bid, ask } = certificate ?? { bid: NO_TRADE, ask: NO_TRADE };
-  await quietly(
-    ["AlreadyCleared"],
+  await unlessRefused(
     site.sender.send(`clear:${auctionId}`, auctionCall(site, "clear", [auctionId, bid, ask]), site.signal),
+    "AlreadyCleared",
   );
 }
 
 export async function closeWithoutTrade(site: Site, { auctionId }: Of<"cancel-auction">): Promise<void> {
-  await quietly(
-    ["AlreadyCleared", "AlreadyCancelled"],
+  await unlessRefused(
     site.sender.send(`cancel:${auctionId}`, auctionCall(site, "cancel", [auctionId]), site.signal),
+    "AlreadyCleared",
+    "AlreadyCancelled",
   );
 }
 
 export async function collectOrder(site: Site, { auctionId, index }: Of<"collect-order">): Promise<void> {
-  await quietly(
-    ["AlreadyCollected"],
+  await unlessRefused(
     site.sender.send(`collect:${auctionId}`, auctionCall(site, "collect", [auctionId, [index]]), site.signal),
+    "AlreadyCollected",
   );
 }
 
@@ -161,11 +162,4 @@ function auctionOf(mesh: Mesh, auctionId: AuctionId): Auction {
 
 function auctionCall(site: Site, functionName: string, args: readonly unknown[]) {
   return { address: site.deployment.auction, abi: capacityAuctionAbi, functionName, args };
-}
-
-/** Somebody else was first: that is as good. */
-async function quietly(refusals: readonly string[], sending: Promise<void>): Promise<void> {
-  await sending.catch((error: unknown) => {
-    if (!(error instanceof ContractRefusal && refusals.includes(error.refusal))) throw error;
-  });
 }

@@ -1,6 +1,6 @@
 import { leaseProof, unpackLease } from "../../auction/leases.ts";
 import { leaseEscrowAbi } from "../../chain/abi/lease-escrow.ts";
-import { ContractRefusal } from "../../chain/refusals.ts";
+import { unlessRefused } from "../../chain/refusals.ts";
 import { isFinal } from "../../lease/receipt.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { leasesOf, type Mesh } from "../mesh.ts";
@@ -27,15 +27,14 @@ export async function settleLease(
   const tuple = unpackLease(auction.terms.id, lease.index, words[lease.index]!, terms);
   const proof = leaseProof(words, terms, lease.index);
   const send = (purpose: string, functionName: string, args: readonly unknown[]) =>
-    site.sender
-      .send(
+    unlessRefused(
+      site.sender.send(
         `${purpose}:${leaseId}`,
         { address: site.deployment.escrow, abi: leaseEscrowAbi, functionName, args },
         site.signal,
-      )
-      .catch((error: unknown) => {
-        if (!(error instanceof ContractRefusal && error.refusal === "AlreadySettled")) throw error;
-      });
+      ),
+      "AlreadySettled",
+    );
 
   const cosigned = mesh.receipts.get(lease.id);
   const evidence = await site.chain.evidence(lease.id);
