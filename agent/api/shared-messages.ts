@@ -162,6 +162,7 @@ export const sharedMessage = z.discriminatedUnion("type", [
   }),
   shared("PeerLost", { meshId: z.number(), leaseId: z.string(), reason: z.string() }),
   shared("PeerReturned", { meshId: z.number(), leaseId: z.string() }),
+  shared("LinkWithdrawn", { meshId: z.number(), linkId: z.string() }),
   shared("ReceiptSigned", { meshId: z.number(), receipt }),
   shared("ReceiptCosigned", {
     meshId: z.number(),

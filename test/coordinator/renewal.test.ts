@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { privateKeyToAccount } from "viem/accounts";
 import type { dryRun } from "../../agent/api/trigger.ts";
+import type { auctionView } from "../../agent/api/views.ts";
 import { weekOf } from "../../agent/auction/calendar.ts";
 import { leaseEscrowAbi } from "../../agent/chain/abi/lease-escrow.ts";
 import { connectChain, loadDeployment } from "../../agent/chain/client.ts";
 import { explainFailure } from "../../agent/chain/refusals.ts";
 import { shouldRegister } from "../../agent/coordinator/register-budget.ts";
-import { type Agent, type AuctionView, eventually, Regions } from "./helpers/agents.ts";
+import { type Agent, eventually, Regions } from "./helpers/agents.ts";
 
 const DAY = 86_400;
 const POLICY = { maxPrice: 9000, maxMbps: 600, budgetPerDay: 200_000_000, boost: 0.1 };
@@ -23,7 +24,7 @@ describe("what agents do ahead of time", function () {
   });
   after(() => regions?.stop());
 
-  const auctions = () => hub.ask<AuctionView[]>("/v1/auctions");
+  const auctions = () => hub.ask<ReturnType<typeof auctionView>[]>("/v1/auctions");
 
   it("an event that renews opens its next auction before the term ends, and the new leases follow without a gap", async () => {
     const demand = { kind: "disaster", mbps: 100, durationSeconds: 300 };
