@@ -84,17 +84,17 @@ describe("configuration", () => {
   });
 
   it("describes every key, at any depth", () => {
-    const undescribed: string[] = [];
+    const missing: string[] = [];
     const walk = (schema: Schema, at: string): void => {
       for (const [key, value] of Object.entries(schema.properties ?? {})) {
-        if (typeof value.description !== "string") undescribed.push(`${at}${key}`);
+        if (typeof value.description !== "string") missing.push(`${at}${key}`);
         walk(value, `${at}${key}.`);
       }
       for (const key of ["items", "additionalProperties", "anyOf", "oneOf"])
         for (const child of [schema[key]].flat()) if (child && typeof child === "object") walk(child as Schema, at);
     };
     walk(configJsonSchema() as Schema, "");
-    assert.deepEqual(undescribed, []);
+    assert.deepEqual(missing, []);
   });
 
   it("never uses an empty secret", () => {

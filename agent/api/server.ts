@@ -215,10 +215,18 @@ function errorOf(error: unknown): ErrorAnswer & { readonly status: number } {
     return { status, code: error.code, message: error.message, remedy: error.remedy };
   }
   const { status = 500 } = error as { status?: number };
+  const reason = error instanceof Error ? error.message : String(error);
+  if (status < 500)
+    return {
+      status,
+      code: "REQUEST_INVALID",
+      message: `The request cannot be read: ${reason}. Nothing was changed.`,
+      remedy: "/v1/openapi.json describes every request.",
+    };
   return {
     status,
-    code: status < 500 ? "REQUEST_INVALID" : "UNEXPECTED",
-    message: error instanceof Error ? error.message : String(error),
-    remedy: status < 500 ? "/v1/openapi.json describes every request." : "Please report this with the agent's log.",
+    code: "UNEXPECTED",
+    message: `The agent failed: ${reason}`,
+    remedy: "Please report this with the agent's log.",
   };
 }

@@ -37,7 +37,7 @@ export interface AuditOptions {
   readonly checkpoint?: string;
 }
 
-/** Whether everything matches. @throws EphemeshError AUDIT_OPTIONS, RPC_…, BUNDLE_…, CHECKPOINT_…, DEPLOYMENT_UNREADABLE */
+/** Whether everything matches. @throws EphemeshError AUDIT_OPTIONS, RPC_…, BUNDLE_…, CHECKPOINT_…, DEPLOYMENT_… */
 export async function showAudit(options: AuditOptions): Promise<boolean> {
   const { report } = await audited(options);
   if (options.json) printJson(report);
@@ -97,7 +97,7 @@ function termsOf(deployment: Deployment, { region, validators, consensus }: Audi
   const fullBond = deployment.constants?.escrow.fullBond;
   if (fullBond === undefined)
     throw new EphemeshError(
-      "DEPLOYMENT_UNREADABLE",
+      "DEPLOYMENT_INCOMPLETE",
       "The deployment lacks constants.escrow.fullBond, the bond at which a buyer's settlements have full weight.",
       "Use the deployment.json that scripts/deploy wrote.",
     );

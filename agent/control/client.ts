@@ -115,7 +115,7 @@ export class ControlClient {
     const { status, text } = await post(endpoint, JSON.stringify(request), signal);
     if (status < 200 || status > 299)
       throw new EphemeshError(
-        "CONTROL_FAILED",
+        "CONTROL_UNSIGNED",
         `HTTP ${status}${codeIn(text)}, not signed by the peer`,
         "The next address is tried.",
       );

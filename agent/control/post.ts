@@ -54,7 +54,7 @@ async function boundedText(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Arr
   for await (const chunk of chunks) {
     size += chunk.byteLength;
     if (size > MESSAGE_LIMIT_BYTES)
-      throw new EphemeshError("CONTROL_MALFORMED", "The answer is too large.", "Nothing was agreed.");
+      throw new EphemeshError("CONTROL_TOO_LARGE", "The answer is too large.", "Nothing was agreed.");
     kept.push(chunk);
   }
   return Buffer.concat(kept).toString("utf8");

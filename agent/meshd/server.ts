@@ -74,7 +74,7 @@ async function dispatch<T extends MeshdMessage>(type: T, body: unknown, handlers
   if (!parsed.success) {
     const problems = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join(".")}: ${issue.message}`);
     throw new EphemeshError(
-      "REQUEST_INVALID",
+      "MESHD_REQUEST_INVALID",
       `${type}: ${problems.join("; ")}. Nothing was changed.`,
       "Agent and meshd must be of one version.",
     );
@@ -87,9 +87,14 @@ function parseJson(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch (cause) {
-    throw new EphemeshError("REQUEST_INVALID", "A line that is not JSON. Nothing was changed.", "One object a line.", {
-      cause,
-    });
+    throw new EphemeshError(
+      "MESHD_REQUEST_INVALID",
+      "A line that is not JSON. Nothing was changed.",
+      "One object a line.",
+      {
+        cause,
+      },
+    );
   }
 }
 

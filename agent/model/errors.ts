@@ -1,8 +1,8 @@
 import { printableLines } from "./printable.ts";
 
 /**
- * Errors for the person who reads them: what happened, what was left untouched, what to do next.
- * Whoever catches one decides by `code` and `retryable`, never by the text.
+ * An error for the person who reads it: what happened, what was left untouched, what to do next. Code that catches one
+ * decides by `code` and `retryable`, never by the text.
  */
 export class EphemeshError extends Error {
   override readonly name = "EphemeshError";
@@ -10,9 +10,9 @@ export class EphemeshError extends Error {
   readonly code: string;
   /** What to do next, as a sentence. */
   readonly remedy: string;
-  /** The same call may succeed later without a change. */
+  /** Whether the same call can succeed later without a change. */
   readonly retryable: boolean;
-  /** Nothing is wrong, only early: it need not be tried again before. */
+  /** If the call was only too early: seconds after which to try again. */
   readonly retryAfterSeconds: number | null;
 
   constructor(
@@ -29,7 +29,7 @@ export class EphemeshError extends Error {
   }
 }
 
-/** The one line (or two) that a user sees; what others wrote in it cannot command the terminal. */
+/** The message and the remedy, for a terminal. */
 export function describeError(error: unknown): string {
   if (error instanceof EphemeshError) return printableLines(`${error.message}\n  → ${error.remedy}`);
   return printableLines(error instanceof Error ? error.message : String(error));

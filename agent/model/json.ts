@@ -1,4 +1,4 @@
-/** JSON that keeps amounts exact: a bigint travels as `{"$bigint": "123"}`. */
+/** JSON that keeps amounts exact: a bigint is written as `{"$bigint": "123"}`. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, v) => (typeof v === "bigint" ? { $bigint: v.toString() } : v));
 }

@@ -1,6 +1,6 @@
-/** Text of others, fit for a terminal: what would move its cursor, hide or reorder what stands there is shown instead. */
+/** Makes text of others safe for a terminal: control characters, which could move the cursor or hide text, are escaped. */
 
-/** One line: control characters (a line's end too) and those that turn the direction of writing become `\u001b`. */
+/** One line: control characters, line breaks and characters that change the writing direction become `\u001b` and so on. */
 export function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
@@ -8,7 +8,7 @@ export function printable(text: string): string {
   );
 }
 
-/** The same of a text whose lines are our own. */
+/** The same, but line breaks stay. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }

@@ -165,8 +165,8 @@ describe("the API of a running agent", function () {
     assert.equal((await buyer.post("/v1/triggers", rollout)).status, 409);
     assert.ok(!buyer.log.includes('"level":20'));
     const good = readFileSync(buyer.configFile, "utf8");
-    buyer.reload(good.replace("maxMbps", "maxMbpz"));
-    await eventually("the refusal is logged", async () => buyer.log.includes("maxMbpz") || undefined);
+    buyer.reload(good.replace("maxMbps", "maxMps"));
+    await eventually("the refusal is logged", async () => buyer.log.includes("maxMps") || undefined);
     assert.equal((await buyer.post("/v1/triggers/first", {})).status, 400, "the webhook is still there");
 
     const settings = buyer.settings;

@@ -34,9 +34,9 @@ describe("cli/audit: what does not fit is refused before anything is read", () =
   it("validators that are no addresses: AUDIT_OPTIONS", () =>
     refuses({ ...options, validators: `${address("1")},nobody` }, "AUDIT_OPTIONS"));
 
-  it("a deployment without the bond of full weight: DEPLOYMENT_UNREADABLE", async () => {
+  it("a deployment without the bond of full weight: DEPLOYMENT_INCOMPLETE", async () => {
     writeFileSync(join(folder, "deployment.json"), JSON.stringify({ ...deployment, constants: undefined }));
-    await refuses(options, "DEPLOYMENT_UNREADABLE");
+    await refuses(options, "DEPLOYMENT_INCOMPLETE");
     writeFileSync(join(folder, "deployment.json"), JSON.stringify(deployment));
   });
 

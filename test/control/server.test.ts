@@ -314,7 +314,7 @@ describe("control channel (loopback)", function () {
 
     it("endless", async () => {
       reply = async () => "x".repeat(MESSAGE_LIMIT_BYTES + 1);
-      await assert.rejects(ask(), unreachableFor("CONTROL_MALFORMED"));
+      await assert.rejects(ask(), unreachableFor("CONTROL_TOO_LARGE"));
     });
 
     for (const [what, answer] of [

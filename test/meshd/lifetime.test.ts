@@ -83,10 +83,10 @@ describe("meshd: a lease ends without the agent", function () {
   it("a request that is not in the closed set, or not well formed, is refused and the next one answered", async () => {
     const client = network.client(1);
     await assert.rejects(client.ask("prepareLink", { linkId: "0x12" as never, attempt: 0, underlay: "ix" }), {
-      code: "REQUEST_INVALID",
+      code: "MESHD_REQUEST_INVALID",
     });
     await assert.rejects(client.ask("removeMesh", { meshId: 1, more: "; rm -rf" } as never), {
-      code: "REQUEST_INVALID",
+      code: "MESHD_REQUEST_INVALID",
     });
     assert.ok((await client.ask("heartbeat", {})).uptimeMillis > 0);
   });
