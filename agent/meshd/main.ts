@@ -7,7 +7,7 @@ import type { RegionId } from "../model/ids.ts";
 import { type MeshdConfig, meshdConfig } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { VERSION } from "../model/version.ts";
-import { Drops } from "./counters/device-counters.ts";
+import { Drops } from "./counters/drops.ts";
 import { type WireguardKind, wireguardKind } from "./eni/tunnel-device.ts";
 import { Batch } from "./kernel/batch.ts";
 import { removeSteering } from "./kernel/cleanup.ts";

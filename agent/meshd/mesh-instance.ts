@@ -7,6 +7,7 @@ import { TRAFFIC_CLASSES } from "../model/traffic-class.ts";
 import type { Link } from "./link/link.ts";
 import { type Effect, RoutingCore } from "./routing/core.ts";
 import { ATTRIBUTE, routingPublicKey } from "./routing/lsa.ts";
+import type { Refusals } from "./routing/refusals.ts";
 import type { Demand, Route, RouteChange } from "./routing/routes.ts";
 import { encodeAcknowledgement, encodeAdvertisement, type RoutingPacket } from "./routing/wire.ts";
 import type { MeshRoutes } from "./steering/wanted.ts";
@@ -52,8 +53,8 @@ export class MeshInstance {
     const peers = new Map(this.#links.map((link) => [link.tag, link.spec.peer]));
     return this.#core.routes.map((route) => describeRoute(route, peers));
   }
-  get refused(): ReadonlyMap<string, number> {
-    return this.#core.refused;
+  get refusals(): Refusals {
+    return this.#core.refusals;
   }
 
   setSpec(spec: MeshSpec, nowMillis: number): void {

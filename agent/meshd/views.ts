@@ -1,10 +1,12 @@
 /** What meshd tells of itself: measurements, counters, and what of ours is in the kernel. */
 import type { Counters, Measurements } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
-import { type Drops, readDevices } from "./counters/device-counters.ts";
+import { readDevices } from "./counters/device-counters.ts";
+import { type Drops, NO_DROPS } from "./counters/drops.ts";
 import { ourDevices } from "./eni/found.ts";
 import { NFT_TABLE } from "./kernel/marks.ts";
 import type { Link } from "./link/link.ts";
+import type { MeshInstance } from "./mesh-instance.ts";
 import type { Meshd } from "./meshd.ts";
 import { readKernelObjects } from "./steering/kernel-objects.ts";
 import { tableStands } from "./steering/table.ts";
@@ -13,14 +15,17 @@ export function measurementsOf(meshd: Meshd): Measurements {
   return {
     meshes: [...meshd.meshes.values()].map((mesh) => ({
       meshId: mesh.spec.meshId,
-      links: [...meshd.links.values()].filter((link) => link.meshId === mesh.spec.meshId).map(linkMeasurement),
+      links: [...meshd.links.values()]
+        .filter((link) => link.meshId === mesh.spec.meshId)
+        .map((link) => linkMeasurement(link, mesh)),
       routes: mesh.routes,
+      refusedAdvertisements: mesh.refusals.byReason,
       changes: [...mesh.changes],
     })),
   };
 }
 
-function linkMeasurement(link: Link): Measurements["meshes"][number]["links"][number] {
+function linkMeasurement(link: Link, mesh: MeshInstance): Measurements["meshes"][number]["links"][number] {
   const { health, spec, device } = link;
   return {
     linkId: spec.linkId,
@@ -37,6 +42,7 @@ function linkMeasurement(link: Link): Measurements["meshes"][number]["links"][nu
     lossForwardPpm: health.lossForwardPpm,
     lossReversePpm: health.lossReversePpm,
     shortageKbps: link.shortageKbps(monotonicMillis()),
+    refusedAdvertisements: mesh.refusals.ofLink(link.tag),
   };
 }
 
@@ -56,7 +62,7 @@ export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> 
         receivedBytes: count?.receivedBytes ?? 0,
         sentPackets: count?.sentPackets ?? 0,
         sentBytes: count?.sentBytes ?? 0,
-        droppedPackets: (count?.droppedPackets ?? 0) + (dropped.get(device) ?? 0),
+        droppedPackets: { ...NO_DROPS, ...dropped.get(device), interface: count?.droppedPackets ?? 0 },
         epochs: [...epochs.over(nowMillis)],
       };
     }),

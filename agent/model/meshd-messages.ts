@@ -114,6 +114,18 @@ export const applyMesh = z.strictObject({ mesh: meshSpec });
 export const removeMesh = z.strictObject({ meshId });
 export const empty = z.strictObject({});
 
+const count = z.number().int().nonnegative();
+
+/** Why an advertisement of a peer is refused; a duplicate of one that is known is no refusal. */
+export const REFUSAL_REASONS = [
+  "malformed",
+  "otherMesh",
+  "unknownOrigin",
+  "badSignature",
+  "outdated",
+  "rateLimited",
+] as const;
+
 /** A link's health as measured by probes inside it. `waiting`: no probe has come back yet. */
 export const linkMeasurement = z.strictObject({
   linkId,
@@ -132,6 +144,8 @@ export const linkMeasurement = z.strictObject({
   lossReversePpm: z.number().int().nullable(),
   /** What it was seen to carry under load within the last minute, where that is less than what is leased. */
   shortageKbps: z.number().int().nullable(),
+  /** Advertisements that came over the link and were refused, since it was made. */
+  refusedAdvertisements: count,
 });
 export const chosenRoute = z.strictObject({
   destination: regionId,
@@ -153,6 +167,8 @@ export const measurements = z.strictObject({
       meshId,
       links: z.array(linkMeasurement),
       routes: z.array(chosenRoute),
+      /** Advertisements that were refused since meshd has this mesh, over all links, by reason. */
+      refusedAdvertisements: z.record(z.enum(REFUSAL_REASONS), count),
       /** The most recent 100, oldest first. */
       changes: z.array(routeChange),
     }),
@@ -160,7 +176,24 @@ export const measurements = z.strictObject({
 });
 export type Measurements = z.infer<typeof measurements>;
 
-/** Cumulative since the interface came up; counted on the interface, as inner IP bytes. */
+/** Packets that this end of a link dropped, by what dropped them; read at most every 5 s. */
+export const droppedPackets = z.strictObject({
+  /** The interface itself, both directions. */
+  interface: count,
+  /** The shaper: more was sent than the lease carries. */
+  shaper: count,
+  /** The policer: more was received than the lease carries. */
+  policer: count,
+  /** Received without an authorised pair of prefixes (INV-9). */
+  unauthorised: count,
+  /** In transit and about to leave the mesh, or not of the mesh and about to enter it. */
+  strayed: count,
+  /** Received for this router itself, other than probes and the control channel. */
+  toRouter: count,
+});
+export type DroppedPackets = z.infer<typeof droppedPackets>;
+
+/** Cumulative since the interface came up, `droppedPackets` also at most since meshd started; inner IP bytes. */
 export const linkCounter = z.strictObject({
   linkId,
   attempt,
@@ -168,7 +201,7 @@ export const linkCounter = z.strictObject({
   receivedBytes: z.number().int(),
   sentPackets: z.number().int(),
   sentBytes: z.number().int(),
-  droppedPackets: z.number().int(),
+  droppedPackets,
   /** The metering epochs that are over, at most the last 400: how many probes were due and how many met the bounds. */
   epochs: z.array(
     z.strictObject({

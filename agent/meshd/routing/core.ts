@@ -13,6 +13,7 @@ import { Database, type Entry, MAX_AGE_MILLIS } from "./database.ts";
 import { type Acknowledgement, Flooding } from "./flooding.ts";
 import { decodeLsa, isNewer, type LsaLink, type SignedLsa, verifyLsa } from "./lsa.ts";
 import { Origin } from "./origin.ts";
+import { type RefusalReason, Refusals } from "./refusals.ts";
 import { type Demand, type Route, type RouteChange, RouteTable } from "./routes.ts";
 
 export interface CoreOptions {
@@ -38,8 +39,6 @@ export type Effect =
   /** Another process runs with our key, and ran before us. */
   | { readonly kind: "duplicate" };
 
-export type Refusal = "malformed" | "unknownOrigin" | "badSignature" | "old" | "tooMany" | "otherMesh";
-
 /** New advertisements that one origin may cause, and that one link may bring. */
 const ORIGIN_RATE = { perSecond: 10, burst: 80 };
 const LINK_RATE = { perSecond: 300, burst: 1_000 };
@@ -47,6 +46,7 @@ const CLASH_WINDOW_MILLIS = 30_000;
 const CLASHES = 5;
 
 export class RoutingCore {
+  readonly refusals = new Refusals();
   readonly #options: CoreOptions;
   readonly #database = new Database();
   readonly #flooding = new Flooding();
@@ -54,7 +54,6 @@ export class RoutingCore {
   readonly #table: RouteTable;
   readonly #links = new Map<string, LsaLink>();
   readonly #rates = new Map<string, TokenBucket>();
-  readonly #refused = new Map<Refusal, number>();
   #participants: ReadonlyMap<RegionId, KeyObject> = new Map();
   readonly #startedAt: number;
   #clashes: number[] = [];
@@ -73,9 +72,6 @@ export class RoutingCore {
   }
   get database(): Database {
     return this.#database;
-  }
-  get refused(): ReadonlyMap<Refusal, number> {
-    return this.#refused;
   }
 
   configure(settings: CoreSettings, nowMillis: number): readonly Effect[] {
@@ -118,24 +114,24 @@ export class RoutingCore {
   receive(tag: string, bytes: Buffer, ageMillis: number, nowMillis: number): readonly Effect[] {
     // A neighbour may see the link before we do; what it says is signed, and as good.
     const lsa = decodeLsa(bytes);
-    if (!lsa) return this.#refuse("malformed");
-    if (lsa.meshId !== this.#options.meshId) return this.#refuse("otherMesh");
+    if (!lsa) return this.#refuse("malformed", tag);
+    if (lsa.meshId !== this.#options.meshId) return this.#refuse("otherMesh", tag);
     const key = this.#participants.get(lsa.origin);
-    if (!key) return this.#refuse("unknownOrigin");
+    if (!key) return this.#refuse("unknownOrigin", tag);
     const known = this.#database.get(lsa);
     if (known && !isNewer(lsa, known.signed.lsa)) {
-      this.#refuse("old");
+      if (isNewer(known.signed.lsa, lsa)) this.#refuse("outdated", tag);
       // Whoever is behind is told; whoever repeats itself is calmed.
       if (isNewer(known.signed.lsa, lsa) && !known.dead) this.#flooding.tell(tag, lsa);
       this.#flooding.acknowledged(tag, lsa, this.#database);
       return [{ kind: "acknowledge", tag, known: known.signed.lsa }, ...this.#flood(nowMillis)];
     }
     // The dead are not passed on: no honest neighbour says such an age.
-    if (ageMillis >= MAX_AGE_MILLIS) return this.#refuse("old");
+    if (ageMillis >= MAX_AGE_MILLIS) return this.#refuse("outdated", tag);
     // Checking a signature costs; and a neighbour that forges must not use up what an honest origin may say.
-    if (!this.#mayStillCome(`link ${tag}`, LINK_RATE, nowMillis)) return this.#refuse("tooMany");
-    if (!(this.#options.verify ?? verifyLsa)(bytes, key)) return this.#refuse("badSignature");
-    if (!this.#mayStillCome(`origin ${lsa.origin}`, ORIGIN_RATE, nowMillis)) return this.#refuse("tooMany");
+    if (!this.#mayStillCome(`link ${tag}`, LINK_RATE, nowMillis)) return this.#refuse("rateLimited", tag);
+    if (!(this.#options.verify ?? verifyLsa)(bytes, key)) return this.#refuse("badSignature", tag);
+    if (!this.#mayStillCome(`origin ${lsa.origin}`, ORIGIN_RATE, nowMillis)) return this.#refuse("rateLimited", tag);
     const acknowledge: Effect = { kind: "acknowledge", tag, known: lsa };
     if (lsa.origin === this.#options.self) return [acknowledge, ...this.#heardOurself(lsa, nowMillis)];
     this.#database.store({ lsa, bytes }, Math.max(0, ageMillis), nowMillis);
@@ -226,8 +222,8 @@ export class RoutingCore {
     return bucket.take(nowMillis);
   }
 
-  #refuse(reason: Refusal): readonly Effect[] {
-    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+  #refuse(reason: RefusalReason, tag: string): readonly Effect[] {
+    this.refusals.count(reason, tag);
     return [];
   }
 }

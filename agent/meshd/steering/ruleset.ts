@@ -20,7 +20,6 @@ import { CRITICAL_SHARE, DSCP, TRAFFIC_CLASSES, type TrafficClass } from "../../
 import {
   BUCKETS,
   CLASS_MASK,
-  DEVICE,
   DEVICE_PREFIX,
   KIND_MASK,
   LESS_BUCKET_MASK,
@@ -31,6 +30,7 @@ import {
   UNSORTED_CLASS,
 } from "../kernel/marks.ts";
 import { leafClass, PROBE_CLASS } from "../shaping/htb.ts";
+import { DEVICE_COUNTERS, type DeviceCounter, deviceCounter, policerCounter } from "./drop-counters.ts";
 import { hex } from "./outer.ts";
 import { pairMaps } from "./pair-maps.ts";
 
@@ -70,8 +70,6 @@ export interface Steering {
   readonly seed: number;
 }
 
-export const LEASE_COUNTER = new RegExp(`^over_(${DEVICE})_(\\d+)$`);
-
 export function ruleset(steering: Steering): string {
   const { devices, leases, slots, seed } = steering;
   return `table inet ${NFT_TABLE}
@@ -107,10 +105,8 @@ ${set(
   "ifname . mark : verdict",
   leases.map((lease) => `${quote(lease.device)} . ${hex(steerMark(lease.slot, "critical"))} : goto ${excess(lease)}`),
 )}
-  counter unauthorised { }
-  counter strayed { }
-  counter toward_router { }
-${leases.map((lease) => `  counter ${counterName(lease)} { }`).join("\n")}
+${leases.map((lease) => `  counter ${policerCounter(lease.device, lease.slot)} { }`).join("\n")}
+${DEVICE_COUNTERS.map((kind) => deviceCounters(kind, devices)).join("\n")}
 ${leases.map(leaseText).join("\n")}
 ${slots.map((slot) => spreadText(slot, seed)).join("\n")}
   chain guard {
@@ -124,7 +120,8 @@ ${slots.map((slot) => spreadText(slot, seed)).join("\n")}
     meta mark set ip saddr . ip daddr map @arriving4
     meta mark set ip6 saddr . ip6 daddr map @arriving6
     iifname . meta mark vmap @leases
-    counter name unauthorised drop
+    counter name iifname map @unauthorised
+    drop
   }
   chain steer {
     type filter hook prerouting priority mangle + 10; policy accept;
@@ -151,7 +148,8 @@ ${sortText("interactive")}
     type filter hook input priority filter - 10; policy accept;
     iifname != @enis return
     ip6 saddr fe80::/10 ip6 daddr fe80::/10 jump link_local
-    counter name toward_router drop
+    counter name iifname map @toRouter
+    drop
   }
   chain link_local {
     udp dport ${PROBE_PORT} udp sport ${PROBE_PORT} accept
@@ -168,10 +166,18 @@ ${sortText("interactive")}
   chain transit {
     type filter hook forward priority filter - 10; policy accept;
     oifname "${DEVICE_PREFIX}*" oifname @enis goto leave
-    meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} iifname @enis counter name strayed drop
+    meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} iifname @enis goto strayed_out
+  }
+  chain strayed_out {
+    counter name iifname map @strayed
+    drop
+  }
+  chain strayed_in {
+    counter name oifname map @strayed
+    drop
   }
   chain leave {
-    meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} counter name strayed drop
+    meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} goto strayed_in
     tcp flags syn tcp option maxseg size set rt mtu
     meta priority set meta mark & ${hex(LESS_BUCKET_MASK)} map @priorities
     oifname . meta mark vmap @critical
@@ -188,7 +194,7 @@ function leaseText(lease: GuardedLease): string {
   const bytesPerSecond = Math.round((lease.rateMbps * 1_000_000 * 1.01) / 8);
   const burst = Math.max(65_536, Math.round(bytesPerSecond / 10));
   return `  chain ${leaseChain(lease)} {
-    limit rate over ${bytesPerSecond} bytes/second burst ${burst} bytes counter name ${counterName(lease)} drop
+    limit rate over ${bytesPerSecond} bytes/second burst ${burst} bytes counter name ${policerCounter(lease.device, lease.slot)} drop
     accept
   }
   chain ${excess(lease)} {
@@ -216,8 +222,14 @@ function spreadText(slot: number, seed: number): string {
 const spreadChain = (slot: number): string => `spread_${slot}`;
 const excess = (lease: GuardedLease): string => `excess_${lease.device}_${lease.slot}`;
 const leaseChain = (lease: GuardedLease): string => `lease_${lease.device}_${lease.slot}`;
-const counterName = (lease: GuardedLease): string => `over_${lease.device}_${lease.slot}`;
 const quote = (device: string): string => `"${device}"`;
+
+/** One counter for each device, and the map that finds it. A device that the map misses would break the rule: so the drop is a rule of its own. */
+function deviceCounters(kind: DeviceCounter, devices: readonly string[]): string {
+  const counters = devices.map((device) => `  counter ${deviceCounter(kind, device)} { }`);
+  const elements = devices.map((device) => `${quote(device)} : ${quote(deviceCounter(kind, device))}`);
+  return [...counters, set("map", kind, "ifname : counter", elements)].join("\n");
+}
 
 /** Rate-limited, because whoever sends them pays for no lease. */
 const ERRORS_LIMIT = "limit rate 200/second burst 200 packets";

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import pino from "pino";
+import { Refusals } from "../../../agent/meshd/routing/refusals.ts";
 import { type Handlers, serve } from "../../../agent/meshd/server.ts";
 import { EphemeshError } from "../../../agent/model/errors.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
@@ -74,7 +75,8 @@ export class Ether {
       }),
       counters: async () => ({
         links: links().map(({ linkId, attempt }) => ({
-          ...{ linkId, attempt, receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, droppedPackets: 0 },
+          ...{ linkId, attempt, receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0 },
+          droppedPackets: { interface: 0, shaper: 0, policer: 0, unauthorised: 0, strayed: 0, toRouter: 0 },
           epochs: EPOCHS,
         })),
       }),
@@ -83,6 +85,7 @@ export class Ether {
           meshId: mesh.meshId,
           links: mesh.links.map((link) => this.#measure(region, link)),
           routes: [],
+          refusedAdvertisements: new Refusals().byReason,
           changes: [],
         })),
       }),
@@ -118,6 +121,7 @@ export class Ether {
         lossForwardPpm: 0,
         lossReversePpm: 0,
         shortageKbps: null,
+        refusedAdvertisements: 0,
       },
     };
   }

@@ -245,6 +245,7 @@ describe("routing core, many instances under simulated time", function () {
     world.until(SETTLED_MILLIS);
     const victim = world.node(1);
     const tag = world.links[0]?.tag ?? "";
+    const before = victim.core.refusals.byReason;
     const true3 = [...victim.core.database.entries()].find((entry) => entry.signed.lsa.origin === 3)?.signed;
     assert.ok(true3);
     const newer = { ...true3.lsa, sequence: true3.lsa.sequence + 1, links: [] };
@@ -261,12 +262,21 @@ describe("routing core, many instances under simulated time", function () {
       fc.property(fc.uint8Array({ maxLength: 1_400 }), (bytes) => world.inject(1, tag, Buffer.from(bytes))),
       { numRuns: 300 },
     );
-    const refused = victim.core.refused;
-    assert.equal(refused.get("badSignature"), 2);
-    assert.equal(refused.get("unknownOrigin"), 1);
-    assert.equal(refused.get("otherMesh"), 1);
-    assert.ok((refused.get("malformed") ?? 0) >= 290);
-    assert.ok((refused.get("old") ?? 0) >= 1);
+    world.inject(1, tag, signLsa({ ...true3.lsa, sequence: true3.lsa.sequence - 1 }, forger).bytes);
+    const { refusals } = victim.core;
+    const { malformed, ...others } = refusals.byReason;
+    assert.deepEqual(others, {
+      badSignature: 2,
+      unknownOrigin: 1,
+      otherMesh: 1,
+      outdated: before.outdated + 1,
+      rateLimited: 0,
+    });
+    assert.ok(malformed >= 290);
+    assert.equal(
+      refusals.ofLink(tag),
+      Object.values(refusals.byReason).reduce((sum, count) => sum + count, 0),
+    );
     assert.equal(victim.core.database.get(true3.lsa)?.signed.lsa.sequence, true3.lsa.sequence);
     assert.equal(world.walk(1, 3).end, "there");
   });
@@ -288,7 +298,7 @@ describe("routing core, many instances under simulated time", function () {
         signLsa({ ...own, sequence: own.sequence + k }, liar.keys.privateKey).bytes,
       );
     }
-    assert.ok((world.node(1).core.refused.get("tooMany") ?? 0) > 300);
+    assert.ok(world.node(1).core.refusals.byReason.rateLimited > 300);
     const third = world.links[1];
     assert.ok(third);
     third.rttMicros = 200_000;

@@ -145,7 +145,7 @@ describe("routing, whole worlds under simulated time", function () {
     assert.ok(own?.links[0]);
     const victim = world.node(1).core;
     const tag = world.links[0]?.tag ?? "";
-    const before = victim.refused.get("malformed") ?? 0;
+    const before = victim.refusals.byReason.malformed;
     const sane = own.links[0];
     const signed = signLsa({ ...own, sequence: own.sequence + 1 }, liar.keys.privateKey).bytes;
     // Offsets within the first link: the header has 22 bytes.
@@ -163,7 +163,7 @@ describe("routing, whole worlds under simulated time", function () {
     world.inject(1, tag, Buffer.concat([signed, Buffer.alloc(1_400)]));
     const twice = signLsa({ ...own, sequence: own.sequence + 1, links: [sane, sane] }, liar.keys.privateKey);
     world.inject(1, tag, twice.bytes);
-    assert.equal(victim.refused.get("malformed"), before + 7);
+    assert.equal(victim.refusals.byReason.malformed, before + 7);
     const stale = signLsa({ ...own, sequence: own.sequence - 1, links: [] }, liar.keys.privateKey);
     world.inject(1, tag, stale.bytes);
     assert.equal(world.walk(1, 3).end, "there");

@@ -1,0 +1,17 @@
+/** The names of the counters in our nftables table: what was dropped, and on which device. */
+import { DEVICE } from "../kernel/marks.ts";
+
+/** Those that each device has one of; the policer has one for each buyer on a device. */
+export const DEVICE_COUNTERS = ["unauthorised", "strayed", "toRouter"] as const;
+export type DeviceCounter = (typeof DEVICE_COUNTERS)[number];
+
+export const deviceCounter = (kind: DeviceCounter, device: string): string => `${kind}_${device}`;
+export const policerCounter = (device: string, slot: number): string => `policer_${device}_${slot}`;
+
+const NAME = new RegExp(`^(policer|${DEVICE_COUNTERS.join("|")})_(${DEVICE})(?:_\\d+)?$`);
+
+/** Null: no counter of ours. */
+export function droppedBy(name: string): { readonly by: DeviceCounter | "policer"; readonly device: string } | null {
+  const [, by, device] = NAME.exec(name) ?? [];
+  return by === undefined || device === undefined ? null : { by: by as DeviceCounter | "policer", device };
+}
