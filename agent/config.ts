@@ -261,6 +261,7 @@ export function meshdConfigOf(config: Config): MeshdConfig {
     }),
     primaryDevices: config.primary.map((p) => p.device),
     probeMillis: config.routing.probeMillis,
+    logLevel: config.log.level,
   };
 }
 

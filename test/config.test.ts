@@ -75,6 +75,8 @@ describe("configuration", () => {
     assert.deepEqual(told.primaryDevices, ["up0"]);
     assert.deepEqual([told.underlays[0]?.portFirst, told.underlays[0]?.portLast], [51820, 51919]);
     assert.equal(JSON.stringify(told).includes("agent.key"), false);
+    const debug = meshdConfigOf(parseConfig(`${GOOD}log: { level: debug }\n`, "/etc/e.yaml"));
+    assert.deepEqual([told.logLevel, debug.logLevel], ["info", "debug"]);
   });
 
   it("prints a schema that names every key of the file", () => {

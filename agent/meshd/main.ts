@@ -26,7 +26,7 @@ import { countersOf, kernelSnapshot, measurementsOf } from "./views.ts";
  */
 export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promise<void> {
   const parsed = meshdConfig.parse(config);
-  const log = pino({ base: { region: parsed.region, part: "meshd" } }, pino.destination(2));
+  const log = pino({ level: parsed.logLevel, base: { region: parsed.region, part: "meshd" } }, pino.destination(2));
   const key = readRoutingKey(parsed.routingKeyFile);
   const wireguard = await wireguardKind(deviceName(`0x${"0".repeat(64)}` as never, process.pid, 0 as RegionId));
   await requireMachine();

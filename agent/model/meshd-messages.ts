@@ -277,5 +277,6 @@ export const meshdConfig = z.strictObject({
   /** Devices of the standing peering: never touched, never an underlay. */
   primaryDevices: z.array(z.string()),
   probeMillis: z.number().int().min(50).max(1000),
+  logLevel: z.enum(["error", "warn", "info", "debug"]),
 });
 export type MeshdConfig = z.infer<typeof meshdConfig>;

@@ -116,6 +116,7 @@ async function makeNode(
     underlays: [{ name: "ix", device: fabricDevice(FABRIC), address: underlayAddress, ...PORTS }],
     primaryDevices: [PEERING_DEVICE],
     probeMillis,
+    logLevel: "info",
   };
   await writeFile(configFile, JSON.stringify(config));
   const { ipv4, ipv6 } = regionPrefixes(index);

@@ -31,7 +31,7 @@ describe("meshd: a tool that fails, hangs or prints garbage", function () {
   const snapshots = () => Promise.all(ROUTERS.map(([, at]) => fullSnapshot(network.node(at).router)));
 
   before(async () => {
-    network = await TestNetwork.up(HUB, PROBE_MILLIS);
+    network = await TestNetwork.up(HUB, { probeMillis: PROBE_MILLIS });
     await inside(network.node(HUB).router, [`address add ${SECOND_ADDRESS}/24 dev ix0`]);
     for (const [tool, at] of ROUTERS) {
       // Others' objects that look most like ours.

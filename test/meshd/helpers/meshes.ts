@@ -11,6 +11,7 @@ export interface MeshNode {
   readonly routingKey: `0x${string}`;
   readonly prefixes: readonly [string, string];
   readonly underlayAddress: string;
+  readonly otherUnderlays?: Readonly<Record<string, string>>;
 }
 export interface MeshNetwork {
   readonly name: string;
@@ -24,6 +25,7 @@ export interface TestLink {
   readonly b: number;
   readonly id: LinkId;
   readonly attempt: number;
+  readonly underlay: string;
   readonly buyers: readonly number[];
   readonly rateMbps: number;
   readonly ends: ReadonlyMap<number, { readonly port: number; readonly mtu: number }>;
@@ -41,32 +43,38 @@ export async function agree(
     readonly rateMbps?: number;
     readonly attempt?: number;
     readonly name?: string;
+    /** By default `ix`. */
+    readonly underlay?: string;
   },
 ): Promise<TestLink> {
   const id = linkIdOf(options.name ?? `${network.name} ${a}-${b}`);
-  const attempt = options.attempt ?? 0;
+  const { attempt = 0, underlay = "ix" } = options;
   const name = { linkId: id, attempt };
   const [ofA, ofB] = await Promise.all(
-    [a, b].map((index) => network.client(index).ask("prepareLink", { ...name, underlay: "ix" })),
+    [a, b].map((index) => network.client(index).ask("prepareLink", { ...name, underlay })),
   );
   if (!ofA || !ofB) throw new Error("unreachable");
   const { ciphertext } = await network.client(b).ask("completeLink", {
     ...name,
     peerPublicKey: ofA.publicKey,
-    peerAddress: network.node(a).underlayAddress,
+    peerAddress: addressOn(network.node(a), underlay),
     kem: { role: "responder", encapsulationKey: ofA.encapsulationKey },
   });
   await network.client(a).ask("completeLink", {
     ...name,
     peerPublicKey: ofB.publicKey,
-    peerAddress: network.node(b).underlayAddress,
+    peerAddress: addressOn(network.node(b), underlay),
     kem: { role: "initiator", ciphertext: ciphertext ?? "" },
   });
   const ends = new Map([
     [a, { port: ofA.listenPort, mtu: ofA.mtu }],
     [b, { port: ofB.listenPort, mtu: ofB.mtu }],
   ]);
-  return { a, b, id, attempt, buyers: options.buyers, rateMbps: options.rateMbps ?? 100, ends };
+  return { a, b, id, attempt, underlay, buyers: options.buyers, rateMbps: options.rateMbps ?? 100, ends };
+}
+
+function addressOn(node: MeshNode, underlay: string): string {
+  return node.otherUnderlays?.[underlay] ?? node.underlayAddress;
 }
 
 export interface MeshPlan {
@@ -100,8 +108,8 @@ export function meshSpecOf(network: MeshNetwork, self: number, plan: MeshPlan): 
           linkId: link.id,
           attempt: link.attempt,
           peer: region(peer),
-          underlay: "ix",
-          peerEndpoint: { address: network.node(peer).underlayAddress, port: link.ends.get(peer)?.port ?? 0 },
+          underlay: link.underlay,
+          peerEndpoint: { address: addressOn(network.node(peer), link.underlay), port: link.ends.get(peer)?.port ?? 0 },
           mtu: Math.min(...[...link.ends.values()].map((end) => end.mtu)),
           shares: link.buyers.map((buyer) => ({ buyer: region(buyer), rateMbps: link.rateMbps })),
           startsMonotonicMillis,

@@ -1,6 +1,6 @@
 /**
- * A small real network for meshd: per node a router and a host behind it, all routers on one underlay LAN and one
- * peering LAN. Namespaces carry this process's id and go with `down()`, whatever happened in them.
+ * A small real network for meshd: per node a router and a host behind it, all routers on one underlay LAN (or two) and
+ * one peering LAN. Namespaces carry this process's id and go with `down()`, whatever happened in them.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
@@ -16,6 +16,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { isIPv6 } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -35,6 +36,17 @@ export interface Node {
   readonly prefixes: readonly [string, string];
   readonly hostAddress: { readonly ipv4: string; readonly ipv6: string };
   readonly underlayAddress: string;
+  /** By name, where there is a second one. */
+  readonly otherUnderlays: Readonly<Record<string, string>>;
+}
+
+export interface NetworkOptions {
+  readonly probeMillis?: number;
+  readonly logLevel?: MeshdConfig["logLevel"];
+  /** Of the underlays' addresses, and so of the outer packets. */
+  readonly outer?: "ipv4" | "ipv6";
+  /** Adds a second LAN, as underlay `alt`. */
+  readonly hasSecondFabric?: boolean;
 }
 
 export class TestNetwork {
@@ -44,7 +56,7 @@ export class TestNetwork {
   readonly nodes: Node[] = [];
   readonly #running = new Map<number, { child: ChildProcess; client: MeshdClient }>();
 
-  static async up(size: number, probeMillis = 50): Promise<TestNetwork> {
+  static async up(size: number, options: NetworkOptions = {}): Promise<TestNetwork> {
     const network = new TestNetwork();
     try {
       await ip([`netns add ${network.core}`]);
@@ -53,8 +65,10 @@ export class TestNetwork {
         "link set br0 up",
         "link add br1 type bridge",
         "link set br1 up",
+        "link add br2 type bridge",
+        "link set br2 up",
       ]);
-      for (let index = 1; index <= size; index++) network.nodes.push(await network.#add(index, probeMillis));
+      for (let index = 1; index <= size; index++) network.nodes.push(await network.#add(index, options));
       for (const node of network.nodes) {
         for (const other of network.nodes) {
           if (other === node) continue;
@@ -155,7 +169,8 @@ export class TestNetwork {
 
   /** Silently loses what comes from `from` to `to` on the underlay; both ways with two calls. */
   async lose(from: number, to: number): Promise<void> {
-    await this.#fault(to, `ip saddr ${this.node(from).underlayAddress} drop`);
+    const address = this.node(from).underlayAddress;
+    await this.#fault(to, `${isIPv6(address) ? "ip6" : "ip"} saddr ${address} drop`);
   }
 
   /** Of large packets no more than so many bytes a second come in from the underlay; probes do. */
@@ -190,7 +205,10 @@ export class TestNetwork {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  async #add(index: number, probeMillis: number): Promise<Node> {
+  async #add(
+    index: number,
+    { probeMillis = 50, logLevel = "info", outer = "ipv4", hasSecondFabric = false }: NetworkOptions,
+  ): Promise<Node> {
     const router = `${this.name}-r${index}`;
     const host = `${this.name}-h${index}`;
     const routing = generateKeyPairSync("ed25519");
@@ -213,10 +231,21 @@ export class TestNetwork {
       `address add fd00:2::${index}/64 dev ix0 nodad`,
       `address add 198.18.0.${index}/24 dev up0`,
       `address add fd00:1::${index}/64 dev up0 nodad`,
+      ...(hasSecondFabric
+        ? [
+            `link add alt0 type veth peer name alt${index} netns ${this.core}`,
+            "link set alt0 up",
+            `address add 203.0.113.${index}/24 dev alt0`,
+          ]
+        : []),
       `address add 10.${index}.0.1/16 dev lan0`,
       `address add fd01:${index}::1/64 dev lan0 nodad`,
     ]);
-    await inside(this.core, [`link set ix${index} master br0 up`, `link set up${index} master br1 up`]);
+    await inside(this.core, [
+      `link set ix${index} master br0 up`,
+      `link set up${index} master br1 up`,
+      ...(hasSecondFabric ? [`link set alt${index} master br2 up`] : []),
+    ]);
     await inside(host, [
       "link set lo up",
       "link set eth0 up",
@@ -228,6 +257,9 @@ export class TestNetwork {
     await sysctl("net.ipv4.ip_forward", "1");
     await sysctl("net.ipv6.conf.all.forwarding", "1");
     await sysctl("net.ipv4.conf.all.rp_filter", "1");
+    const underlayAddress = outer === "ipv4" ? `192.0.2.${index}` : `fd00:2::${index}`;
+    const otherUnderlays: Record<string, string> = hasSecondFabric ? { alt: `203.0.113.${index}` } : {};
+    const ports = { portFirst: 51820, portLast: 51919 };
     return {
       index,
       router,
@@ -235,15 +267,20 @@ export class TestNetwork {
       routingKey: `0x${Buffer.from(routing.publicKey.export({ format: "jwk" }).x ?? "", "base64url").toString("hex")}`,
       prefixes: [`10.${index}.0.0/16`, `fd01:${index}::/32`],
       hostAddress: { ipv4: `10.${index}.0.10`, ipv6: `fd01:${index}::10` },
-      underlayAddress: `192.0.2.${index}`,
+      underlayAddress,
+      otherUnderlays,
       config: {
         region: `region-${index}`,
         routingKeyFile,
         stateDir,
         socket: join(this.directory, `meshd${index}.sock`),
-        underlays: [{ name: "ix", device: "ix0", address: `192.0.2.${index}`, portFirst: 51820, portLast: 51919 }],
+        underlays: [
+          { name: "ix", device: "ix0", address: underlayAddress, ...ports },
+          ...Object.entries(otherUnderlays).map(([name, address]) => ({ name, device: `${name}0`, address, ...ports })),
+        ],
         primaryDevices: ["up0"],
         probeMillis,
+        logLevel,
       },
     };
   }
