@@ -125,6 +125,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       onEnis: (enis) => void eniListeners.follow(enis),
     });
 
+    const refusedMessages = new Map<string, number>();
     const app = controlApp({
       self,
       domain,
@@ -133,7 +134,10 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       handlers: answersOf(site),
       versions,
       enis: () => coordinator.telemetry.enis,
-      onRefused: (remote, error) => log.debug({ remote, code: error.code }, error.message),
+      onRefused: (remote, error) => {
+        refusedMessages.set(error.code, (refusedMessages.get(error.code) ?? 0) + 1);
+        log.debug({ remote, code: error.code }, error.message);
+      },
     });
     const control = await listen(app, hostAndPort(config.control.listen));
     closers.push(() => close(control));
@@ -141,7 +145,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     const eniListeners = new EniListeners(app, ({ device }, error) => log.debug({ device }, error.message));
     closers.push(() => eniListeners.close());
     if (config.api) {
-      const api = await listenApi(config.api, site, coordinator, events);
+      const api = await listenApi(config.api, { site, coordinator, events, refusedMessages });
       closers.push(() => close(api));
     }
     const reload = () => {

@@ -7,7 +7,7 @@ import type { MeshPhase } from "../coordinator/mesh.ts";
 import { receiptOnWire } from "../lease/receipt-wire.ts";
 import { EVENT_KINDS } from "../model/event.ts";
 import { auctionId, hex32, leaseId, linkId, meshId, regionId } from "../model/ids.ts";
-import { chosenRoute, linkMeasurement, routeChange } from "../model/meshd-messages.ts";
+import { chosenRoute, droppedPackets, linkMeasurement, REFUSAL_REASONS, routeChange } from "../model/meshd-messages.ts";
 import { sharedMessage } from "./shared-messages.ts";
 
 const integer = z.number().int();
@@ -54,6 +54,15 @@ export const statusAnswer = z.object({
   meshd: z.object({
     links: natural.describe("Links that exist."),
     up: natural.describe("Links whose probes are answered."),
+    refusedAdvertisements: z
+      .partialRecord(z.enum(REFUSAL_REASONS), natural)
+      .describe("Advertisements of peers that were refused, by reason, of the meshes that run."),
+    droppedPackets: droppedPackets.partial().describe("Packets that this region's ends of links dropped, by reason."),
+  }),
+  control: z.object({
+    refusedMessages: z
+      .record(z.string(), natural)
+      .describe("Control messages of peers that were refused since the start, by code (docs/ERRORS.md)."),
   }),
   draining: z.boolean().describe("Nothing new is started."),
   meshes: z.array(z.object({ key: z.string(), id: meshId.nullable(), phase })),
@@ -192,6 +201,9 @@ const linkIdentity = z.object({
   endpoint: z.object({ address: z.string(), port: natural }),
   mtu: natural.describe("Largest inner packet, in bytes."),
   transcript: hex32.describe("Hash of the handshake."),
+  droppedPackets: droppedPackets
+    .nullable()
+    .describe("Packets that this end dropped, by reason; null before the link was first counted."),
 });
 
 export const meshAnswer = z.object({
@@ -227,6 +239,10 @@ export const meshAnswer = z.object({
       backupName: regionName.nullable(),
     }),
   ),
+  refusedAdvertisements: z
+    .record(z.enum(REFUSAL_REASONS), natural)
+    .nullable()
+    .describe("Advertisements of peers that were refused, by reason; null while meshd does not have the mesh."),
   changes: z.array(routeChange).describe("The most recent changes of routes, oldest first."),
   dissolved: z
     .object({

@@ -20,14 +20,17 @@ import { operatorToken } from "./token.ts";
 import { dryRun, startEvent } from "./trigger.ts";
 import { auctionView, leaseView, meshView, statusView } from "./views.ts";
 
+export interface ApiSources {
+  readonly site: Site;
+  readonly coordinator: Coordinator;
+  readonly events: EventLog;
+  /** Control messages that were refused, by code. */
+  readonly refusedMessages: ReadonlyMap<string, number>;
+}
+
 /** @throws EphemeshError TOKEN_WEAK, API_LISTEN, and those of `readSecret` */
-export async function listenApi(
-  settings: NonNullable<Config["api"]>,
-  site: Site,
-  coordinator: Coordinator,
-  events: EventLog,
-): Promise<Server> {
-  const app = apiApp(operatorToken(settings.tokenFile), site, coordinator, events);
+export async function listenApi(settings: NonNullable<Config["api"]>, sources: ApiSources): Promise<Server> {
+  const app = apiApp(operatorToken(settings.tokenFile), sources);
   const { host, port } = hostAndPort(settings.listen);
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, app);
   await new Promise<void>((resolve, reject) => {
@@ -47,7 +50,7 @@ export async function listenApi(
 }
 
 /** @param token every request other than GET must carry it */
-export function apiApp(token: Buffer, site: Site, coordinator: Coordinator, events: EventLog): express.Express {
+function apiApp(token: Buffer, { site, coordinator, events, refusedMessages }: ApiSources): express.Express {
   const app = express();
   app.disable("x-powered-by");
   app.use((request, _, next) => {
@@ -66,7 +69,7 @@ export function apiApp(token: Buffer, site: Site, coordinator: Coordinator, even
     [...coordinator.world.meshes.values()].filter(
       (mesh) => request.query.all !== undefined || !site.clock.isSet || isRecent(mesh, chainNow(site)),
     );
-  const metrics = agentMetrics(site, coordinator);
+  const metrics = agentMetrics(site, coordinator, refusedMessages);
 
   app.get("/healthz", (_, response) => void response.json({ live: true }));
   app.get("/readyz", (_, response) => {
@@ -78,7 +81,7 @@ export function apiApp(token: Buffer, site: Site, coordinator: Coordinator, even
     "/v1/openapi.json",
     async (_, response) => void response.json((await import("./openapi.ts")).openApiDocument()),
   );
-  app.get("/v1/status", (_, response) => void response.json(statusView(site, coordinator)));
+  app.get("/v1/status", (_, response) => void response.json(statusView(site, coordinator, refusedMessages)));
   app.get(
     "/v1/auctions",
     (request, response) =>
@@ -94,15 +97,7 @@ export function apiApp(token: Buffer, site: Site, coordinator: Coordinator, even
   app.get(
     "/v1/meshes",
     (request, response) =>
-      void response.json(
-        meshes(request).map((mesh) =>
-          meshView(
-            site,
-            mesh,
-            coordinator.telemetry.measurements.meshes.find((m) => m.meshId === mesh.id),
-          ),
-        ),
-      ),
+      void response.json(meshes(request).map((mesh) => meshView(site, mesh, coordinator.telemetry))),
   );
   app.get("/v1/scan", async (_, response) => void response.json(await scanPeers(site)));
   app.get("/v1/regions", async (_, response) => void response.json(await regionsView(site)));

@@ -2,10 +2,15 @@
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { type Auction, endOf, isRecent, leasesOf, type Mesh, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
-import type { Measurements } from "../model/meshd-messages.ts";
+import type { Telemetry } from "../coordinator/telemetry.ts";
 import type { AuctionAnswer, LeaseAnswer, MeshAnswer, StatusAnswer } from "./schemas.ts";
 
-export function statusView(site: Site, coordinator: Coordinator): StatusAnswer {
+export function statusView(
+  site: Site,
+  coordinator: Coordinator,
+  refusedMessages: ReadonlyMap<string, number>,
+): StatusAnswer {
+  const { telemetry } = coordinator;
   const meshes = [...coordinator.world.meshes.values()];
   const now = site.clock.isSet ? chainNow(site) : 0;
   return {
@@ -13,9 +18,12 @@ export function statusView(site: Site, coordinator: Coordinator): StatusAnswer {
     regionId: site.self,
     chain: { reachable: coordinator.chainReachable, block: coordinator.blockNumber, chainId: site.deployment.chainId },
     meshd: {
-      links: coordinator.telemetry.links.size,
-      up: [...coordinator.telemetry.links.values()].filter((l) => l.state === "up").length,
+      links: telemetry.links.size,
+      up: [...telemetry.links.values()].filter((l) => l.state === "up").length,
+      refusedAdvertisements: sums(telemetry.measurements.meshes.map((mesh) => mesh.refusedAdvertisements)),
+      droppedPackets: sums([...telemetry.counters.values()].map((link) => link.droppedPackets)),
     },
+    control: { refusedMessages: Object.fromEntries(refusedMessages) },
     draining: coordinator.draining,
     meshes: meshes.map((mesh) => ({ key: mesh.key, id: mesh.id, phase: phaseOf(mesh, site.self, now) })),
   };
@@ -91,8 +99,13 @@ export function leaseView(site: Site, mesh: Mesh): LeaseAnswer[] {
   });
 }
 
-export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"][number] | undefined): MeshAnswer {
+export function meshView(
+  site: Site,
+  mesh: Mesh,
+  { measurements, counters }: Pick<Telemetry, "measurements" | "counters">,
+): MeshAnswer {
   const nameOf = nameOfRegion(site);
+  const measured = measurements.meshes.find(({ meshId }) => meshId === mesh.id);
   return {
     key: mesh.key,
     meshId: mesh.id,
@@ -118,6 +131,7 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
         endpoint: link.peerEndpoint,
         mtu: link.mtu,
         transcript: link.transcript,
+        droppedPackets: counters.get(link.linkId)?.droppedPackets ?? null,
       };
     }),
     routes: (measured?.routes ?? []).map((route) => ({
@@ -128,6 +142,7 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
       nextHopNames: route.nextHops.map(({ region, planes }) => ({ name: nameOf(region), planes })),
       backupName: route.backup === null ? null : nameOf(route.backup),
     })),
+    refusedAdvertisements: measured?.refusedAdvertisements ?? null,
     changes: measured?.changes ?? [],
     dissolved: mesh.dissolved && {
       atSeconds: mesh.dissolved.atSeconds,
@@ -135,6 +150,13 @@ export function meshView(site: Site, mesh: Mesh, measured: Measurements["meshes"
       links: [...mesh.dissolved.links],
     },
   };
+}
+
+/** The sum of each count. */
+function sums<Name extends string>(counts: readonly Readonly<Record<Name, number>>[]): Partial<Record<Name, number>> {
+  const total: Partial<Record<Name, number>> = {};
+  for (const each of counts) for (const name in each) total[name] = (total[name] ?? 0) + each[name];
+  return total;
 }
 
 /** A region that is not in the register goes by its number. */

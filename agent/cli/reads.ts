@@ -24,6 +24,12 @@ export async function showStatus(options: Options): Promise<void> {
     `${status.region} (region ${status.regionId}) on chain ${status.chain.chainId}: ${status.chain.reachable ? `block ${status.chain.block}` : "no RPC node answers; running leases continue"}${status.draining ? ", draining" : ""}`,
   );
   printLine(`${status.meshd.up} of ${status.meshd.links} links up`);
+  for (const [what, counts] of Object.entries({
+    "packets dropped": status.meshd.droppedPackets,
+    "advertisements refused": status.meshd.refusedAdvertisements,
+    "control messages refused": status.control.refusedMessages,
+  }))
+    if (countsText(counts) !== "") printLine(`${what}: ${countsText(counts)}`);
   printTable(
     ["event", "mesh", "phase"],
     status.meshes.map((m) => [m.key, m.id, m.phase]),
@@ -95,7 +101,7 @@ export async function showMeshes(options: Options): Promise<void> {
       `mesh ${mesh.meshId ?? "(none yet)"} ${mesh.key}: ${mesh.phase}${mesh.abandoned ? `, ${mesh.abandoned}` : ""}${mesh.topology ? `; ${mesh.topology.reason}` : ""}`,
     );
     printTable(
-      ["peer", "device", "state", "round trip ms", "loss out/in ppm", "carries Mbit/s", "attempt"],
+      ["peer", "device", "state", "round trip ms", "loss out/in ppm", "carries Mbit/s", "attempt", "dropped packets"],
       mesh.links.map((l) => [
         l.peer,
         "device" in l ? l.device : null,
@@ -104,6 +110,7 @@ export async function showMeshes(options: Options): Promise<void> {
         "rttMicros" in l ? `${l.lossForwardPpm ?? "–"}/${l.lossReversePpm ?? "–"}` : null,
         "rttMicros" in l ? (l.shortageKbps === null ? "all" : (l.shortageKbps / 1000).toFixed(1)) : null,
         l.attempt,
+        l.droppedPackets && (countsText(l.droppedPackets) || "none"),
       ]),
     );
     printTable(
@@ -116,6 +123,8 @@ export async function showMeshes(options: Options): Promise<void> {
         r.reason,
       ]),
     );
+    if (countsText(mesh.refusedAdvertisements ?? {}) !== "")
+      printLine(`  advertisements refused: ${countsText(mesh.refusedAdvertisements ?? {})}`);
     if (mesh.dissolved)
       printLine(
         `  dissolved at ${clock(mesh.dissolved.atSeconds)}, ${mesh.dissolved.leftBehind} objects left behind; ${mesh.dissolved.links.filter((l) => l.peerSignature).length} of ${mesh.dissolved.links.length} teardown records signed by the peer`,
@@ -131,6 +140,13 @@ export async function showReputation(options: Options): Promise<void> {
     ["region", "name", "score of 1,000,000", "state"],
     regions.sort((a, b) => b.score - a.score).map((r) => [r.id, r.name, r.score, r.active ? "active" : "suspended"]),
   );
+}
+
+/** Those that are not 0, e.g. `shaper 12, unauthorised 3`. */
+function countsText(counts: Readonly<Record<string, number | undefined>>): string {
+  return Object.entries(counts)
+    .flatMap(([name, count]) => (count ? `${name} ${count}` : []))
+    .join(", ");
 }
 
 function millis(micros: number | null): string | null {

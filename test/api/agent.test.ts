@@ -224,11 +224,14 @@ describe("the API of a running agent", function () {
     }
   });
 
-  it("metrics tell of chain, meshes, leases and links, in base units", async () => {
+  it("metrics tell of chain, meshes, leases, links, drops and refusals, in base units", async () => {
     await eventually("the mesh runs", async () => {
       const [mesh] = await read<MeshAnswer[]>(buyer, "/v1/meshes");
       return (mesh?.phase === "running" && mesh.links.some(({ state }) => state === "up")) || undefined;
     });
+    const { listen } = buyer.settings.control;
+    const headers = { "content-type": "application/json" };
+    await fetch(`http://${listen}/v1/control`, { method: "POST", headers, body: "{}" });
     const { text, type } = await buyer.get("/metrics");
     assert.match(type, /^text\/plain/);
     const value = (name: string) => Number(new RegExp(`^ephemesh_${name} (\\S+)$`, "m").exec(text)?.[1]);
@@ -239,6 +242,9 @@ describe("the API of a running agent", function () {
     assert.equal(value('link_up\\{link="0x[0-9a-f]{8}",peer="2"\\}'), 1);
     assert.equal(value('link_round_trip_seconds\\{link="0x[0-9a-f]{8}",peer="2"\\}'), 0.001);
     assert.equal(value('link_received_bytes\\{link="0x[0-9a-f]{8}"\\}'), 0);
+    assert.equal(value('link_dropped_packets\\{link="0x[0-9a-f]{8}",reason="unauthorised"\\}'), 3);
+    assert.equal(value('refused_advertisements\\{mesh="1",reason="badSignature"\\}'), 1);
+    assert.equal(value('refused_control_messages\\{code="CONTROL_MALFORMED"\\}'), 1);
     assert.ok(value("agent_process_resident_memory_bytes") > 1e6);
   });
 
@@ -262,7 +268,16 @@ describe("the API of a running agent", function () {
     assert.match(await run("auctions"), new RegExp(`price ${PRICES.buyer}: maxPrice`));
     assert.match(await run("mesh"), /running/);
     assert.match(await run("leases"), /buyer pays/);
-    assert.match(await run("status"), /1 of 1 links up/);
+    assert.match(await run("mesh"), /unauthorised 3/);
+    assert.match(await run("mesh"), /advertisements refused: badSignature 1/);
+    const status = await run("status");
+    for (const line of [
+      "1 of 1 links up",
+      "packets dropped: unauthorised 3",
+      "advertisements refused: badSignature 1",
+      "control messages refused: CONTROL_MALFORMED 1",
+    ])
+      assert.ok(status.includes(line), `${line} in ${status}`);
     assert.equal(JSON.parse(await run("status", "--json")).chain.reachable, true);
     assert.match(await run("reputation"), /score of 1,000,000/);
   });

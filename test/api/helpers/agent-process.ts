@@ -14,6 +14,7 @@ export interface Reply {
 }
 
 type Settings = Record<string, unknown> & {
+  readonly control: { readonly listen: string };
   readonly api: { readonly listen: string; readonly tokenFile: string };
   readonly chain: Record<string, unknown>;
   readonly keys: { readonly agent: string; readonly routing: string };

@@ -14,6 +14,9 @@ import { VERSION } from "../../../agent/model/version.ts";
 
 type State = "waiting" | "up" | "down";
 
+const REFUSED = new Refusals();
+REFUSED.count("badSignature", "a link");
+
 const EPOCHS = Array.from({ length: 400 }, (_, epoch) => ({
   epoch,
   probes: 100,
@@ -76,7 +79,7 @@ export class Ether {
       counters: async () => ({
         links: links().map(({ linkId, attempt }) => ({
           ...{ linkId, attempt, receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0 },
-          droppedPackets: { interface: 0, shaper: 0, policer: 0, unauthorised: 0, strayed: 0, toRouter: 0 },
+          droppedPackets: { interface: 0, shaper: 0, policer: 0, unauthorised: 3, strayed: 0, toRouter: 0 },
           epochs: EPOCHS,
         })),
       }),
@@ -85,7 +88,7 @@ export class Ether {
           meshId: mesh.meshId,
           links: mesh.links.map((link) => this.#measure(region, link)),
           routes: [],
-          refusedAdvertisements: new Refusals().byReason,
+          refusedAdvertisements: REFUSED.byReason,
           changes: [],
         })),
       }),
