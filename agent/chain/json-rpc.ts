@@ -1,6 +1,6 @@
 /**
- * JSON-RPC as it is on the wire, in batches: for the audit, which reads more than a client's decoders can bear and
- * believes nothing of it. What an answer means is its reader's business.
+ * Raw JSON-RPC in batches, for the audit: it reads more than a client's decoders can handle, and checks every answer
+ * itself. Nothing is decoded here.
  */
 import { EphemeshError } from "../model/errors.ts";
 import { printable } from "../model/printable.ts";
@@ -30,7 +30,7 @@ export class JsonRpc {
     const answers = await this.#post(calls.map((call, id) => ({ jsonrpc: "2.0", id, ...call })));
     const results = new Map<unknown, unknown>();
     for (const answer of Array.isArray(answers) ? answers : [answers]) {
-      if (typeof answer !== "object" || answer === null) throw malformed(this.url, "an answer is no object");
+      if (typeof answer !== "object" || answer === null) throw malformed(this.url, "an answer is not an object");
       const { id, result, error } = answer as { id?: unknown; result?: unknown; error?: { message?: unknown } };
       if (error)
         throw new EphemeshError(
@@ -61,7 +61,7 @@ export class JsonRpc {
       throw new EphemeshError(
         "RPC_UNREACHABLE",
         `The RPC node ${this.url} does not answer: ${reason}.`,
-        "Check the address and the way to the node, or name another with --rpc.",
+        "Check the address and the network path to the node, or name another with --rpc.",
         { retryable: true, cause },
       );
     }
@@ -71,7 +71,7 @@ export class JsonRpc {
 export function malformed(url: string, reason: string): EphemeshError {
   return new EphemeshError(
     "RPC_MALFORMED",
-    `The RPC node ${url} answers what no node should: ${printable(reason)}. Nothing was concluded from it.`,
+    `The RPC node ${url} sent a malformed answer: ${printable(reason)}. Nothing was concluded from it.`,
     "Ask another node.",
   );
 }

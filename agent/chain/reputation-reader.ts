@@ -1,4 +1,4 @@
-/** Brings the audit what it asks for from one RPC node. Nothing of it is believed here: the audit checks every word. */
+/** Reads what the audit asks for from one RPC node, unchecked: the audit verifies all of it. */
 import { type Hex, pad, toHex } from "viem";
 import type { Audit, AuditTerms } from "../reputation/audit.ts";
 import { decodeHeader, mayHoldLogsOf } from "../reputation/proof/header.ts";
@@ -224,7 +224,7 @@ async function* readAhead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
     const { done, value } = await next;
     if (done) return;
     next = source.next();
-    // Whoever awaits it sees the error; one who has left must not end the process by it.
+    // Its awaiter sees the error; without one, the error must not end the process.
     next.catch(() => undefined);
     yield value;
   }

@@ -28,13 +28,13 @@ const HEADER: readonly (readonly [name: string, kind: "bytes" | "number"])[] = [
   ["requestsHash", "bytes"],
 ];
 
-/** @throws Error where a field is missing or no hexadecimal. */
+/** @throws Error where a field is missing or not hexadecimal. */
 export function headerRlp(block: Json): Uint8Array {
   const present = HEADER.filter(([name]) => block[name] !== undefined && block[name] !== null);
   return encodeRlp(present.map(([name, kind]) => (kind === "bytes" ? text(block[name], name) : number(block, name))));
 }
 
-/** As the receipts trie holds it. @throws Error where a field is missing or no hexadecimal. */
+/** As the receipts trie holds it. @throws Error where a field is missing or not hexadecimal. */
 export function receiptRlp(receipt: Json): Uint8Array {
   const list = encodeRlp([
     receipt.status === undefined || receipt.status === null ? text(receipt.root, "root") : number(receipt, "status"),
@@ -54,29 +54,29 @@ export function receiptRlp(receipt: Json): Uint8Array {
 }
 
 export function object(value: unknown, what: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${what} is no object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${what} is not an object`);
   return value as Json;
 }
 
 export function array(value: unknown, what: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error(`${what} is no list`);
+  if (!Array.isArray(value)) throw new Error(`${what} is not a list`);
   return value;
 }
 
 export function hexText(fields: Json, name: string): `0x${string}` {
   const text = fields[name];
-  if (typeof text !== "string" || !/^0x[0-9a-fA-F]*$/.test(text)) throw new Error(`${name} is no hexadecimal`);
+  if (typeof text !== "string" || !/^0x[0-9a-fA-F]*$/.test(text)) throw new Error(`${name} is not hexadecimal`);
   return text as `0x${string}`;
 }
 
-/** Whether it is hexadecimal, the encoder tells. */
+/** The encoder checks that it is hexadecimal. */
 function text(value: unknown, what: string): string {
-  if (typeof value !== "string") throw new Error(`${what} is no text`);
+  if (typeof value !== "string") throw new Error(`${what} is not text`);
   return value;
 }
 
 function number(fields: Json, name: string): Uint8Array {
   const digits = hexText(fields, name);
-  if (digits.length < 3) throw new Error(`${name} is no number`);
+  if (digits.length < 3) throw new Error(`${name} is not a number`);
   return encodeScalar(BigInt(digits));
 }

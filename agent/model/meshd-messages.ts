@@ -87,7 +87,7 @@ export type MeshPair = z.infer<typeof meshPair>;
 export const meshSpec = z.strictObject({
   meshId,
   self: regionId,
-  /** Prefixes and routing keys as registered on chain: nothing of this is ever learned from a peer (INV-9). */
+  /** Prefixes and routing keys as registered on chain: never learned from a peer (INV-9). */
   participants: z
     .array(z.strictObject({ regionId, routingKey: hex32, prefixes: z.array(prefix) }))
     .min(2)

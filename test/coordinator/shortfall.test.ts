@@ -72,50 +72,50 @@ function mesh(auctions: readonly Bought[], options: Partial<Mesh> = {}): Mesh {
 }
 
 const leaseId = (auctionNumber: number, index: number) => leaseIdOf(auctionId.parse(auctionNumber), index) as LeaseId;
-const lacking = (of: Mesh, at: number) => shortfallOf(of, self, at, LEAD);
+const missing = (of: Mesh, at: number) => shortfallOf(of, self, at, LEAD);
 const first: Bought = { opened: TRIGGERED, mbps: [60, 40] };
 
 describe("what an event still has to buy", () => {
   it("everything at first, and nothing while what was bought serves", () => {
-    assert.deepEqual(lacking(mesh([]), TRIGGERED)?.mbps, 100);
-    assert.equal(lacking(mesh([first]), START + 100), null);
+    assert.deepEqual(missing(mesh([]), TRIGGERED)?.mbps, 100);
+    assert.equal(missing(mesh([first]), START + 100), null);
   });
 
   it("everything in the order of the first auction too, however short the event", () => {
     const short = { ...event(), durationSeconds: 35 };
     const open = mesh([{ opened: TRIGGERED, mbps: [] }], { event: short });
     const trading = { ...open, auctions: open.auctions.map((each) => ({ ...each, outcome: null })) };
-    assert.equal(lacking(trading, TRIGGERED + 5)?.mbps, 100);
+    assert.equal(missing(trading, TRIGGERED + 5)?.mbps, 100);
   });
 
   it("nothing where the market had less than was wanted, and nobody was lost", () => {
-    assert.equal(lacking(mesh([{ ...first, mbps: [60] }]), START + 100), null);
+    assert.equal(missing(mesh([{ ...first, mbps: [60] }]), START + 100), null);
   });
 
   it("what a lost peer was to carry, for the time that is left", () => {
     const lost = mesh([first], { lost: new Set([leaseId(1, 1)]) });
-    const top = lacking(lost, START + 600);
+    const top = missing(lost, START + 600);
     assert.deepEqual([top?.mbps, top?.durationSeconds, top?.earliestStartSeconds], [40, HOUR - 600 - LEAD, 0]);
     const replaced = mesh([first, { opened: START + 600, mbps: [40], start: START + 630, seconds: 2900 }], {
       lost: new Set([leaseId(1, 1)]),
     });
-    assert.equal(lacking(replaced, START + 700), null, "replaced once");
+    assert.equal(missing(replaced, START + 700), null, "replaced once");
   });
 
   it("nothing for less than the shortest term, and nothing once the event is resolved or abandoned", () => {
     const lost = { lost: new Set([leaseId(1, 1)]) };
-    assert.equal(lacking(mesh([first], lost), START + HOUR - 200), null);
+    assert.equal(missing(mesh([first], lost), START + HOUR - 200), null);
     assert.equal(
-      lacking(mesh([first], { ...lost, resolved: { reason: "down", atSeconds: START } }), START + 600),
+      missing(mesh([first], { ...lost, resolved: { reason: "down", atSeconds: START } }), START + 600),
       null,
     );
-    assert.equal(lacking(mesh([first], { ...lost, abandoned: "no policy" }), START + 600), null);
+    assert.equal(missing(mesh([first], { ...lost, abandoned: "no policy" }), START + 600), null);
   });
 
   it("all of it again where nothing could be bought, later each time, until the event no longer needs it", () => {
     const nothing: Bought = { opened: TRIGGERED, mbps: [] };
     const once = mesh([nothing]);
-    assert.equal(lacking(once, TRIGGERED + 30)?.mbps, 100);
+    assert.equal(missing(once, TRIGGERED + 30)?.mbps, 100);
     assert.deepEqual(
       [59, 60].map((s) => mayOpen(once, TRIGGERED + s)),
       [false, true],
@@ -138,17 +138,17 @@ describe("what an event still has to buy", () => {
   it("an event that lasts until it is resolved buys the same again before its term ends, from that end on, once", () => {
     const renewing = mesh([first], { event: event(true) });
     const end = START + HOUR;
-    assert.equal(lacking(renewing, end - 200), null);
-    const again = lacking(renewing, end - 70);
+    assert.equal(missing(renewing, end - 200), null);
+    const again = missing(renewing, end - 70);
     assert.deepEqual([again?.mbps, again?.earliestStartSeconds, again?.durationSeconds], [100, end, HOUR]);
     const renewed = mesh([first, { opened: end - 70, mbps: [50, 50], start: end }], { event: event(true) });
-    assert.equal(lacking(renewed, end - 50), null);
-    assert.equal(lacking(renewed, end + 100), null);
-    assert.equal(lacking(renewed, end + HOUR - 70)?.mbps, 100, "and again at the next end");
+    assert.equal(missing(renewed, end - 50), null);
+    assert.equal(missing(renewed, end + 100), null);
+    assert.equal(missing(renewed, end + HOUR - 70)?.mbps, 100, "and again at the next end");
   });
 
   it("a renewal that came too late is made up for at once", () => {
-    const gap = lacking(mesh([first], { event: event(true) }), START + HOUR + 5);
+    const gap = missing(mesh([first], { event: event(true) }), START + HOUR + 5);
     assert.deepEqual([gap?.mbps, gap?.earliestStartSeconds], [100, 0]);
   });
 });

@@ -32,12 +32,12 @@ describe("the opener is gone", function () {
     });
   });
 
-  it("back again, it takes over what stands and publishes nothing of its own", async () => {
-    const standing = (await low.mesh())?.topology;
+  it("back again, it takes over the published topology and publishes none of its own", async () => {
+    const published = (await low.mesh())?.topology;
     await hub.start();
     await eventually("the opener has it too, and its links", async () => {
       const mesh = await hub.mesh();
-      assert.deepEqual(mesh?.topology, standing);
+      assert.deepEqual(mesh?.topology, published);
       return mesh?.links.filter((link) => link.state === "up").length === 2 || undefined;
     });
     assert.equal(low.journaled("TopologyPublished").length, 1);
@@ -59,7 +59,7 @@ describe("the opener is gone", function () {
         return claims.every((claim) => claim?.status === "mined") || undefined;
       });
     await regions.leap(DAY + 60);
-    // Whoever saw the window open looks again after a minute.
+    // An agent that saw the window open looks again after a minute.
     await eventually(
       "settled",
       async () => {

@@ -1,5 +1,5 @@
 /**
- * What stands in for the kernels of all regions: each meshd's socket with the real messages behind it, and links that are
+ * Replaces the kernels of all regions: each meshd's socket with the real messages behind it, and links that are
  * up while both ends want the same attempt and have its keys. Agents, chain and control channel are real; only packets are not.
  */
 import { createHash } from "node:crypto";
@@ -115,7 +115,7 @@ export class Ether {
     this.#since.set(key, since);
     return {
       ...{ linkId, attempt, peer, device: deviceOf(linkId), state: since.state, sinceMonotonicMillis: since.atMillis },
-      // No interface has these addresses: whoever tries to listen or talk there is told so.
+      // No interface has these addresses: to listen or connect there fails.
       ...{ ownAddress: `fe80::${region.toString(16)}`, peerAddress: `fe80::${peer.toString(16)}` },
       ...{
         rttMicros: 1000,
