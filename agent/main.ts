@@ -5,6 +5,7 @@ import { EXIT, exitCodeOf } from "./cli/exit-codes.ts";
 import { describeError } from "./model/errors.ts";
 import { EVENT_KINDS, type EventKind } from "./model/event.ts";
 import { REQUESTED_TOPOLOGIES } from "./model/topology-mode.ts";
+import { VERSION } from "./model/version.ts";
 
 const DEFAULT_CONFIG = "/etc/ephemesh/ephemesh.yaml";
 
@@ -17,7 +18,7 @@ const program = new Command("ephemesh")
   .description(
     "Temporary meshes between regional networks: auctions, encrypted links (ENIs, ephemeral network interfaces), routing, receipts, reputation.",
   )
-  .version("0.1.0")
+  .version(VERSION)
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT.usage))
   .configureHelp({ sortSubcommands: false });
 

@@ -25,6 +25,9 @@ export function agentMetrics(
   const now = () => (site.clock.isSet ? chainNow(site) : 0);
   const meshes = () => [...coordinator.world.meshes.values()];
   gauge("chain_reachable", "1 while an RPC node answers, else 0", [], (g) => g.set(coordinator.chainReachable ? 1 : 0));
+  gauge("meshd_version_mismatch", "1 while agent and meshd run different versions, else 0", [], (g) =>
+    g.set(site.meshd.versionMismatch ? 1 : 0),
+  );
   gauge("chain_block", "number of the last block read", [], (g) => g.set(coordinator.blockNumber));
   gauge("meshes", "meshes by phase", ["phase"], (g) => {
     for (const mesh of meshes()) g.inc({ phase: phaseOf(mesh, site.self, now()) });

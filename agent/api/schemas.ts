@@ -52,6 +52,7 @@ export const statusAnswer = z.object({
     chainId: natural,
   }),
   meshd: z.object({
+    versionMismatch: z.string().nullable().describe("Set while agent and meshd run different versions."),
     links: natural.describe("Links that exist."),
     up: natural.describe("Links whose probes are answered."),
     refusedAdvertisements: z

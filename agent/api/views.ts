@@ -18,6 +18,7 @@ export function statusView(
     regionId: site.self,
     chain: { reachable: coordinator.chainReachable, block: coordinator.blockNumber, chainId: site.deployment.chainId },
     meshd: {
+      versionMismatch: site.meshd.versionMismatch?.message ?? null,
       links: telemetry.links.size,
       up: [...telemetry.links.values()].filter((l) => l.state === "up").length,
       refusedAdvertisements: sums(telemetry.measurements.meshes.map((mesh) => mesh.refusedAdvertisements)),

@@ -219,6 +219,7 @@ function regionChecks(config: Config): Check[] {
         const meshd = new MeshdClient(meshdSocket(config));
         try {
           const [beat, found] = [await meshd.ask("heartbeat", {}), await meshd.ask("snapshot", {})];
+          if (meshd.versionMismatch) throw meshd.versionMismatch;
           return `up for ${Math.round(beat.uptimeMillis / 1000)} s, ${found.devices.length} interfaces`;
         } finally {
           meshd.close();

@@ -24,6 +24,7 @@ export async function showStatus(options: Options): Promise<void> {
     `${status.region} (region ${status.regionId}) on chain ${status.chain.chainId}: ${status.chain.reachable ? `block ${status.chain.block}` : "no RPC node answers; running leases continue"}${status.draining ? ", draining" : ""}`,
   );
   printLine(`${status.meshd.up} of ${status.meshd.links} links up`);
+  if (status.meshd.versionMismatch) printLine(`${status.meshd.versionMismatch} Restart \`ephemesh up\`.`);
   for (const [what, counts] of Object.entries({
     "packets dropped": status.meshd.droppedPackets,
     "advertisements refused": status.meshd.refusedAdvertisements,

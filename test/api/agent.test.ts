@@ -13,6 +13,7 @@ import {
   type StatusAnswer,
   type TriggerAnswer,
 } from "../../agent/api/schemas.ts";
+import { VERSION } from "../../agent/model/version.ts";
 import type { Agent } from "../coordinator/helpers/agents.ts";
 import { eventually, Regions } from "../coordinator/helpers/agents.ts";
 import { AgentProcess, argumentsOfChildren, type Reply } from "./helpers/agent-process.ts";
@@ -280,6 +281,20 @@ describe("the API of a running agent", function () {
       assert.ok(status.includes(line), `${line} in ${status}`);
     assert.equal(JSON.parse(await run("status", "--json")).chain.reachable, true);
     assert.match(await run("reputation"), /score of 1,000,000/);
+  });
+
+  it("a meshd of another version is told in status, metrics and doctor", async () => {
+    const mismatch = async () => (await read<StatusAnswer>(buyer, "/v1/status")).meshd.versionMismatch;
+    assert.equal(await mismatch(), null);
+    regions.ether.version = "9.9.9";
+    await eventually("the next heartbeat", async () => (await mismatch()) ?? undefined);
+    assert.match((await buyer.get("/metrics")).text, /^ephemesh_meshd_version_mismatch 1$/m);
+    const run = (...args: readonly string[]) =>
+      execa(process.execPath, [MAIN, ...args, "--config", buyer.configFile], { reject: false });
+    assert.match((await run("status")).stdout, /meshd runs version 9\.9\.9/);
+    assert.match((await run("doctor")).stdout, /meshd +│ FAULT +│ meshd runs version 9\.9\.9/);
+    regions.ether.version = VERSION;
+    await eventually("the same version again", async () => ((await mismatch()) === null ? true : undefined));
   });
 
   it("doctor passes chain, region, meshd and peers, and finds the fault of each", async () => {

@@ -29,6 +29,8 @@ export class Ether {
   readonly #meshes = new Map<RegionId, Map<MeshId, MeshSpec>>();
   readonly #keys = new Set<string>();
   readonly #since = new Map<string, { state: State; atMillis: number }>();
+  /** That every meshd names in its heartbeats. */
+  version: string = VERSION;
   /** What each meshd was asked, but for looking. */
   readonly asked: { readonly region: RegionId; readonly type: string; readonly links: readonly LinkId[] }[] = [];
 
@@ -92,7 +94,7 @@ export class Ether {
           changes: [],
         })),
       }),
-      heartbeat: async () => ({ uptimeMillis: monotonicMillis() - startedAt, version: VERSION }),
+      heartbeat: async () => ({ uptimeMillis: monotonicMillis() - startedAt, version: this.version }),
     };
     return serve(socket, handlers, signal, pino({ level: "silent" })).finally(() => this.#meshes.delete(region));
   }
