@@ -265,6 +265,7 @@ export function meshdConfigOf(config: Config): MeshdConfig {
   };
 }
 
+/** Path of the unix socket between agent and meshd. */
 export function meshdSocket(config: Config): string {
   return `${config.runDir}/meshd.sock`;
 }

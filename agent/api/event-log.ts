@@ -9,6 +9,7 @@ export type { LoggedEvent };
 
 const MAX_EVENTS = 2000;
 
+/** Keeps the last 2,000 messages that passed, as far as they may be shown. */
 export class EventLog {
   readonly #entries: LoggedEvent[] = [];
   readonly #emitter = new EventEmitter<{ event: [LoggedEvent] }>().setMaxListeners(100);

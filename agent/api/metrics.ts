@@ -4,6 +4,7 @@ import type { Coordinator } from "../coordinator/coordinator.ts";
 import { isOver, leasesOf, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 
+/** @param refusedMessages control messages that were refused, by code */
 export function agentMetrics(
   site: Site,
   coordinator: Coordinator,

@@ -156,6 +156,7 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   DryRun: dryRunAnswer,
 };
 
+/** An OpenAPI 3.1 document, as JSON. */
 export function openApiDocument(): unknown {
   return {
     openapi: "3.1.0",

@@ -7,6 +7,7 @@ import type { CosignedReceipt } from "../lease/receipt.ts";
 import { cosignedOnWire } from "../lease/receipt-wire.ts";
 import type { LeaseReceipts } from "./schemas.ts";
 
+/** By lease, oldest receipt first; a lease without receipts is left out. */
 export function receiptsView(site: Site): LeaseReceipts[] {
   const kept = new Map<string, CosignedReceipt[]>();
   for (const { body } of site.journal.messages()) {

@@ -5,6 +5,7 @@ import { chainNow, type Site } from "../coordinator/site.ts";
 import type { Telemetry } from "../coordinator/telemetry.ts";
 import type { AuctionAnswer, LeaseAnswer, MeshAnswer, StatusAnswer } from "./schemas.ts";
 
+/** @param refusedMessages control messages that were refused, by code */
 export function statusView(
   site: Site,
   coordinator: Coordinator,
@@ -30,6 +31,7 @@ export function statusView(
   };
 }
 
+/** One auction of a mesh. Of an own order that is not revealed it shows only that it is sealed. */
 export function auctionView(site: Site, mesh: Mesh, auction: Auction): AuctionAnswer {
   const { terms, order, outcome } = auction;
   const nameOf = nameOfRegion(site);
@@ -71,6 +73,7 @@ export function auctionView(site: Site, mesh: Mesh, auction: Auction): AuctionAn
   };
 }
 
+/** All leases of a mesh, those of other regions too. */
 export function leaseView(site: Site, mesh: Mesh): LeaseAnswer[] {
   const nameOf = nameOfRegion(site);
   return leasesOf(mesh).map((lease) => {
@@ -100,6 +103,7 @@ export function leaseView(site: Site, mesh: Mesh): LeaseAnswer[] {
   });
 }
 
+/** One mesh: facts of the journal and the chain, with what meshd measured last. */
 export function meshView(
   site: Site,
   mesh: Mesh,

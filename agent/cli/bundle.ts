@@ -7,6 +7,7 @@ import { createGunzip, createGzip } from "node:zlib";
 import { EphemeshError } from "../model/errors.ts";
 import { type AuditRecord, parseRecord, recordLine } from "../reputation/record.ts";
 
+/** Writes an audit's records to a file; `close` completes it. */
 export class BundleWriter {
   readonly #file: string;
   readonly #gzip: Transform;

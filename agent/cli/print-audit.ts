@@ -4,6 +4,7 @@ import { printLine, printTable } from "./table.ts";
 
 const MAX_DEVIATIONS = 20;
 
+/** Prints scores, deviations and the verdict. */
 export function printAudit(report: AuditReport): void {
   if (report.matches) printFindings(report);
   for (const { message } of report.deviations.slice(0, MAX_DEVIATIONS)) console.log(message);

@@ -17,6 +17,7 @@ export async function checkHealth(config: string, what: "live" | "ready"): Promi
   return isHealthy(config, what === "live" ? "/healthz" : "/readyz");
 }
 
+/** Prints chain, links, counters and meshes. @throws EphemeshError those of `askAgent` */
 export async function showStatus(options: Options): Promise<void> {
   const status = await askAgent<StatusAnswer>(options.config, "/v1/status");
   if (options.json) return printJson(status);
@@ -37,6 +38,7 @@ export async function showStatus(options: Options): Promise<void> {
   );
 }
 
+/** Prints the other regions and whether they are in reach. @throws EphemeshError those of `askAgent` */
 export async function showScan(options: Options): Promise<void> {
   const peers = await askAgent<ScannedPeer[]>(options.config, "/v1/scan");
   if (options.json) return printJson(peers);
@@ -46,6 +48,7 @@ export async function showScan(options: Options): Promise<void> {
   );
 }
 
+/** Prints auctions with their orders. @throws EphemeshError those of `askAgent` */
 export async function showAuctions(options: Options): Promise<void> {
   const auctions = await askAgent<AuctionAnswer[]>(options.config, `/v1/auctions${options.all ? "?all=1" : ""}`);
   if (options.json) return printJson(auctions);
@@ -65,6 +68,7 @@ export async function showAuctions(options: Options): Promise<void> {
   if (auctions.length === 0) printLine("No auctions.");
 }
 
+/** Prints leases with receipts and settlements. @throws EphemeshError those of `askAgent` */
 export async function showLeases(options: Options): Promise<void> {
   const leases = await askAgent<LeaseAnswer[]>(options.config, `/v1/leases${options.all ? "?all=1" : ""}`);
   if (options.json) return printJson(leases);
@@ -94,6 +98,7 @@ export async function watchMeshes(options: Options, signal: AbortSignal): Promis
   }
 }
 
+/** Prints meshes with links and routes. @throws EphemeshError those of `askAgent` */
 export async function showMeshes(options: Options): Promise<void> {
   const meshes = await askAgent<MeshAnswer[]>(options.config, `/v1/meshes${options.all ? "?all=1" : ""}`);
   if (options.json) return printJson(meshes);
@@ -134,6 +139,7 @@ export async function showMeshes(options: Options): Promise<void> {
   if (meshes.length === 0) printLine("No meshes.");
 }
 
+/** Prints the regions by score. @throws EphemeshError those of `askAgent` */
 export async function showReputation(options: Options): Promise<void> {
   const regions = await askAgent<RegionAnswer[]>(options.config, "/v1/regions");
   if (options.json) return printJson(regions);

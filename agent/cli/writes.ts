@@ -23,6 +23,7 @@ interface TriggerOptions extends Options {
   readonly dryRun?: boolean;
 }
 
+/** Starts an event, or with dryRun shows what it would do. @throws EphemeshError REQUEST_INVALID, those of `askAgent` */
 export async function trigger(kind: EventKind, options: TriggerOptions): Promise<void> {
   const request = triggerRequest.safeParse({
     kind,
@@ -53,6 +54,7 @@ export async function trigger(kind: EventKind, options: TriggerOptions): Promise
   console.log("`ephemesh mesh` shows its progress.");
 }
 
+/** Begins or ends draining. @throws EphemeshError those of `askAgent` */
 export async function drain(options: Options & { readonly off?: boolean }): Promise<void> {
   const draining = options.off !== true;
   const answer = await askAgent(options.config, "/v1/drain", { draining });
@@ -64,6 +66,7 @@ export async function drain(options: Options & { readonly off?: boolean }): Prom
   );
 }
 
+/** Ends one event (by key or number of its mesh), or all. @throws EphemeshError those of `askAgent` */
 export async function down(event: string | undefined, options: Options): Promise<void> {
   const answer = await askAgent<DownAnswer>(options.config, "/v1/down", event === undefined ? {} : { key: event });
   if (options.json) return printJson(answer);
