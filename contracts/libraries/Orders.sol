@@ -33,7 +33,7 @@ library Orders {
         uint256 chainId,
         address auction,
         AuctionId auctionId,
-        RegionId regionId,
+        RegionId regionId_,
         Side side_,
         Price price_,
         uint32 lots_,
@@ -41,17 +41,17 @@ library Orders {
         bytes32 salt
     ) internal pure returns (bytes32) {
         return
-            keccak256(abi.encode(DOMAIN, chainId, auction, auctionId, regionId, side_, price_, lots_, boostBps, salt));
+            keccak256(abi.encode(DOMAIN, chainId, auction, auctionId, regionId_, side_, price_, lots_, boostBps, salt));
     }
 
     function seal(
         bytes32 commitment_,
         Side side_,
-        RegionId regionId,
+        RegionId regionId_,
         uint64 bond_,
         uint256 index
     ) internal pure returns (bytes32) {
-        return keccak256(abi.encode(commitment_, side_, regionId, bond_, index)) & bytes32(HASH);
+        return keccak256(abi.encode(commitment_, side_, regionId_, bond_, index)) & bytes32(HASH);
     }
 
     function committed(bytes32 sealed_, uint16 score_, bool agent) internal pure returns (Order) {
