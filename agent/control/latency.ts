@@ -5,7 +5,7 @@ import type { ProbedRegion } from "../scan/rank.ts";
 
 const PINGS = 4;
 const TIMEOUT_MILLIS = 1500;
-/** Whoever does not answer is not tried more often, however often somebody asks. */
+/** A region that did not answer is asked again after this time at the earliest. */
 const FAILURE_FRESH_MILLIS = 3_000;
 
 /** The least of a few round trips; the first one only opens the connection. Tries each URL until one answers. */

@@ -156,7 +156,7 @@ export class Audit {
     this.#addSigners(header, said.hash, this.#anchor.seals);
   }
 
-  /** The next block after the anchor: whoever seals it also vouches for its ancestors (Clique). */
+  /** The next block after the anchor: its signer also vouches for its ancestors (Clique). */
   async #takeChild(said: Child): Promise<void> {
     const parent = this.#newestChild;
     if (!parent) throw new Error("a child comes before the anchor header");

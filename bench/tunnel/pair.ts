@@ -19,7 +19,7 @@ const FLOWS_WITHIN_MILLIS = 20_000;
 export interface Pair {
   readonly lab: Lab;
   readonly mesh: LabMesh;
-  /** Of the second host, by way of the lease and by way of the tunnel made by hand. */
+  /** Of the second host: via the lease, and via the tunnel made by hand. */
   readonly addresses: { readonly ours: string; readonly byHand: string };
 }
 

@@ -75,12 +75,12 @@ describe("control envelope", () => {
 
   it("what is no envelope is refused: missing, additional, oversized or misspelt fields", async () => {
     const message = await seal(unsigned, domain, key);
-    const { body, ...lacking } = message;
+    const { body, ...withoutBody } = message;
     assert.equal(body, "{}");
     for (const raw of [
       null,
       "text",
-      lacking,
+      withoutBody,
       { ...message, extra: 1 },
       { ...message, body: "x".repeat(MESSAGE_LIMIT_BYTES + 1) },
       { ...message, nonce: "0x00" },

@@ -112,7 +112,7 @@ describe("control channel (loopback)", function () {
     await assert.rejects(client().ask(peer(), "made-up", {}), failsWith("CONTROL_UNKNOWN_KIND"));
   });
 
-  it("inside an ENI only the region at its other end is answered, whoever else has signed", async () => {
+  it("inside an ENI only the region at its other end is answered, even if another one has signed", async () => {
     const raw = JSON.stringify(await message());
     const ends = { localAddress: "fe80::11%eph1", remoteAddress: "fe80::22%eph1" };
     const end = { device: "eph1", ownAddress: "fe80::11", peerAddress: "fe80::22", peer: us };

@@ -19,7 +19,7 @@ describe("lab/rootless: the lab in a user namespace", function () {
     assert.match(stdout, /[1-9]\d* passing/);
   });
 
-  it("whoever is in it is root there and nobody outside, and what it prints and how it ends come through", async () => {
+  it("its processes are root inside and unprivileged outside; their output and exit code are passed on", async () => {
     const inside = await execa(ROOTLESS, ["sh", "-c", "id -u; ls /run/netns | wc -l; cat; exit 7"], {
       input: "said",
       reject: false,

@@ -21,7 +21,7 @@ describe("reputation/proof/seals", () => {
     }
   });
 
-  it("QBFT: the block's hash is the same for every round and whoever sealed it", async () => {
+  it("QBFT: the block's hash is the same for every round and every signer", async () => {
     for (const [round, signers] of [
       [0, 5],
       [4, 7],
@@ -61,7 +61,7 @@ describe("reputation/proof/seals", () => {
     assert.match((await objection(await cliqueHeader(stranger), { ...known, consensus: "clique" }))!, /no validator/);
   });
 
-  it("a header of another consensus than the auditor expects is refused, whoever sealed it", async () => {
+  it("a header of another consensus than the auditor expects is refused, even if validators sealed it", async () => {
     const [qbft, clique] = [await qbftHeader(validators), await cliqueHeader(validators[3]!)];
     assert.match((await objection(clique))!, /no header of QBFT/);
     assert.match((await objection(clique, { ...known, consensus: "qbft" }))!, /no header of QBFT/);
