@@ -1,8 +1,12 @@
 /**
- * Draws the figures of a demo run: `scripts/demo --json docs/images/demo.json && node scripts/draw-demo.ts` writes
- * docs/images/demo.svg. On a white ground, so that it is legible on light and dark pages.
+ * Puts a run of the demo into the pages:
+ *   scripts/demo --json docs/images/demo.json | tee demo.log
+ *   node scripts/draw-demo.ts [demo.log]
+ * writes docs/images/demo.svg and the README's line of figures, and with a log the output in docs/DEMO.md. The picture
+ * has a white ground, so that it is legible on light and dark pages.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { stripVTControlCharacters } from "node:util";
 import type { DemoFigures } from "../lab/demo/figures.ts";
 
 const [WIDTH, HEIGHT] = [860, 470];
@@ -119,8 +123,30 @@ function text(x: number, y: number, content: string, more = `fill="${INK}"`): st
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${more.includes("fill=") ? more : `${more} fill="${INK}"`}>${content}</text>`;
 }
 
+/** The README's row of the demo. */
+export function readmeRow({ triggerToFirstPacketMillis, steps }: DemoFigures): string {
+  const waiting = seconds(steps.auctionWindows + steps.leaseLead);
+  return `| [trigger to first packet](docs/DEMO.md) | ${seconds(triggerToFirstPacketMillis)} s | ${waiting} s of it are windows of the auction and the wait for the lease |`;
+}
+
+/** The page with another run's output in its last block. */
+function withOutput(page: string, log: string): string {
+  const plain = stripVTControlCharacters(log);
+  const output = plain
+    .slice(plain.indexOf("Six regions"))
+    .trimEnd()
+    .replaceAll(/[ \t]+$/gm, "");
+  const block = page.lastIndexOf("```\n", page.length - 5);
+  return `${page.slice(0, block)}\`\`\`\n${output}\n\`\`\`\n`;
+}
+
 if (import.meta.main) {
-  const images = new URL("../docs/images/", import.meta.url);
-  const figures = JSON.parse(readFileSync(new URL("demo.json", images), "utf8")) as DemoFigures;
-  writeFileSync(new URL("demo.svg", images), demoPicture(figures));
+  const root = new URL("../", import.meta.url);
+  const change = (file: string, edit: (text: string) => string) =>
+    writeFileSync(new URL(file, root), edit(readFileSync(new URL(file, root), "utf8")));
+  const figures = JSON.parse(readFileSync(new URL("docs/images/demo.json", root), "utf8")) as DemoFigures;
+  writeFileSync(new URL("docs/images/demo.svg", root), demoPicture(figures));
+  change("README.md", (text) => text.replace(/^\| \[trigger to first packet\].*$/m, readmeRow(figures)));
+  const [log] = process.argv.slice(2);
+  if (log) change("docs/DEMO.md", (page) => withOutput(page, readFileSync(log, "utf8")));
 }

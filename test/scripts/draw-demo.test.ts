@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { DemoFigures } from "../../lab/demo/figures.ts";
 import { ratesMbps } from "../../lab/traffic/transfer.ts";
-import { demoPicture } from "../../scripts/draw-demo.ts";
+import { demoPicture, readmeRow } from "../../scripts/draw-demo.ts";
 
 describe("the picture of a demo run", () => {
   it("rates are averages over whole periods from the first report on", () => {
@@ -13,8 +13,10 @@ describe("the picture of a demo run", () => {
     assert.deepEqual(ratesMbps([], 500), []);
   });
 
-  it("docs/images/demo.svg is what docs/images/demo.json gives", () => {
-    const image = (name: string) => readFileSync(new URL(`../../docs/images/${name}`, import.meta.url), "utf8");
-    assert.equal(demoPicture(JSON.parse(image("demo.json")) as DemoFigures), image("demo.svg"));
+  it("docs/images/demo.svg and the README have the figures of docs/images/demo.json", () => {
+    const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+    const figures = JSON.parse(read("docs/images/demo.json")) as DemoFigures;
+    assert.equal(demoPicture(figures), read("docs/images/demo.svg"));
+    assert.ok(read("README.md").includes(readmeRow(figures)));
   });
 });
