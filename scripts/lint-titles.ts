@@ -1,8 +1,8 @@
 /** Checks the titles of the commits since the rule was made: `area: Imperative title`, at most 72 characters. */
 import { execFileSync } from "node:child_process";
 
-/** The last commit before the rule. */
-const SINCE = "cbc333b";
+/** The commit that made the rule. */
+const SINCE = "636eccd";
 const MAX_LENGTH = 72;
 /** Verbs that only look like another form. */
 const IMPERATIVE =
