@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { stringify } from "yaml";
-import type { auctionView, leaseView, meshView } from "../../../agent/api/views.ts";
+import type { leaseView, meshView } from "../../../agent/api/views.ts";
 import { Journal, type StoredTransaction } from "../../../agent/journal/journal.ts";
 import type { RegionId } from "../../../agent/model/ids.ts";
 import { runAgent } from "../../../agent/serve.ts";
@@ -18,7 +18,6 @@ import { Ether } from "./ether.ts";
 
 export type MeshView = ReturnType<typeof meshView>;
 export type LeaseView = ReturnType<typeof leaseView>[number];
-export type AuctionView = ReturnType<typeof auctionView>;
 
 const TOKEN = "t".repeat(32);
 /** Blocks come this often and are a second apart on the chain; an agent at rest looks once a second of ours. */
