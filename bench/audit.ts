@@ -31,7 +31,7 @@ const options = optionsOf(
   {
     name: "scripts/bench audit",
     summary: "Audits a long history with `ephemesh audit` as a separate process, over HTTP, against anvil.",
-    duration: "about 4 minutes, most of it to make the history",
+    duration: "a few minutes, most of it to make the history",
     needs: "nothing else; it builds the contracts if necessary",
   },
   {
