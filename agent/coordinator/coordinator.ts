@@ -95,7 +95,7 @@ export class Coordinator {
   dispatch(message: LocalMessage): void {
     this.#site.journal.append(message);
     this.#world = reduce(this.#world, message);
-    this.#options.onMessage(message);
+    this.#tell(message);
     this.#wake();
   }
 
@@ -151,8 +151,17 @@ export class Coordinator {
       this.#applier.pauseChanges(monotonicMillis());
       void sender.resume(signal).catch(() => undefined);
     }
-    messages.forEach(this.#options.onMessage);
+    for (const message of messages) this.#tell(message);
     this.#wake();
+  }
+
+  /** What the observer makes of a message must not stop the market. */
+  #tell(message: Message): void {
+    try {
+      this.#options.onMessage(message);
+    } catch (error) {
+      this.#site.log.error({ err: error, type: message.type }, "a message could not be shown");
+    }
   }
 
   #profileOf({ event }: Mesh): Profile {

@@ -57,6 +57,13 @@ describe("the coordinator's observer", () => {
     );
   });
 
+  it("stops nothing when it fails", () => {
+    const { coordinator, told } = coordinatorOf(async () => null);
+    told.push = () => assert.fail("the observer fails");
+    coordinator.dispatch({ type: "Draining", draining: true });
+    assert.equal(coordinator.draining, true);
+  });
+
   it("run ends with what the check of the chain refused", async () => {
     const refusal = new EphemeshError("WRONG_CHAIN", "Another chain.", "Correct it.");
     const { coordinator } = coordinatorOf(
