@@ -166,10 +166,9 @@ commandWithJson("down", "end an event, or all events of this region: release, di
   .action(async (event: string | undefined, options: CommonOptions) =>
     (await import("./cli/writes.ts")).down(event, options),
   );
-commandWithJson(
-  "cleanup",
-  "remove what a crash left in the kernel; needs root, touches only ephemesh's objects",
-).action(async (options: CommonOptions) => (await import("./cli/cleanup.ts")).cleanup(options));
+commandWithJson("cleanup", "remove what a crash left in the kernel; needs root, touches only ephemesh's objects")
+  .option("--force", "even while meshd runs (traffic moves to the standing peering), or without a configuration")
+  .action(async (options: CommonOptions & { force?: boolean }) => (await import("./cli/cleanup.ts")).cleanup(options));
 const market = program.command("market").description("apply the auction's rule to a file");
 market
   .command("clear")

@@ -1,11 +1,12 @@
 /** The unix socket: one JSON object a line, each checked against the closed set of messages before anything happens. */
 import { once } from "node:events";
 import { chmod, rm } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import type { Logger } from "pino";
 import type { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
 import { type MeshdMessage, meshdMessages, meshdRequest } from "../model/meshd-messages.ts";
+import { isListening } from "./kernel/listening.ts";
 
 export type Handlers = {
   readonly [type in MeshdMessage]: (
@@ -108,20 +109,14 @@ function unexpected(error: unknown, log: Logger): EphemeshError {
   );
 }
 
-/** A file that nobody listens behind is a dead process's; one that answers is another meshd's. */
+/** A dead process's file is removed. */
 async function claimPath(path: string): Promise<void> {
-  const probe = connect(path);
-  try {
-    await once(probe, "connect");
-  } catch {
-    await rm(path, { force: true });
-    return;
-  } finally {
-    probe.destroy();
+  if (await isListening(path)) {
+    throw new EphemeshError(
+      "ALREADY_RUNNING",
+      `Another meshd listens on ${path}; nothing was started.`,
+      "End that one first, or give this one a directory of its own.",
+    );
   }
-  throw new EphemeshError(
-    "ALREADY_RUNNING",
-    `Another meshd listens on ${path}; nothing was started.`,
-    "End that one first, or give this one a directory of its own.",
-  );
+  await rm(path, { force: true });
 }

@@ -4,12 +4,11 @@
  * is deleted.
  */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdir, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../model/errors.ts";
 import { command } from "../kernel/commands.ts";
+import { isListening } from "../kernel/listening.ts";
 import { DEVICE_PATTERN } from "../kernel/marks.ts";
 import { missingTool } from "../kernel/missing.ts";
 import { SOCKET_DIRECTORY, socketOf } from "./uapi.ts";
@@ -47,7 +46,7 @@ export async function wireguardKind(probeDevice: string): Promise<WireguardKind>
 export async function makeTunnel(device: string, kind: WireguardKind, rateMbps: number): Promise<void> {
   if (kind === "kernel") await command("ip", ["link", "add", device, "type", "wireguard"]);
   else {
-    if (await answers(socketOf(device))) throw alreadyThere(device);
+    if (await isListening(socketOf(device))) throw alreadyThere(device);
     await startUserspace(device, rateMbps <= ONE_PROCESSOR_MBPS);
   }
 }
@@ -76,10 +75,10 @@ export async function removeStaleSockets(): Promise<readonly string[]> {
   const ours = files.filter((file) => file.endsWith(".sock") && DEVICE_PATTERN.test(file.slice(0, -5)));
   const stale: string[] = [];
   for (const file of ours) {
-    if (await answers(`${SOCKET_DIRECTORY}/${file}`)) continue;
+    if (await isListening(`${SOCKET_DIRECTORY}/${file}`)) continue;
     // A process between making its socket and listening on it looks the same for some microseconds.
     await delay(100);
-    if (await answers(`${SOCKET_DIRECTORY}/${file}`)) continue;
+    if (await isListening(`${SOCKET_DIRECTORY}/${file}`)) continue;
     await rm(`${SOCKET_DIRECTORY}/${file}`, { force: true });
     stale.push(file);
   }
@@ -107,7 +106,7 @@ async function startUserspace(device: string, oneProcessor: boolean): Promise<vo
   });
   child.unref();
   const until = performance.now() + READY_MILLIS;
-  while (!(await answers(socketOf(device)))) {
+  while (!(await isListening(socketOf(device)))) {
     if (failure) throw failure;
     if (performance.now() > until) {
       child.kill("SIGKILL");
@@ -135,24 +134,11 @@ function noTunnel(device: string, reason: string): EphemeshError {
 async function removeSocket(device: string): Promise<void> {
   const path = socketOf(device);
   const until = performance.now() + 1_000;
-  while (await answers(path)) {
+  while (await isListening(path)) {
     if (performance.now() > until) return;
     await delay(5);
   }
   await rm(path, { force: true });
-}
-
-/** A file proves nothing: somebody must listen behind it. */
-async function answers(path: string): Promise<boolean> {
-  const socket = connect(path);
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }
 
 function noPrivilege(cause: unknown): EphemeshError {

@@ -9,6 +9,7 @@ import { removeStaleSockets, removeTunnel } from "../eni/tunnel-device.ts";
 import { type KernelObjects, readKernelObjects } from "../steering/kernel-objects.ts";
 import { tableStands } from "../steering/table.ts";
 import { command } from "./commands.ts";
+import { isListening } from "./listening.ts";
 import { NFT_TABLE, PROTOCOL, RULE } from "./marks.ts";
 
 export interface Removed {
@@ -18,6 +19,20 @@ export interface Removed {
   readonly nextHops: number;
   readonly nftTables: readonly string[];
   readonly sockets: readonly string[];
+}
+
+/**
+ * Before everything is removed by hand: a meshd that runs would lose its tunnels.
+ * @param socketPath meshd's Unix socket
+ * @throws EphemeshError MESHD_RUNNING
+ */
+export async function requireNoMeshd(socketPath: string): Promise<void> {
+  if (!(await isListening(socketPath))) return;
+  throw new EphemeshError(
+    "MESHD_RUNNING",
+    `A meshd listens on ${socketPath}. Nothing was removed.`,
+    "Stop it first (`ephemesh up` then cleans up by itself). `ephemesh cleanup --force` removes its interfaces, rules and routes while it runs: traffic moves to the standing peering, links of a restarted meshd are lost, and it sets up the others again.",
+  );
 }
 
 /**

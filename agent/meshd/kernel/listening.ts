@@ -1,0 +1,15 @@
+/** Whether a process serves a Unix socket: the file alone proves nothing, since a killed process leaves it behind. */
+import { once } from "node:events";
+import { connect } from "node:net";
+
+export async function isListening(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
