@@ -1,14 +1,14 @@
-/** Round trips to peers, measured over the control channel's connection by an empty request: no signature, no state. */
+/** Round trips to peers, measured by an empty request on the control channel: without signature and state. */
 import type { RegionId } from "../model/ids.ts";
 import type { Region } from "../model/region.ts";
 import type { ProbedRegion } from "../scan/rank.ts";
 
 const PINGS = 4;
 const TIMEOUT_MILLIS = 1500;
-/** A region that did not answer is asked again after this time at the earliest. */
+/** A region that did not answer is not tried again for this long. */
 const FAILURE_FRESH_MILLIS = 3_000;
 
-/** The least of a few round trips; the first one only opens the connection. Tries each URL until one answers. */
+/** The shortest of a few round trips, after one that opens the connection. Tries each URL until one answers. */
 export async function probeRegion(region: Region, signal: AbortSignal): Promise<ProbedRegion> {
   let failure = "it has no control URL";
   for (const url of region.controlUrls) {
@@ -34,7 +34,7 @@ export async function probeRegion(region: Region, signal: AbortSignal): Promise<
   return { region, rttMicros: null, failure };
 }
 
-/** Measured round trips, remembered as long as the asker likes; failures for a moment. */
+/** Measured round trips, kept for as long as the caller accepts; failures for a few seconds. */
 export class LatencyTable {
   readonly #known = new Map<RegionId, { probed: ProbedRegion; atMillis: number }>();
 

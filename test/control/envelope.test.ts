@@ -75,12 +75,12 @@ describe("control envelope", () => {
 
   it("what is no envelope is refused: missing, additional, oversized or misspelt fields", async () => {
     const message = await seal(unsigned, domain, key);
-    const { body, ...withoutBody } = message;
+    const { body, ...incomplete } = message;
     assert.equal(body, "{}");
     for (const raw of [
       null,
       "text",
-      withoutBody,
+      incomplete,
       { ...message, extra: 1 },
       { ...message, body: "x".repeat(MESSAGE_LIMIT_BYTES + 1) },
       { ...message, nonce: "0x00" },

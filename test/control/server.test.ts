@@ -112,7 +112,7 @@ describe("control channel (loopback)", function () {
     await assert.rejects(client().ask(peer(), "made-up", {}), failsWith("CONTROL_UNKNOWN_KIND"));
   });
 
-  it("inside an ENI only the region at its other end is answered, even if another one has signed", async () => {
+  it("inside an ENI only the region at its other end is answered, not another one that signed", async () => {
     const raw = JSON.stringify(await message());
     const ends = { localAddress: "fe80::11%eph1", remoteAddress: "fe80::22%eph1" };
     const end = { device: "eph1", ownAddress: "fe80::11", peerAddress: "fe80::22", peer: us };
@@ -125,7 +125,7 @@ describe("control channel (loopback)", function () {
     assert.equal((await post(raw)).status, 200);
   });
 
-  it("who is silenced for a flood is so at every address of its /64, and nobody else is", async () => {
+  it("after a flood every address of the sender's /64 is refused, and no other address", async () => {
     const status = async (remoteAddress: string) => {
       connection = { localAddress: "2001:db8::1", remoteAddress };
       return (await post("{}")).status;
@@ -306,7 +306,7 @@ describe("control channel (loopback)", function () {
       assert.equal(theirs.length, 1);
     });
 
-    it("of another protocol version and signed by a stranger: the next way is tried, and nothing is warned of", async () => {
+    it("of another protocol version and signed by a stranger: the next address is tried, and nothing is warned of", async () => {
       reply = (request) => answered(request, { version: PROTOCOL_VERSION + 1 }, theirKey);
       assert.ok(await ask("echo", url));
       assert.deepEqual(theirs, []);
@@ -324,7 +324,7 @@ describe("control channel (loopback)", function () {
       ["a refusal that nobody signed", [400, '{"code":"LEASE_REVOKED","message":"go away"}']],
       ["a refusal in an envelope by a stranger", [200, null]],
     ] as const) {
-      it(`${what}: the next way is tried, and the code is never the impostor's`, async () => {
+      it(`${what}: the next address is tried, and the code is never the impostor's`, async () => {
         const [code, text] = answer;
         const refusal = { body: JSON.stringify({ refused: { code: "LEASE_REVOKED", message: "go away" } }) };
         status = code;
@@ -335,7 +335,7 @@ describe("control channel (loopback)", function () {
       });
     }
 
-    it("the peer's own refusal ends the search: no further way is tried", async () => {
+    it("the peer's own refusal ends the search: no further address is tried", async () => {
       reply = (request) =>
         answered(request, { body: JSON.stringify({ refused: { code: "LINK_UNKNOWN", message: "no" } }) });
       await assert.rejects(ask("echo", url), failsWith("LINK_UNKNOWN"));
