@@ -3,7 +3,8 @@
  * for. Leaves nothing behind: the rules are checked and not loaded, the shaper stands in a namespace of its own.
  */
 import { EphemeshError } from "../../model/errors.ts";
-import { ruleset, type Steering } from "../steering/ruleset.ts";
+import { ruleset } from "../steering/ruleset.ts";
+import type { Steering } from "../steering/steering.ts";
 import { command } from "./commands.ts";
 import { missingKernelFeature } from "./missing.ts";
 

@@ -16,7 +16,8 @@ import {
   withoutDevice,
 } from "./kernel-objects.ts";
 import { mapChanges, withoutPairs } from "./pair-maps.ts";
-import { ruleset, type Steering } from "./ruleset.ts";
+import { ruleset } from "./ruleset.ts";
+import type { Steering } from "./steering.ts";
 import { tableStands } from "./table.ts";
 
 export class SteeringKernel {

@@ -4,7 +4,7 @@
  */
 import { NFT_TABLE } from "../kernel/marks.ts";
 import { hex } from "./outer.ts";
-import type { MarkedPrefix, SteeredPair, Steering } from "./ruleset.ts";
+import type { MarkedPrefix, SteeredPair, Steering } from "./steering.ts";
 
 export interface PairMap {
   readonly name: string;

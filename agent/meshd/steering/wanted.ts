@@ -28,8 +28,8 @@ import {
   throwText,
 } from "./kernel-objects.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
-import type { GuardedLease, SteeredPair, Steering } from "./ruleset.ts";
 import type { Slots } from "./slots.ts";
+import type { GuardedLease, SteeredPair, Steering } from "./steering.ts";
 
 /** A link that has, or shall have, an interface. */
 export interface LiveLink {

@@ -17,8 +17,9 @@ import {
 import { parseEvent } from "../../../agent/meshd/kernel/monitor.ts";
 import { changes, type KernelObjects, withoutDevice } from "../../../agent/meshd/steering/kernel-objects.ts";
 import { ownInside } from "../../../agent/meshd/steering/own-routes.ts";
-import { ruleset, type Steering } from "../../../agent/meshd/steering/ruleset.ts";
+import { ruleset } from "../../../agent/meshd/steering/ruleset.ts";
 import { Slots } from "../../../agent/meshd/steering/slots.ts";
+import type { Steering } from "../../../agent/meshd/steering/steering.ts";
 import { wantedObjects, wantedSteering } from "../../../agent/meshd/steering/wanted.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
 import type { MeshSpec } from "../../../agent/model/meshd-messages.ts";
