@@ -138,13 +138,13 @@ interface Flows {
 function flowsOver(world: Simulator, link: SimLink): readonly Flows[] {
   const flows = new Map<string, Flows>();
   for (const { id, core } of world.nodes) {
-    for (const { destination, trafficClass, planes } of core.routes) {
+    for (const { destination, trafficClass, bucketGroups } of core.routes) {
       const { path } = world.walk(id, destination, trafficClass);
       const isOver = path.some((node, k) => {
         const next = path[k + 1];
         return (node === link.a && next === link.b) || (node === link.b && next === link.a);
       });
-      if (!isOver && !planes.includes(link.tag)) continue;
+      if (!isOver && !bucketGroups.includes(link.tag)) continue;
       const key = `${trafficClass}/${destination}`;
       const known = flows.get(key) ?? { sources: [], destination, trafficClass };
       known.sources.push(id);

@@ -236,7 +236,7 @@ export const meshAnswer = z.object({
       destinationName: regionName,
       buyerName: regionName,
       pathNames: z.array(regionName).describe("Regions up to the destination; empty: the standing peering."),
-      nextHopNames: z.array(z.object({ name: regionName, planes: natural })),
+      nextHopNames: z.array(z.object({ name: regionName, weight: natural })),
       backupName: regionName.nullable(),
     }),
   ),

@@ -144,7 +144,7 @@ export function meshView(
       destinationName: nameOf(route.destination),
       buyerName: nameOf(route.buyer),
       pathNames: route.path.map(nameOf),
-      nextHopNames: route.nextHops.map(({ region, planes }) => ({ name: nameOf(region), planes })),
+      nextHopNames: route.nextHops.map(({ region, weight }) => ({ name: nameOf(region), weight })),
       backupName: route.backup === null ? null : nameOf(route.backup),
     })),
     refusedAdvertisements: measured?.refusedAdvertisements ?? null,

@@ -55,8 +55,8 @@ export function regionOfDestination(destination: string, regions: readonly Known
 export function traceText(name: string, meshes: readonly TracedMesh[]): readonly string[] {
   const lines = meshes.flatMap(({ meshId, routes }) =>
     routes.flatMap((route) => {
-      const total = route.nextHopNames.reduce((sum, { planes }) => sum + planes, 0);
-      const shares = route.nextHopNames.map((hop) => `${Math.round((100 * hop.planes) / total)} % via ${hop.name}`);
+      const total = route.nextHopNames.reduce((sum, { weight }) => sum + weight, 0);
+      const shares = route.nextHopNames.map((hop) => `${Math.round((100 * hop.weight) / total)} % via ${hop.name}`);
       const cost = route.costMicros === null ? "" : `, cost ${(route.costMicros / 1000).toFixed(1)} ms`;
       return [
         `mesh ${meshId ?? "–"}, ${route.trafficClass}: ${route.pathNames.join(" → ") || "standing peering"}${cost}`,

@@ -29,7 +29,7 @@ export class MeshInstance {
   #spec: MeshSpec;
   #links: readonly Link[] = [];
   #changes: LoggedChange[] = [];
-  #settling = false;
+  #isRecomputeScheduled = false;
 
   constructor(
     spec: MeshSpec,
@@ -79,13 +79,13 @@ export class MeshInstance {
   }
 
   /** Tells the others to lead no path through here; what comes nevertheless is still carried. */
-  retire(nowMillis: number): void {
-    this.#perform(this.#core.retire(nowMillis), nowMillis);
+  announceNoTransit(nowMillis: number): void {
+    this.#perform(this.#core.announceNoTransit(nowMillis), nowMillis);
   }
 
   /** The last word before the end. */
-  withdraw(nowMillis: number): void {
-    this.#perform(this.#core.withdraw(nowMillis), nowMillis);
+  announceNoLinks(nowMillis: number): void {
+    this.#perform(this.#core.announceNoLinks(nowMillis), nowMillis);
   }
 
   receive(link: Link, packet: RoutingPacket, nowMillis: number): void {
@@ -101,14 +101,16 @@ export class MeshInstance {
 
   /** For the kernel: which link carries what. */
   kernelRoutes(): MeshRoutes {
-    const byTag = new Map(this.#links.filter(({ stands }) => stands).map((link) => [link.tag, link.spec.linkId]));
+    const byTag = new Map(
+      this.#links.filter(({ isInterfaceUp }) => isInterfaceUp).map((link) => [link.tag, link.spec.linkId]),
+    );
     return {
       spec: this.#spec,
-      routes: this.#core.routes.map(({ buyer, trafficClass, destination, planes }) => ({
+      routes: this.#core.routes.map(({ buyer, trafficClass, destination, bucketGroups }) => ({
         buyer,
         trafficClass,
         destination,
-        planes: planes.map((tag) => byTag.get(tag) ?? null),
+        bucketGroups: bucketGroups.map((tag) => byTag.get(tag) ?? null),
       })),
     };
   }
@@ -134,17 +136,17 @@ export class MeshInstance {
           break;
       }
     }
-    this.#settleSoon();
+    this.#recomputeSoon();
   }
 
   /** After what this turn of the event loop still brings: many advertisements cost one computation. */
-  #settleSoon(): void {
-    if (this.#settling || !this.#core.isStale) return;
-    this.#settling = true;
+  #recomputeSoon(): void {
+    if (this.#isRecomputeScheduled || !this.#core.needsRecompute) return;
+    this.#isRecomputeScheduled = true;
     setImmediate(() => {
-      this.#settling = false;
+      this.#isRecomputeScheduled = false;
       const nowMillis = monotonicMillis();
-      this.#perform(this.#core.settle(nowMillis), nowMillis);
+      this.#perform(this.#core.recompute(nowMillis), nowMillis);
     });
   }
 
@@ -155,16 +157,16 @@ export class MeshInstance {
 
 function describe({ route, previous }: RouteChange): string {
   const to = `${route.trafficClass} traffic of ${route.buyer} to ${route.destination}`;
-  if (route.planes.length === 0) return `${to}: the mesh lets go of it`;
+  if (route.bucketGroups.length === 0) return `${to}: the mesh lets go of it`;
   return `${to}: ${previous.length === 0 ? "" : "turned, "}by way of ${route.path.join(" → ")}`;
 }
 
 function describeRoute(
-  { destination, buyer, trafficClass, path, planes, costMicros, backup, reason }: Route,
+  { destination, buyer, trafficClass, path, bucketGroups, costMicros, backup, reason }: Route,
   peers: ReadonlyMap<string, RegionId>,
 ): Measurements["meshes"][number]["routes"][number] {
   const counts = Map.groupBy(
-    planes.flatMap((tag) => peers.get(tag) ?? []),
+    bucketGroups.flatMap((tag) => peers.get(tag) ?? []),
     (peer) => peer,
   );
   return {
@@ -173,7 +175,7 @@ function describeRoute(
     trafficClass,
     path: [...path],
     costMicros,
-    nextHops: [...counts].map(([region, each]) => ({ region, planes: each.length })),
+    nextHops: [...counts].map(([region, each]) => ({ region, weight: each.length })),
     backup: (backup !== null && peers.get(backup)) || null,
     reason,
   };

@@ -17,25 +17,25 @@ import type { WireguardKind } from "./eni/tunnel-device.ts";
 import type { Batch } from "./kernel/batch.ts";
 import { type KernelEvent, KernelMonitor } from "./kernel/monitor.ts";
 import { Interfaces } from "./link/interfaces.ts";
-import { hasInterface, Link, nextBoundary } from "./link/link.ts";
+import { Link, nextBoundary, shouldHaveInterface } from "./link/link.ts";
 import { Prober } from "./link/prober.ts";
 import { type MeshEvents, MeshInstance } from "./mesh-instance.ts";
-import { inParallel } from "./parallel.ts";
+import { forEachParallel } from "./parallel.ts";
 import { Retry } from "./retry.ts";
 import { decodeRoutingPacket } from "./routing/wire.ts";
 import type { IncarnationFile } from "./state/incarnation.ts";
 import type { SteeringKernel } from "./steering/kernel.ts";
+import { MeshIndexes } from "./steering/mesh-indexes.ts";
 import { OwnRoutes } from "./steering/own-routes.ts";
-import { Slots } from "./steering/slots.ts";
 import { wantedObjects, wantedSteering } from "./steering/wanted.ts";
 
 /** Tunnels that nobody claims after a start are orphans from then on. */
 const ADOPTION_MILLIS = 30_000;
-const AT_ONCE = 8;
+const MAX_PARALLEL = 8;
 /** Until everybody in the mesh has heard of it and turned: one flooding time. */
-const RETIRE_MILLIS = 150;
+const NO_TRANSIT_MILLIS = 150;
 /** Between two looks at the counters; capacity is judged by no less (ROUTING.md, section 3). */
-const COUNT_MILLIS = 250;
+const COUNTER_INTERVAL_MILLIS = 250;
 
 export interface MeshdParts {
   readonly config: MeshdConfig;
@@ -59,13 +59,13 @@ interface Failure {
 
 export class Meshd {
   readonly #parts: MeshdParts;
-  readonly #slots = new Slots();
+  readonly #meshIndexes = new MeshIndexes();
   readonly #meshes = new Map<MeshId, MeshInstance>();
   readonly #links = new Map<string, Link>();
   /** Not wanted any more, and perhaps still in the kernel. */
-  readonly #leaving = new Map<string, Link>();
+  readonly #removing = new Map<string, Link>();
   /** False: the kernel may still hold what was wanted before. */
-  #isReached = false;
+  #isKernelAsWanted = false;
   readonly #prober: Prober;
   readonly #monitor: KernelMonitor;
   readonly #retry: Retry;
@@ -76,7 +76,7 @@ export class Meshd {
   #incarnation: number;
   #last: Promise<unknown> = Promise.resolve();
   #boundary: NodeJS.Timeout | null = null;
-  #nextCountMillis = 0;
+  #nextCounterReadMillis = 0;
   #stopped = false;
 
   constructor(parts: MeshdParts) {
@@ -84,15 +84,15 @@ export class Meshd {
     this.#incarnation = parts.incarnation;
     this.#ownRoutes = new OwnRoutes(parts.config.primaryDevices);
     this.#retry = new Retry(() => {
-      parts.kernel.forget();
+      parts.kernel.invalidate();
       this.#reconcileInBackground();
     }, parts.log);
-    this.#monitor = new KernelMonitor((event) => this.#heardOfKernel(event), parts.log);
+    this.#monitor = new KernelMonitor((event) => this.#onKernelEvent(event), parts.log);
     this.interfaces = new Interfaces(
-      { ...parts, slots: this.#slots },
+      { ...parts, meshIndexes: this.#meshIndexes },
       {
         onPacket: (link, packet) => this.#received(link, packet),
-        onBroken: (link, reason) => this.#broken(link, reason),
+        onBroken: (link, reason) => this.#interfaceFailed(link, reason),
       },
     );
     this.#prober = new Prober({
@@ -105,7 +105,7 @@ export class Meshd {
       },
       onTick: (nowMillis) => {
         for (const mesh of this.#meshes.values()) mesh.refresh(nowMillis);
-        if (nowMillis >= this.#nextCountMillis) this.#count(nowMillis);
+        if (nowMillis >= this.#nextCounterReadMillis) this.#readCounters(nowMillis);
         for (const link of this.#links.values()) {
           if (link.handshakeRestartDue(nowMillis))
             this.interfaces.restartHandshake(link).catch((error: unknown) => this.#retry.failed(error));
@@ -148,13 +148,13 @@ export class Meshd {
 
   /** Resolves when nothing of it is in the kernel; after a rejection meshd goes on by itself, and it may be asked again. */
   async removeMesh(meshId: MeshId): Promise<void> {
-    if (!this.#meshes.delete(meshId) && this.#isReached) return;
+    if (!this.#meshes.delete(meshId) && this.#isKernelAsWanted) return;
     await this.reconcile();
   }
 
   /** Makes the kernel what is wanted now. One run after the other; what fails is tried again, whoever asked for it. */
   reconcile(): Promise<readonly Failure[]> {
-    this.#isReached = false;
+    this.#isKernelAsWanted = false;
     const turn = this.#last.then(() => this.#reconcile());
     this.#last = turn.catch((error: unknown) => this.#retry.failed(error));
     return turn;
@@ -165,9 +165,9 @@ export class Meshd {
     this.#stopped = true;
     this.#prober.stop();
     const nowMillis = monotonicMillis();
-    for (const mesh of this.#meshes.values()) mesh.retire(nowMillis);
-    if ([...this.#links.values()].some((link) => link.health.state === "up")) await delay(RETIRE_MILLIS);
-    for (const mesh of this.#meshes.values()) mesh.withdraw(monotonicMillis());
+    for (const mesh of this.#meshes.values()) mesh.announceNoTransit(nowMillis);
+    if ([...this.#links.values()].some((link) => link.health.state === "up")) await delay(NO_TRANSIT_MILLIS);
+    for (const mesh of this.#meshes.values()) mesh.announceNoLinks(monotonicMillis());
     if (this.#boundary) clearTimeout(this.#boundary);
     this.#retry.stop();
     this.#monitor.stop();
@@ -180,7 +180,7 @@ export class Meshd {
     const nowMillis = monotonicMillis();
     const { wireguard } = this.#parts;
     await this.#ownRoutes.refresh(this.#leasedPrefixes());
-    const gone = this.#takeWantedLinks(nowMillis);
+    const gone = this.#updateLinks(nowMillis);
     const live = [...this.#links.values()];
     // Traffic leaves what goes before it is gone.
     for (const mesh of this.#meshes.values()) {
@@ -191,10 +191,10 @@ export class Meshd {
     guarding.catch(() => {});
     const found = await foundTunnels(wireguard);
     const failures: Failure[] = [];
-    await inParallel(live, AT_ONCE, async (link) => {
+    await forEachParallel(live, MAX_PARALLEL, async (link) => {
       const tunnel = found.get(link.device);
       try {
-        if (link.stands && tunnel?.peerPublicKey && tunnel.up) await this.interfaces.change(link);
+        if (link.isInterfaceUp && tunnel?.peerPublicKey && tunnel.up) await this.interfaces.change(link);
         else {
           await this.interfaces.bringUp(link, tunnel, guarding);
           this.#prober.wake();
@@ -209,13 +209,13 @@ export class Meshd {
       (error: unknown) => ({ error }),
     );
     await this.interfaces.remove(gone.map((link) => link.device).filter((device) => found.get(device)?.isOurs ?? true));
-    this.#leaving.clear();
+    this.#removing.clear();
     if (refused) throw refused.error;
     const waiting = await this.#removeOrphans(found, gone, nowMillis);
     await this.#guard(live, waiting.length === 0);
-    this.#slots.keepOnly(new Set(this.#meshes.keys()));
+    this.#meshIndexes.keepOnly(new Set(this.#meshes.keys()));
     this.#awaitBoundary(nowMillis);
-    this.#isReached = failures.length === 0;
+    this.#isKernelAsWanted = failures.length === 0;
     if (failures[0]) this.#retry.failed(failures[0].error);
     else this.#retry.succeeded();
     return failures;
@@ -230,26 +230,26 @@ export class Meshd {
     const isEmpty = this.#meshes.size === 0 && links.length === 0;
     if (isEmpty && !mayVanish) return;
     await Promise.all([
-      kernel.setRuleset(isEmpty ? null : wantedSteering(this.#specs(), links, this.#slots)),
+      kernel.setRuleset(isEmpty ? null : wantedSteering(this.#specs(), links, this.#meshIndexes)),
       kernel.apply(() => this.#wantedObjects()),
     ]);
   }
 
   /** Brings `#links` to what the meshes want now, and returns those that are to go. */
-  #takeWantedLinks(nowMillis: number): readonly Link[] {
+  #updateLinks(nowMillis: number): readonly Link[] {
     const probing = { intervalMillis: this.#parts.config.probeMillis, instance: this.#instance, nowMillis };
     const wanted = new Map<string, Link>();
     for (const { spec } of this.#meshes.values()) {
-      for (const linkSpec of spec.links.filter((each) => hasInterface(each, nowMillis))) {
+      for (const linkSpec of spec.links.filter((each) => shouldHaveInterface(each, nowMillis))) {
         const fresh = new Link(spec.meshId, spec.self, linkSpec, probing);
         const known = this.#links.get(fresh.device);
         if (known) known.spec = linkSpec;
         wanted.set(fresh.device, known ?? fresh);
       }
     }
-    for (const [device, link] of this.#links) if (!wanted.has(device)) this.#leaving.set(device, link);
-    for (const device of wanted.keys()) this.#leaving.delete(device);
-    const gone = [...this.#leaving.values()];
+    for (const [device, link] of this.#links) if (!wanted.has(device)) this.#removing.set(device, link);
+    for (const device of wanted.keys()) this.#removing.delete(device);
+    const gone = [...this.#removing.values()];
     for (const link of gone) link.socket?.close();
     this.#links.clear();
     for (const [device, link] of wanted) this.#links.set(device, link);
@@ -277,36 +277,36 @@ export class Meshd {
     if (routing) this.#meshes.get(link.meshId)?.receive(link, routing, monotonicMillis());
   }
 
-  #broken(link: Link, reason: string): void {
-    link.lowered();
+  #interfaceFailed(link: Link, reason: string): void {
+    link.interfaceDown();
     // A socket may fail while the interface is up: then its next hops stand.
-    if (link.device in networkInterfaces()) this.#parts.kernel.forget();
+    if (link.device in networkInterfaces()) this.#parts.kernel.invalidate();
     else this.#parts.kernel.interfaceGone(link.device);
     this.#prober.broken(link, reason);
-    this.#retry.soon();
+    this.#retry.schedule();
   }
 
-  #heardOfKernel(event: KernelEvent): void {
+  #onKernelEvent(event: KernelEvent): void {
     if (event.kind === "interfaceGone") {
       const link = this.#links.get(event.device);
       // News may be late, and of the time before it came up; only interfaces that are up are listed here.
       const isUp = event.device in networkInterfaces();
-      if (link?.stands && !isUp) this.#broken(link, `somebody took the interface away (${event.what})`);
+      if (link?.isInterfaceUp && !isUp) this.#interfaceFailed(link, `somebody took the interface away (${event.what})`);
     } else if (event.kind === "routeChanged") {
-      if (this.#ownRoutes.heard(event.prefix)) this.#retry.soon();
-    } else if (this.#meshes.size + this.#leaving.size > 0) {
+      if (this.#ownRoutes.heard(event.prefix)) this.#retry.schedule();
+    } else if (this.#meshes.size + this.#removing.size > 0) {
       void this.#objectGone(event.nextHop);
     }
   }
 
   /** Our own changes are announced as well; other regions turn with us, and a look costs a dozen processes. */
   async #objectGone(nextHop: number | null): Promise<void> {
-    if (nextHop === null || (await this.#parts.kernel.holds(nextHop))) this.#retry.soon();
+    if (nextHop === null || (await this.#parts.kernel.holds(nextHop))) this.#retry.schedule();
   }
 
   /** For capacity. */
-  #count(nowMillis: number): void {
-    this.#nextCountMillis = nowMillis + COUNT_MILLIS;
+  #readCounters(nowMillis: number): void {
+    this.#nextCounterReadMillis = nowMillis + COUNTER_INTERVAL_MILLIS;
     try {
       const counts = readDevices();
       const countedAt = monotonicMillis();
@@ -363,7 +363,13 @@ export class Meshd {
 
   #wantedObjects(): ReturnType<typeof wantedObjects> {
     const meshes = [...this.#meshes.values()].map((mesh) => mesh.kernelRoutes());
-    return wantedObjects(this.#parts.config, meshes, [...this.#links.values()], this.#slots, this.#ownRoutes.prefixes);
+    return wantedObjects(
+      this.#parts.config,
+      meshes,
+      [...this.#links.values()],
+      this.#meshIndexes,
+      this.#ownRoutes.prefixes,
+    );
   }
 
   /** Of other regions, toward which hosts behind this router are steered. */

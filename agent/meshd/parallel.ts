@@ -1,5 +1,5 @@
 /** Does the work for all items, so many at a time; rejects with the first failure. */
-export async function inParallel<T>(
+export async function forEachParallel<T>(
   items: readonly T[],
   atOnce: number,
   work: (item: T) => Promise<void>,

@@ -7,23 +7,23 @@ const FIRST_MILLIS = 1_000;
 const MAX_MILLIS = 30_000;
 
 export class Retry {
-  readonly #again: () => void;
+  readonly #action: () => void;
   readonly #log: Logger;
   #timer: NodeJS.Timeout | null = null;
   #failures = 0;
-  readonly #said = new Set<string>();
+  readonly #logged = new Set<string>();
   #stopped = false;
 
   constructor(again: () => void, log: Logger) {
-    this.#again = again;
+    this.#action = again;
     this.#log = log;
   }
 
   failed(error: unknown): void {
     const message = describeError(error);
     const pauseMillis = backoff(this.#failures + 1, FIRST_MILLIS, MAX_MILLIS);
-    if (!this.#said.has(message)) this.#log.warn({ againInMillis: pauseMillis }, message);
-    this.#said.add(message);
+    if (!this.#logged.has(message)) this.#log.warn({ againInMillis: pauseMillis }, message);
+    this.#logged.add(message);
     // What else fails meanwhile is tried again by the same look.
     if (this.#timer) return;
     this.#failures += 1;
@@ -31,13 +31,13 @@ export class Retry {
   }
 
   /** Nothing failed here, but a look is due. */
-  soon(): void {
+  schedule(): void {
     this.#schedule(FIRST_MILLIS);
   }
 
   succeeded(): void {
     this.#failures = 0;
-    this.#said.clear();
+    this.#logged.clear();
   }
 
   stop(): void {
@@ -49,7 +49,7 @@ export class Retry {
     if (this.#timer || this.#stopped) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      this.#again();
+      this.#action();
     }, millis);
   }
 }

@@ -9,7 +9,7 @@ import type { Link } from "./link/link.ts";
 import type { MeshInstance } from "./mesh-instance.ts";
 import type { Meshd } from "./meshd.ts";
 import { readKernelObjects } from "./steering/kernel-objects.ts";
-import { tableStands } from "./steering/table.ts";
+import { hasTable } from "./steering/table.ts";
 
 export function measurementsOf(meshd: Meshd): Measurements {
   return {
@@ -71,12 +71,12 @@ export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> 
 
 /** Of ours in this namespace, read afresh. */
 export async function kernelSnapshot() {
-  const [devices, objects, hasTable] = await Promise.all([ourDevices(), readKernelObjects(), tableStands()]);
+  const [devices, objects, isTableThere] = await Promise.all([ourDevices(), readKernelObjects(), hasTable()]);
   return {
     devices: [...devices].sort(),
     rules: objects.rules4.size + objects.rules6.size,
     routes: objects.routes.size,
     nextHops: objects.nextHops.size,
-    nftTables: hasTable ? [`inet ${NFT_TABLE}`] : [],
+    nftTables: isTableThere ? [`inet ${NFT_TABLE}`] : [],
   };
 }

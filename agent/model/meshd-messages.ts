@@ -154,9 +154,9 @@ export const chosenRoute = z.strictObject({
   /** Next hop and every region up to the destination, as this node computes it; empty: the peering carries the pair. */
   path: z.array(regionId),
   costMicros: z.number().int().nullable(),
-  /** How many of the class's planes each next hop carries; more than one next hop where bulk is spread. */
-  nextHops: z.array(z.strictObject({ region: regionId, planes: z.number().int().positive() })),
-  /** Where a single path turns the instant its link is lost. */
+  /** Traffic is shared in proportion to the weights; more than one next hop where bulk is spread. */
+  nextHops: z.array(z.strictObject({ region: regionId, weight: z.number().int().positive() })),
+  /** Next hop of the loop-free alternate, used the instant a single path loses its link. */
   backup: regionId.nullable(),
   reason: z.string(),
 });

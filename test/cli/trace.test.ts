@@ -21,8 +21,8 @@ describe("mesh trace", () => {
       trafficClass: "bulk",
       pathNames: ["north", "west"],
       nextHopNames: [
-        { name: "north", planes: 6 },
-        { name: "west", planes: 2 },
+        { name: "north", weight: 6 },
+        { name: "west", weight: 2 },
       ],
       backupName: null,
       costMicros: 12_340,
@@ -31,7 +31,7 @@ describe("mesh trace", () => {
     const single: typeof route = {
       ...route,
       trafficClass: "critical",
-      nextHopNames: [{ name: "west", planes: 1 }],
+      nextHopNames: [{ name: "west", weight: 1 }],
       backupName: "north",
     };
     assert.deepEqual(traceText("west", [{ meshId: 7, routes: [route, single] }]), [

@@ -7,7 +7,7 @@ import { run, TestNetwork } from "./helpers/network.ts";
 
 const ALL = [1, 2, 3];
 const LEASED_MBPS = 5;
-/** The first buyer at a router has the first slot. */
+/** The first buyer at a router has the first mesh index. */
 const SLOT = 1;
 const EF = 0xb8;
 const AF41 = 0x88;
@@ -115,13 +115,13 @@ describe("meshd: classes of traffic, and several paths at once", function () {
     assert.ok(Math.max(...bulk) >= 300, `${bulk} bulk of 1000`);
   });
 
-  it("a lost link's planes turn to the other one, and come back when it does", async () => {
+  it("a lost link's bucket groups move to the other one, and come back when it does", async () => {
     await Promise.all([network.lose(1, 2), network.lose(2, 1)]);
     await spreadIs([3]);
     const around = await carried("bulk", () => shell(`for i in {1..64}; do echo > /dev/udp/${target()}/9; done`));
     assert.equal(around[1], 64);
     const route = await bulkRoute();
-    assert.match(route?.reason ?? "", /Mbit\/s|planes turned/);
+    assert.match(route?.reason ?? "", /Mbit\/s|moved to/);
     await Promise.all([network.heal(1), network.heal(2)]);
     await spreadIs([2, 3]);
   });

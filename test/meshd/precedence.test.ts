@@ -25,7 +25,7 @@ describe("meshd: what the region's own routing has to say", function () {
 
   /** Where a steered packet to an address goes. */
   const leadsTo = async (address: string): Promise<string> => {
-    // The first slot, and its first bucket of bulk.
+    // The first mesh index, and its first bucket of bulk.
     const mark = String(steerMark(1, "bulk"));
     const [route] = JSON.parse(await run(router(), "ip", ["-j", "route", "get", address, "mark", mark])) as [
       { dev: string },

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
 import type { Batch } from "../kernel/batch.ts";
 import { command, commandJson, garbage } from "../kernel/commands.ts";
-import { type BuyerShare, shapingLines, slotsOf } from "../shaping/htb.ts";
+import { type BuyerShare, meshIndexesOf, shapingLines } from "../shaping/htb.ts";
 import { bringUpLines, endpointText, type TunnelConfig } from "./configure.ts";
 import type { FoundTunnel } from "./found.ts";
 import { loosenReversePath, type SendRedirects } from "./sysctl.ts";
@@ -50,14 +50,14 @@ export async function bringUpEni(
       const rateMbps = wanted.shares.reduce((sum, share) => sum + share.rateMbps, 0);
       await makeTunnel(device, tools.kind, rateMbps);
       isMade = true;
-      for (const batch of [tools.ip, tools.tc]) batch.isNew(device);
+      for (const batch of [tools.ip, tools.tc]) batch.deviceCreated(device);
       const fresh = tools.tc.run(shapingLines(device, wanted.shares, [], true));
       await Promise.all([setKeys(device, wanted.config, tools.kind), fresh]);
     }
     await loosenReversePath(device);
     await writeFile(`/proc/sys/net/ipv4/conf/${device}/forwarding`, "1");
     await tools.guarded;
-    await tools.redirects.kept(() => tools.ip.run(bringUpLines(device, wanted.ownAddress, wanted.mtu)));
+    await tools.redirects.preserve(() => tools.ip.run(bringUpLines(device, wanted.ownAddress, wanted.mtu)));
     return runs ? "adopted" : "made";
   } catch (error) {
     // Only what was made here: a tunnel that the look before did not show may be one that carries traffic.
@@ -78,22 +78,22 @@ function nameTaken(device: string): EphemeshError {
 /** Makes of the shaper that stands what is wanted; buyers who have no share any more leave. */
 export async function shape(tc: Batch, device: string, shares: readonly BuyerShare[]): Promise<void> {
   const found = await foundShaper(device);
-  const wanted = new Set(shares.map(({ slot }) => slot));
-  const gone = found?.slots.filter((slot) => !wanted.has(slot)) ?? [];
+  const wanted = new Set(shares.map(({ meshIndex }) => meshIndex));
+  const gone = found?.meshIndexes.filter((meshIndex) => !wanted.has(meshIndex)) ?? [];
   await tc.run(shapingLines(device, shares, gone, found === null));
 }
 
 const qdiscs = z.array(z.object({ kind: z.string(), handle: z.string(), root: z.boolean().optional() })).min(1);
 
-/** Whose classes it has, by slot; null: the device has none of ours. (`tc class` knows no JSON.) */
-async function foundShaper(device: string): Promise<{ readonly slots: readonly number[] } | null> {
+/** Whose classes it has, by mesh index; null: the device has none of ours. (`tc class` knows no JSON.) */
+async function foundShaper(device: string): Promise<{ readonly meshIndexes: readonly number[] } | null> {
   const found = await commandJson("tc", ["-j", "qdisc", "show", "dev", device], qdiscs);
   if (!found.some(({ kind, handle, root }) => root && kind === "htb" && handle === "1:")) return null;
   const args = ["class", "show", "dev", device];
   const text = await command("tc", args);
   const lines = text.split("\n").filter((line) => line !== "");
   if (!lines.every((line) => line.startsWith("class htb 1:"))) throw garbage("tc", args);
-  return { slots: slotsOf(lines) };
+  return { meshIndexes: meshIndexesOf(lines) };
 }
 
 export async function moveEndpoint(

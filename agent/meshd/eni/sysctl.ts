@@ -11,7 +11,7 @@ const SEND_REDIRECTS = "/proc/sys/net/ipv4/conf/all/send_redirects";
 export class SendRedirects {
   readonly #queue = new SerialQueue();
 
-  kept(bringUp: () => Promise<void>): Promise<void> {
+  preserve(bringUp: () => Promise<void>): Promise<void> {
     return this.#queue.run(async () => {
       const before = await readFile(SEND_REDIRECTS, "utf8");
       try {

@@ -33,7 +33,7 @@ export class Batch {
   }
 
   /** The commands remember which number an interface's name had: to be told when a name gets a new interface. */
-  isNew(device: string): void {
+  deviceCreated(device: string): void {
     if (this.#devices.has(device)) {
       this.#session?.end();
       this.#session = null;

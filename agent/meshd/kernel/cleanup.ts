@@ -7,7 +7,7 @@ import { EphemeshError } from "../../model/errors.ts";
 import { ourDevices } from "../eni/found.ts";
 import { removeStaleSockets, removeTunnel } from "../eni/tunnel-device.ts";
 import { type KernelObjects, readKernelObjects } from "../steering/kernel-objects.ts";
-import { tableStands } from "../steering/table.ts";
+import { hasTable } from "../steering/table.ts";
 import { command } from "./commands.ts";
 import { isListening } from "./listening.ts";
 import { NFT_TABLE, PROTOCOL, RULE } from "./marks.ts";
@@ -114,7 +114,7 @@ async function deleteRoutes(): Promise<void> {
 }
 
 async function deleteTable(): Promise<readonly string[]> {
-  if (!(await tableStands())) return [];
+  if (!(await hasTable())) return [];
   await command("nft", ["delete", "table", "inet", NFT_TABLE]);
   return [`inet ${NFT_TABLE}`];
 }

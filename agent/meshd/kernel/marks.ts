@@ -19,9 +19,9 @@ export const DEVICE_PATTERN = new RegExp(`^${DEVICE}$`);
 export const PROBE_PORT = 7359;
 
 /**
- * A firewall mark of ours: `65` · kind (4 bits) · slot (12 bits) · class (2 bits) · bucket (6 bits). A slot stands for
+ * A firewall mark of ours: `65` · kind (4 bits) · mesh index (12 bits) · class (2 bits) · bucket (6 bits). A mesh index stands for
  * one buyer in one mesh; outer packets carry their underlay's place in the configuration instead. A flow's bucket is
- * the hash of its five-tuple. Routing tables are named by the same number: one per slot, class and plane, where a plane
+ * the hash of its five-tuple. Routing tables are named by the same number: one per mesh index, class and group, where a group
  * is a run of buckets that turn together.
  */
 export const MARK_OURS = 0x65000000;
@@ -37,30 +37,31 @@ export const CLASS_MASK = 0x000000c0;
 /** All but the bucket. */
 export const LESS_BUCKET_MASK = 0xffffffc0;
 export const BUCKETS = 64;
-export const MAX_SLOTS = 1024;
+export const MAX_MESH_INDEX = 1024;
 
-/** A class of one plane has one next hop at a time; bulk has as many shares as planes. */
-export const PLANES: Readonly<Record<TrafficClass, number>> = { critical: 1, interactive: 1, bulk: 8 };
+/** A class of one group has one next hop at a time; bulk has as many shares as bucket groups. */
+export const BUCKET_GROUPS: Readonly<Record<TrafficClass, number>> = { critical: 1, interactive: 1, bulk: 8 };
 
 /** Before its packets are sorted into classes, a pair's mark says bulk, which asks for nothing. */
 export const UNSORTED_CLASS = "bulk";
 
-export const steerMark = (slot: number, trafficClass: TrafficClass): number =>
-  MARK_OURS | (slot << 8) | (TRAFFIC_CLASSES.indexOf(trafficClass) << 6);
-/** The table of one plane, and which bits of a mark choose it. */
-export const planeTable = (slot: number, trafficClass: TrafficClass, plane: number): number =>
-  steerMark(slot, trafficClass) | (plane * (BUCKETS / PLANES[trafficClass]));
-export const planeMask = (trafficClass: TrafficClass): number => 0xffffffff - (BUCKETS / PLANES[trafficClass] - 1);
+export const steerMark = (meshIndex: number, trafficClass: TrafficClass): number =>
+  MARK_OURS | (meshIndex << 8) | (TRAFFIC_CLASSES.indexOf(trafficClass) << 6);
+/** The table of one group, and which bits of a mark choose it. */
+export const groupTable = (meshIndex: number, trafficClass: TrafficClass, group: number): number =>
+  steerMark(meshIndex, trafficClass) | (group * (BUCKETS / BUCKET_GROUPS[trafficClass]));
+export const groupMask = (trafficClass: TrafficClass): number =>
+  0xffffffff - (BUCKETS / BUCKET_GROUPS[trafficClass] - 1);
 /** For authorised packets that have arrived where they belong: `main` delivers them. */
-export const deliverMark = (slot: number): number => MARK_OURS | KIND_DELIVER | (slot << 8);
+export const deliverMark = (meshIndex: number): number => MARK_OURS | KIND_DELIVER | (meshIndex << 8);
 export const outerMark = (underlay: number): number => MARK_OUTER | (underlay << 8);
 
-/** Slot (10 bits) · way, that is class and plane (4 bits) · destination (10 bits). */
+/** Slot (10 bits) · way, that is class and group (4 bits) · destination (10 bits). */
 const NEXT_HOP_FIRST = 0x45000000;
 export const NEXT_HOP_LAST = 0x45ffffff;
 export const isOurNextHopId = (id: number): boolean => id >= NEXT_HOP_FIRST && id <= NEXT_HOP_LAST;
-export const nextHopId = (slot: number, trafficClass: TrafficClass, plane: number, destination: number): number =>
-  NEXT_HOP_FIRST + ((slot << 14) | ((TRAFFIC_CLASSES.indexOf(trafficClass) + plane) << 10) | destination);
+export const nextHopId = (meshIndex: number, trafficClass: TrafficClass, group: number, destination: number): number =>
+  NEXT_HOP_FIRST + ((meshIndex << 14) | ((TRAFFIC_CLASSES.indexOf(trafficClass) + group) << 10) | destination);
 
 /**
  * Our block of rules. Unmarked packets jump over it and go on with whatever rules the operator has behind it, so that
@@ -71,7 +72,7 @@ export const RULE = {
   fromUnderlay: 6900,
   skip: 6910,
   outer: 6920,
-  outerElsewhere: 6921,
+  outerUnreachable: 6921,
   steer: 6930,
   arrivals: 6940,
   end: 6990,

@@ -58,7 +58,7 @@ const EXAMPLE: Steering = {
   arriving: [{ source: "2001:db8::/64", destination: "2001:db8:1::/64", mark: 1 }],
   far: [{ prefix: "192.0.2.128/25", mark: 1 }],
   errorsIn: [{ prefix: "2001:db8:1::/64", mark: 1 }],
-  leases: [{ device: "eph000000000000", marks: [1], slot: 1, rateMbps: 1 }],
-  slots: [1],
+  leases: [{ device: "eph000000000000", marks: [1], meshIndex: 1, rateMbps: 1 }],
+  meshIndexes: [1],
   seed: 0,
 };

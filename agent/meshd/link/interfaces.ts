@@ -11,15 +11,15 @@ import { removeStaleSockets, removeTunnel, type WireguardKind } from "../eni/tun
 import { setKeys } from "../eni/wireguard.ts";
 import type { Batch } from "../kernel/batch.ts";
 import { outerMark } from "../kernel/marks.ts";
-import { inParallel } from "../parallel.ts";
+import { forEachParallel } from "../parallel.ts";
 import { LinkSocket } from "../probe/socket.ts";
 import type { BuyerShare } from "../shaping/htb.ts";
 import { KeyStore } from "../state/key-store.ts";
+import type { MeshIndexes } from "../steering/mesh-indexes.ts";
 import { checkEndpoint, type Underlay, underlayMtu } from "../steering/outer.ts";
-import type { Slots } from "../steering/slots.ts";
 import type { Link } from "./link.ts";
 
-const AT_ONCE = 8;
+const MAX_PARALLEL = 8;
 const OUTER_OVERHEAD = { ipv4: 60, ipv6: 80 } as const;
 
 export interface InterfaceParts {
@@ -27,7 +27,7 @@ export interface InterfaceParts {
   readonly wireguard: WireguardKind;
   readonly ip: Batch;
   readonly tc: Batch;
-  readonly slots: Slots;
+  readonly meshIndexes: MeshIndexes;
   readonly log: Logger;
 }
 
@@ -84,7 +84,7 @@ export class Interfaces {
   async bringUp(link: Link, found: FoundTunnel | undefined, guarded: Promise<void>): Promise<void> {
     const { wireguard, ip, tc, log } = this.#parts;
     const { spec, device } = link;
-    link.lowered();
+    link.interfaceDown();
     const outcome = await bringUpEni(
       {
         device,
@@ -106,7 +106,7 @@ export class Interfaces {
       },
     );
     link.applied = spec;
-    link.raised(monotonicMillis());
+    link.interfaceUp(monotonicMillis());
     log.info({ device, link: spec.linkId, attempt: spec.attempt, peer: spec.peer }, `interface ${outcome}`);
   }
 
@@ -133,7 +133,7 @@ export class Interfaces {
   }
 
   async remove(devices: readonly string[]): Promise<void> {
-    await inParallel(devices, AT_ONCE, async (device) => {
+    await forEachParallel(devices, MAX_PARALLEL, async (device) => {
       await removeTunnel(device);
       this.#parts.log.info({ device }, "interface removed");
     });
@@ -162,7 +162,10 @@ export class Interfaces {
   }
 
   #shares(link: Link, spec: LinkSpec): readonly BuyerShare[] {
-    return spec.shares.map((share) => ({ ...share, slot: this.#parts.slots.slotOf(link.meshId, share.buyer) }));
+    return spec.shares.map((share) => ({
+      ...share,
+      meshIndex: this.#parts.meshIndexes.indexOf(link.meshId, share.buyer),
+    }));
   }
 
   #underlay(name: string): Underlay {

@@ -32,10 +32,10 @@ export class Link {
   applied: LinkSpec | null = null;
   socket: LinkSocket | null = null;
   /** False while its interface is not there, or is down: the kernel takes no route over it. */
-  #stands = false;
-  #raisedAt = Number.NEGATIVE_INFINITY;
+  #isInterfaceUp = false;
+  #interfaceUpAt = Number.NEGATIVE_INFINITY;
   #handshakeStartedAt = Number.POSITIVE_INFINITY;
-  #raises = 0;
+  #interfaceUps = 0;
 
   constructor(
     meshId: MeshId,
@@ -54,21 +54,21 @@ export class Link {
     this.epochs = new Epochs(spec.startsMonotonicMillis, spec.bounds, probing.intervalMillis);
   }
 
-  get stands(): boolean {
-    return this.#stands;
+  get isInterfaceUp(): boolean {
+    return this.#isInterfaceUp;
   }
 
   /** The interface came up here. */
-  raised(nowMillis: number): void {
-    this.#stands = true;
-    this.#raisedAt = nowMillis;
+  interfaceUp(nowMillis: number): void {
+    this.#isInterfaceUp = true;
+    this.#interfaceUpAt = nowMillis;
     this.#handshakeStartedAt = nowMillis;
-    this.#raises++;
+    this.#interfaceUps++;
   }
 
   /** It went away, or fails. */
-  lowered(): void {
-    this.#stands = false;
+  interfaceDown(): void {
+    this.#isInterfaceUp = false;
     this.#handshakeStartedAt = Number.POSITIVE_INFINITY;
   }
 
@@ -76,22 +76,22 @@ export class Link {
    * Two ends that begin a WireGuard handshake in the same instant each spoil the other's and are silent for 5 s. So the
    * higher region listens a little before it speaks.
    */
-  maySpeak(nowMillis: number): boolean {
+  maySendProbes(nowMillis: number): boolean {
     const leads = this.self < this.spec.peer;
     return (
       leads ||
       this.health.state !== "waiting" ||
       this.health.hasHeardSince(0) ||
-      nowMillis - this.#raisedAt > LISTEN_MILLIS
+      nowMillis - this.#interfaceUpAt > LISTEN_MILLIS
     );
   }
 
   /** The handshake was lost or spoiled: it is begun anew, long before WireGuard would, and by one end alone. */
   handshakeRestartDue(nowMillis: number): boolean {
-    const leads = this.self < this.spec.peer || this.#raises > 1;
+    const leads = this.self < this.spec.peer || this.#interfaceUps > 1;
     if (
       !leads ||
-      this.health.hasHeardSince(this.#raisedAt) ||
+      this.health.hasHeardSince(this.#interfaceUpAt) ||
       nowMillis < this.#handshakeStartedAt + HANDSHAKE_RESTART_MILLIS
     )
       return false;
@@ -137,7 +137,7 @@ export class Link {
 }
 
 /** Whether the link's interface has a right to be there. */
-export function hasInterface(spec: LinkSpec, nowMillis: number): boolean {
+export function shouldHaveInterface(spec: LinkSpec, nowMillis: number): boolean {
   return nowMillis < spec.notAfterMonotonicMillis + INTERFACE_STAYS_MILLIS;
 }
 

@@ -103,7 +103,7 @@ export class Prober {
   }
 
   #send(link: Link, nowMillis: number): void {
-    if (!link.socket || !link.maySpeak(nowMillis)) return;
+    if (!link.socket || !link.maySendProbes(nowMillis)) return;
     const probe = { ...link.health.probe(nowMillis), received: link.capacity.report() };
     link.epochs.sent(probe.sequence, nowMillis);
     link.socket.send(encodeProbe(probe));

@@ -21,7 +21,7 @@ export interface StateChange {
 
 const MAX_SILENCE_MILLIS = 1_000;
 const MAX_HOLD_MILLIS = 30_000;
-const FORGIVEN_AFTER_MILLIS = 60_000;
+const HOLD_RESET_MILLIS = 60_000;
 /** Of the last probes each way: so many lost in sum are chance in one of 15,000 windows at the 1 % that a lease allows. */
 const BREACH_PROBES = 20;
 const BREACH_LOST = 5;
@@ -157,11 +157,11 @@ export class LinkHealth {
     const problem = this.#problem(nowMillis);
     if (problem !== null) {
       this.#bothWaysSince = null;
-      return this.#state === "up" ? this.#fall(problem, { bySilence: true }, nowMillis) : null;
+      return this.#state === "up" ? this.#goDown(problem, { bySilence: true }, nowMillis) : null;
     }
     this.#bothWaysSince ??= nowMillis;
     if (this.#state === "up") {
-      if (nowMillis - this.#since > FORGIVEN_AFTER_MILLIS) this.#holdMillis = 0;
+      if (nowMillis - this.#since > HOLD_RESET_MILLIS) this.#holdMillis = 0;
       return null;
     }
     const heldMillis = nowMillis - this.#bothWaysSince;
@@ -178,7 +178,7 @@ export class LinkHealth {
   broken(reason: string, nowMillis: number): StateChange | null {
     this.#bothWaysSince = null;
     this.#heardAt = null;
-    return this.#state === "up" ? this.#fall(reason, { bySilence: false }, nowMillis) : null;
+    return this.#state === "up" ? this.#goDown(reason, { bySilence: false }, nowMillis) : null;
   }
 
   /** Our own event loop stood still for so long: in that time we were not listening, and it does not count as silence. */
@@ -190,13 +190,13 @@ export class LinkHealth {
 
   /** The last moment at which the silence so far is none. */
   get deadlineMillis(): number | null {
-    return this.#heardAt === null ? null : this.#heardAt + this.#patienceMillis(this.#loss(30_000));
+    return this.#heardAt === null ? null : this.#heardAt + this.#detectionMillis(this.#loss(30_000));
   }
 
   #problem(nowMillis: number): string | null {
     if (this.#heardAt === null || this.#peer === null) return "nothing was heard";
     const silence = nowMillis - this.#heardAt;
-    const patience = this.#patienceMillis(this.#loss(30_000));
+    const patience = this.#detectionMillis(this.#loss(30_000));
     if (silence > patience) {
       return `no probe for ${Math.round(silence)} ms, ${Math.round(patience)} ms are the limit at ${this.#loss(30_000)} ppm loss`;
     }
@@ -206,18 +206,18 @@ export class LinkHealth {
     if (nowMillis < this.#excuseUntil) return null;
     if (!hears) return "the peer does not hear us";
     const unheard = echo.heldMicros / 1000;
-    if (unheard > this.#patienceMillis(lossLongPpm) + this.#intervalMillis) {
+    if (unheard > this.#detectionMillis(lossLongPpm) + this.#intervalMillis) {
       return `the peer has not heard us for ${Math.round(unheard)} ms`;
     }
     return null;
   }
 
   #hears(nowMillis: number): boolean {
-    return this.#heardAt !== null && nowMillis - this.#heardAt <= this.#patienceMillis(this.#loss(30_000));
+    return this.#heardAt !== null && nowMillis - this.#heardAt <= this.#detectionMillis(this.#loss(30_000));
   }
 
   /** n missing in a row, with room for the delay's own variation. */
-  #patienceMillis(lossPpm: number): number {
+  #detectionMillis(lossPpm: number): number {
     const silence = Math.min(MAX_SILENCE_MILLIS, probesUntilDown(lossPpm) * this.#intervalMillis);
     const jitterMillis = (this.#roundTrip.jitterMicros ?? 0) / 1000;
     return silence + Math.min(this.#intervalMillis, 2 + 4 * jitterMillis);
@@ -227,7 +227,7 @@ export class LinkHealth {
     return this.#arrivals.lossPpm(Math.round(windowMillis / this.#intervalMillis));
   }
 
-  #fall(reason: string, { bySilence }: { readonly bySilence: boolean }, nowMillis: number): StateChange {
+  #goDown(reason: string, { bySilence }: { readonly bySilence: boolean }, nowMillis: number): StateChange {
     this.#wasSilent = !this.#hears(nowMillis);
     this.#fellBySilence = bySilence;
     this.#holdMillis = this.#holdMillis === 0 ? 1_000 : Math.min(MAX_HOLD_MILLIS, this.#holdMillis * 2);

@@ -1,11 +1,11 @@
 /**
- * Local repair: to whom a flow may turn the instant its link is lost, while the others still know nothing.
+ * Local repair: the loop-free alternate that a flow uses the instant its link is lost, before other nodes know.
  *
- * One path at a time: RFC 5286, inequality 1, the neighbour's own best way does not lead through us. Bulk: the
- * neighbour may use every node that is strictly closer than itself, so it must be no farther away than we were; then
- * nobody downstream from it is as far away as we are.
+ * Single path: RFC 5286, inequality 1, the neighbour's shortest path does not lead through this node. Bulk: the
+ * neighbour may use every node strictly closer than itself, so its distance must not exceed ours; then all nodes
+ * downstream from it are closer than this node.
  */
-import { PLANES } from "../kernel/marks.ts";
+import { BUCKET_GROUPS } from "../kernel/marks.ts";
 import { type Candidate, type Choice, costText, isBefore } from "./choice.ts";
 import { assign, type Spread } from "./spread.ts";
 
@@ -14,7 +14,7 @@ export function isLoopFree(candidate: Candidate, ownMicros: number, ofMany: bool
   return ofMany ? onwardMicros <= ownMicros : onwardMicros < backMicros + ownMicros;
 }
 
-/** The best one beside the link in use; null where a repair must wait for the others to be told. */
+/** The cheapest alternate to the link in use; null: there is none, the repair must wait for the next computation. */
 export function alternateOf(
   candidates: readonly Candidate[],
   used: string,
@@ -31,7 +31,7 @@ export interface Repair<State> {
   readonly reason: string;
 }
 
-/** `candidates`: those of the last computation whose links still stand. */
+/** `candidates`: those of the last computation whose links are still usable. */
 export function repairChoice(
   choice: Choice,
   candidates: readonly Candidate[],
@@ -42,26 +42,26 @@ export function repairChoice(
   const { tag, neighbour, costMicros } = found;
   return {
     state: { ...choice, tag, neighbour, minCostMicros: costMicros, better: null },
-    reason: `the link in use went away; the loop-free alternate by ${neighbour} costs ${costText(costMicros)}`,
+    reason: `the link in use was lost; the loop-free alternate via ${neighbour} costs ${costText(costMicros)}`,
   };
 }
 
-/** Only the planes of lost links turn: to the links that are in use besides, or to one that was not. */
+/** Moves only the bucket groups of lost links: to the other links in use, or else to the best unused alternate. */
 export function repairSpread(
   spread: Spread,
   candidates: readonly Candidate[],
   ownMicros: number,
 ): Repair<Spread> | null {
   const safe = candidates.filter((candidate) => isLoopFree(candidate, ownMicros, true));
-  const used = safe.filter(({ tag }) => spread.planes.includes(tag));
+  const used = safe.filter(({ tag }) => spread.bucketGroups.includes(tag));
   const first = alternateOf(safe, "", ownMicros, true);
   const targets = used.length > 0 ? used : first ? [first] : [];
   if (targets.length === 0) return null;
-  const planes = assign(spread.planes, targets);
+  const bucketGroups = assign(spread.bucketGroups, targets);
   const minCosts = new Map(targets.map(({ tag, costMicros }) => [tag, spread.minCosts.get(tag) ?? costMicros]));
-  const turned = planes.filter((tag, plane) => tag !== spread.planes[plane]).length;
+  const moved = bucketGroups.filter((tag, group) => tag !== spread.bucketGroups[group]).length;
   return {
-    state: { ...spread, planes, minCosts, better: null },
-    reason: `a link in use went away; ${turned} of ${PLANES.bulk} planes turned to ${targets.map(({ neighbour }) => neighbour).join(", ")}, which cannot loop`,
+    state: { ...spread, bucketGroups, minCosts, better: null },
+    reason: `a link in use was lost; ${moved}/${BUCKET_GROUPS.bulk} moved to the loop-free ${targets.map(({ neighbour }) => neighbour).join(", ")}`,
   };
 }

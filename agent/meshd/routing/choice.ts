@@ -1,48 +1,48 @@
 /**
- * Which link carries a flow that takes one path at a time. Any neighbour strictly closer to the destination may be used:
- * under equal views no packet visits a node twice. Calm: what is lost or got much worse is left at once; what would
- * merely be better must be worth 15 % and 1 ms, and stay so for 1 s.
+ * Which link carries a flow that takes a single path. Only neighbours strictly closer to the destination are used: while
+ * all nodes have the same database no packet visits a node twice. A path that is lost or got much worse is left at once;
+ * a better one must gain 15 % and 1 ms, and hold that for 1 s.
  */
 import type { RegionId } from "../../model/ids.ts";
 
 export interface Candidate {
   readonly tag: string;
   readonly neighbour: RegionId;
-  /** Over this link and on from the neighbour. */
+  /** From this node over this link to the destination. */
   readonly costMicros: number;
-  /** From the neighbour on. */
+  /** From the neighbour to the destination. */
   readonly onwardMicros: number;
-  /** From the neighbour back to us. */
+  /** From the neighbour back to this node. */
   readonly backMicros: number;
-  /** Capacity of the narrowest link of this way. */
+  /** Capacity of the narrowest link of this path. */
   readonly kbps: number;
 }
 
 export interface Choice {
   readonly tag: string;
   readonly neighbour: RegionId;
-  /** The least since it was chosen; what it costs now stands in the candidate. */
+  /** The lowest cost since it was chosen; the candidate has today's. */
   readonly minCostMicros: number;
   readonly better: { readonly tag: string; readonly sinceMillis: number } | null;
-  /** When this flow last left a path because it had become worse. */
-  readonly fledAtMillis: number | null;
+  /** When this flow last left a path because it got worse; null: never. */
+  readonly urgentChangeAtMillis: number | null;
 }
 
 export interface Decision {
   readonly choice: Choice | null;
   /** Null: nothing changed. */
   readonly reason: string | null;
-  /** When the decision should be looked at again though nothing happens. */
-  readonly lookAgainMillis: number | null;
+  /** When to decide again even if nothing changes; null: not needed. */
+  readonly recomputeAtMillis: number | null;
 }
 
 export const HOLD_MILLIS = 1_000;
-/** One flight is at once; where everything around keeps getting worse and better, the next ones wait like the rest. */
-export const CALM_AFTER_FLIGHT_MILLIS = 5_000;
+/** After one urgent change the next ones wait like other improvements, so that fluctuating paths cause few changes. */
+export const URGENT_CHANGE_INTERVAL_MILLIS = 5_000;
 const MIN_GAIN_MICROS = 1_000;
 
-/** Worth a change: 15 % and 1 ms. */
-export function isWorthIt(betterMicros: number, currentMicros: number): boolean {
+/** At least 15 % and 1 ms. */
+export function isSignificantGain(betterMicros: number, currentMicros: number): boolean {
   return currentMicros - betterMicros >= MIN_GAIN_MICROS && betterMicros * 115 <= currentMicros * 100;
 }
 
@@ -58,7 +58,7 @@ export function decide(
     null,
   );
   if (best === null) {
-    return { choice: null, reason: current ? "no path in the mesh is left" : null, lookAgainMillis: null };
+    return { choice: null, reason: current ? "no path left in the mesh" : null, recomputeAtMillis: null };
   }
   const used = current && downstream.find((candidate) => candidate.tag === current.tag);
   if (!current || !used) {
@@ -66,46 +66,47 @@ export function decide(
     const reason = !current
       ? `first path, ${costText(best.costMicros)}`
       : known
-        ? `the link in use no longer leads downstream (${costText(known.onwardMicros)} from its far end, ${costText(ownCostMicros)} from here); this one costs ${costText(best.costMicros)}`
-        : `the link in use went away; this one costs ${costText(best.costMicros)}`;
-    return taken(best, reason, current?.fledAtMillis ?? null);
+        ? `the next hop in use is no longer closer to the destination (${costText(known.onwardMicros)} from there, ${costText(ownCostMicros)} from here); new path ${costText(best.costMicros)}`
+        : `the link in use was lost; new path ${costText(best.costMicros)}`;
+    return choose(best, reason, current?.urgentChangeAtMillis ?? null);
   }
   const minCostMicros = Math.min(current.minCostMicros, used.costMicros);
-  if (best.tag === used.tag || !isWorthIt(best.costMicros, used.costMicros)) {
-    return { choice: { ...current, minCostMicros, better: null }, reason: null, lookAgainMillis: null };
+  if (best.tag === used.tag || !isSignificantGain(best.costMicros, used.costMicros)) {
+    return { choice: { ...current, minCostMicros, better: null }, reason: null, recomputeAtMillis: null };
   }
   const comparison = `${costText(best.costMicros)} instead of ${costText(used.costMicros)}`;
-  const isCalm = current.fledAtMillis === null || nowMillis - current.fledAtMillis >= CALM_AFTER_FLIGHT_MILLIS;
-  if (isCalm && isWorthIt(minCostMicros, used.costMicros)) {
-    const reason = `the path in use got worse (it was ${costText(minCostMicros)}): ${comparison}`;
-    return taken(best, reason, nowMillis);
+  const mayChangeAtOnce =
+    current.urgentChangeAtMillis === null || nowMillis - current.urgentChangeAtMillis >= URGENT_CHANGE_INTERVAL_MILLIS;
+  if (mayChangeAtOnce && isSignificantGain(minCostMicros, used.costMicros)) {
+    const reason = `the path in use got worse (best ${costText(minCostMicros)}): ${comparison}`;
+    return choose(best, reason, nowMillis);
   }
   const since = current.better?.tag === best.tag ? current.better.sinceMillis : nowMillis;
   if (nowMillis - since >= HOLD_MILLIS) {
-    return taken(best, `better for ${HOLD_MILLIS} ms: ${comparison}`, current.fledAtMillis);
+    return choose(best, `better for ${HOLD_MILLIS / 1000} s: ${comparison}`, current.urgentChangeAtMillis);
   }
   return {
     choice: { ...current, minCostMicros, better: { tag: best.tag, sinceMillis: since } },
     reason: null,
-    lookAgainMillis: since + HOLD_MILLIS,
+    recomputeAtMillis: since + HOLD_MILLIS,
   };
 }
 
-function taken(best: Candidate, reason: string, fledAtMillis: number | null): Decision {
+function choose(best: Candidate, reason: string, urgentChangeAtMillis: number | null): Decision {
   return {
     choice: {
       tag: best.tag,
       neighbour: best.neighbour,
       minCostMicros: best.costMicros,
       better: null,
-      fledAtMillis,
+      urgentChangeAtMillis,
     },
     reason,
-    lookAgainMillis: null,
+    recomputeAtMillis: null,
   };
 }
 
-/** The cheaper one; of equals the lower tag, so that nobody wavers. */
+/** The cheaper one first; ties go to the lower tag, so that the choice is stable. */
 export function isBefore(a: Candidate, b: Candidate): boolean {
   return a.costMicros !== b.costMicros ? a.costMicros < b.costMicros : a.tag < b.tag;
 }

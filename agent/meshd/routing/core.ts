@@ -1,10 +1,9 @@
 /**
- * The routing instance of one mesh at one node: messages and times in, advertisements and wanted routes out. No I/O and
- * no clock, so that a simulator drives many of these exactly as the real thing does.
+ * The routing instance of one mesh at one node: messages and times in, advertisements and routes out. No I/O and no
+ * clock, so that a simulator can run many of them.
  *
- * Effects are to be performed in the order in which they come: a repair that cannot loop is installed before anybody is
- * told. Everything else waits for `settle`, which is called once what came together has been taken in: by then the
- * neighbours were told, on the links that the packets will take, and what was heard has been passed on.
+ * Effects must be performed in order: a loop-free repair is installed before it is flooded. All other route changes wait
+ * for `recompute`, which the caller runs once after a batch of messages: by then every advertisement has been forwarded.
  */
 import type { KeyObject } from "node:crypto";
 import type { MeshId, RegionId } from "../../model/ids.ts";
@@ -26,7 +25,7 @@ export interface CoreOptions {
 }
 
 export interface CoreSettings {
-  /** Registered routing keys of the participants: the only origins there are. */
+  /** Registered routing keys of the participants: no other origin is accepted. */
   readonly participants: ReadonlyMap<RegionId, KeyObject>;
   readonly demands: readonly Demand[];
 }
@@ -36,10 +35,10 @@ export type Effect =
   | { readonly kind: "acknowledge"; readonly tag: string; readonly known: Acknowledgement }
   | { readonly kind: "routes"; readonly changes: readonly RouteChange[] }
   | { readonly kind: "incarnation"; readonly incarnation: number }
-  /** Another process runs with our key, and ran before us. */
+  /** Another process uses our routing key, and started before us. */
   | { readonly kind: "duplicate" };
 
-/** New advertisements that one origin may cause, and that one link may bring. */
+/** Limits on new advertisements, per origin and per link. */
 const ORIGIN_RATE = { perSecond: 10, burst: 80 };
 const LINK_RATE = { perSecond: 300, burst: 1_000 };
 const CLASH_WINDOW_MILLIS = 30_000;
@@ -57,8 +56,8 @@ export class RoutingCore {
   #participants: ReadonlyMap<RegionId, KeyObject> = new Map();
   readonly #startedAt: number;
   #clashes: number[] = [];
-  #lookAgainMillis: number | null = null;
-  #isStale = true;
+  #recomputeAtMillis: number | null = null;
+  #needsRecompute = true;
 
   constructor(options: CoreOptions, nowMillis: number) {
     this.#options = options;
@@ -78,11 +77,11 @@ export class RoutingCore {
     this.#participants = settings.participants;
     this.#database.retain(new Set(settings.participants.keys()));
     this.#table.setDemands(settings.demands);
-    this.#isStale = true;
-    return this.#speak(nowMillis);
+    this.#needsRecompute = true;
+    return this.#originateAndFlood(nowMillis);
   }
 
-  /** Our links that may be used this instant, with their figures; any other one is down. */
+  /** This node's usable links with their metrics; every other link is down. Tags as in LsaLink. */
   setLinks(links: readonly LsaLink[], nowMillis: number): readonly Effect[] {
     const before = new Set(this.#links.keys());
     this.#links.clear();
@@ -91,28 +90,29 @@ export class RoutingCore {
       if (!before.delete(link.tag)) this.#flooding.addLink(link.tag, this.#database.entries());
     }
     for (const tag of before) this.#flooding.removeLink(tag);
-    if (before.size === 0) return this.#speak(nowMillis);
-    this.#isStale = true;
+    if (before.size === 0) return this.#originateAndFlood(nowMillis);
+    this.#needsRecompute = true;
     const changes = this.#table.repair(new Set(this.#links.keys()));
-    return [...this.#routesChanged(changes), ...this.#speak(nowMillis)];
+    return [...this.#routesChanged(changes), ...this.#originateAndFlood(nowMillis)];
   }
 
-  /** Whether `settle` has something to do. */
-  get isStale(): boolean {
-    return this.#isStale;
+  /** Whether `recompute` has work to do. */
+  get needsRecompute(): boolean {
+    return this.#needsRecompute;
   }
 
-  /** Computes the routes from what is known now. */
-  settle(nowMillis: number): readonly Effect[] {
-    if (!this.#isStale) return [];
-    this.#isStale = false;
-    const { changes, lookAgainMillis } = this.#table.compute(this.#database, new Set(this.#links.keys()), nowMillis);
-    this.#lookAgainMillis = lookAgainMillis;
+  /** Computes the routes from the database. */
+  recompute(nowMillis: number): readonly Effect[] {
+    if (!this.#needsRecompute) return [];
+    this.#needsRecompute = false;
+    const { changes, recomputeAtMillis } = this.#table.compute(this.#database, new Set(this.#links.keys()), nowMillis);
+    this.#recomputeAtMillis = recomputeAtMillis;
     return this.#routesChanged(changes);
   }
 
+  /** An advertisement from the neighbour on link `tag`; one that is refused is counted in `refusals`. */
   receive(tag: string, bytes: Buffer, ageMillis: number, nowMillis: number): readonly Effect[] {
-    // A neighbour may see the link before we do; what it says is signed, and as good.
+    // Also on a link that is not up at this end yet: the signature is what counts.
     const lsa = decodeLsa(bytes);
     if (!lsa) return this.#refuse("malformed", tag);
     if (lsa.meshId !== this.#options.meshId) return this.#refuse("otherMesh", tag);
@@ -121,24 +121,24 @@ export class RoutingCore {
     const known = this.#database.get(lsa);
     if (known && !isNewer(lsa, known.signed.lsa)) {
       if (isNewer(known.signed.lsa, lsa)) this.#refuse("outdated", tag);
-      // Whoever is behind is told; whoever repeats itself is calmed.
-      if (isNewer(known.signed.lsa, lsa) && !known.dead) this.#flooding.tell(tag, lsa);
+      // A neighbour with an older one gets the newer; a repetition is acknowledged again.
+      if (isNewer(known.signed.lsa, lsa) && !known.dead) this.#flooding.enqueue(tag, lsa);
       this.#flooding.acknowledged(tag, lsa, this.#database);
       return [{ kind: "acknowledge", tag, known: known.signed.lsa }, ...this.#flood(nowMillis)];
     }
-    // The dead are not passed on: no honest neighbour says such an age.
+    // An honest neighbour never forwards an expired one.
     if (ageMillis >= MAX_AGE_MILLIS) return this.#refuse("outdated", tag);
-    // Checking a signature costs; and a neighbour that forges must not use up what an honest origin may say.
-    if (!this.#mayStillCome(`link ${tag}`, LINK_RATE, nowMillis)) return this.#refuse("rateLimited", tag);
+    // The link's limit bounds signature checks; the origin's comes after, so that forgeries cannot use it up.
+    if (!this.#takeToken(`link ${tag}`, LINK_RATE, nowMillis)) return this.#refuse("rateLimited", tag);
     if (!(this.#options.verify ?? verifyLsa)(bytes, key)) return this.#refuse("badSignature", tag);
-    if (!this.#mayStillCome(`origin ${lsa.origin}`, ORIGIN_RATE, nowMillis)) return this.#refuse("rateLimited", tag);
+    if (!this.#takeToken(`origin ${lsa.origin}`, ORIGIN_RATE, nowMillis)) return this.#refuse("rateLimited", tag);
     const acknowledge: Effect = { kind: "acknowledge", tag, known: lsa };
-    if (lsa.origin === this.#options.self) return [acknowledge, ...this.#heardOurself(lsa, nowMillis)];
+    if (lsa.origin === this.#options.self) return [acknowledge, ...this.#receiveOwn(lsa, nowMillis)];
     this.#database.store({ lsa, bytes }, Math.max(0, ageMillis), nowMillis);
-    if (known && lsa.incarnation > known.signed.lsa.incarnation) this.#tellAnew(lsa.origin);
+    if (known && lsa.incarnation > known.signed.lsa.incarnation) this.#resynchronise(lsa.origin);
     this.#flooding.acknowledged(tag, lsa, this.#database);
-    this.#flooding.tellAll(lsa, tag);
-    this.#isStale = true;
+    this.#flooding.enqueueAll(lsa, tag);
+    this.#needsRecompute = true;
     return [acknowledge, ...this.#flood(nowMillis)];
   }
 
@@ -146,31 +146,28 @@ export class RoutingCore {
     this.#flooding.acknowledged(tag, known, this.#database);
   }
 
-  /**
-   * Before an orderly end: the others are told that no path leads through here any more, while we still carry what is
-   * on its way.
-   */
-  retire(nowMillis: number): readonly Effect[] {
-    this.#origin.leave();
-    return this.#speak(nowMillis);
+  /** First step of an orderly end: other nodes route around this one, which still forwards what is on its way. */
+  announceNoTransit(nowMillis: number): readonly Effect[] {
+    this.#origin.setNoTransit();
+    return this.#originateAndFlood(nowMillis);
   }
 
-  /** The last word: no link of ours is to be used, so that nobody needs to find out by silence. */
-  withdraw(nowMillis: number): readonly Effect[] {
-    this.#tell(this.#origin.say([], nowMillis), nowMillis);
+  /** Last step of an orderly end: advertises no links, so that no neighbour has to wait for missing probes. */
+  announceNoLinks(nowMillis: number): readonly Effect[] {
+    this.#install(this.#origin.originate([], nowMillis), nowMillis);
     return this.#flood(nowMillis);
   }
 
-  /** To be called every so often: repetitions, refreshment, old age, held improvements. */
+  /** To be called at each probe interval: retransmits, refreshes, expires, and decides held improvements. */
   tick(nowMillis: number): readonly Effect[] {
     const died = this.#database.expire(nowMillis);
-    const look = this.#lookAgainMillis !== null && nowMillis >= this.#lookAgainMillis;
-    if (died.length > 0 || look) this.#isStale = true;
-    return this.#speak(nowMillis);
+    const look = this.#recomputeAtMillis !== null && nowMillis >= this.#recomputeAtMillis;
+    if (died.length > 0 || look) this.#needsRecompute = true;
+    return this.#originateAndFlood(nowMillis);
   }
 
-  /** A neighbour that started anew knows nothing, even where it was back before its links looked down. */
-  #tellAnew(neighbour: RegionId): void {
+  /** Sends everything to a neighbour that restarted, since its database is empty. */
+  #resynchronise(neighbour: RegionId): void {
     for (const { tag, peer } of this.#links.values()) {
       if (peer !== neighbour) continue;
       this.#flooding.removeLink(tag);
@@ -178,28 +175,28 @@ export class RoutingCore {
     }
   }
 
-  #heardOurself(lsa: SignedLsa["lsa"], nowMillis: number): readonly Effect[] {
-    this.#origin.jumpPast(lsa);
+  #receiveOwn(lsa: SignedLsa["lsa"], nowMillis: number): readonly Effect[] {
+    this.#origin.advancePast(lsa);
     this.#clashes = [...this.#clashes, nowMillis].filter((at) => nowMillis - at < CLASH_WINDOW_MILLIS);
     const effects: Effect[] = [{ kind: "incarnation", incarnation: this.#origin.incarnation }];
     const firstClash = this.#clashes[0] ?? nowMillis;
     const clashing = this.#clashes.length >= CLASHES && nowMillis - firstClash > 1_000;
     if (clashing && firstClash - this.#startedAt < CLASH_WINDOW_MILLIS) effects.push({ kind: "duplicate" });
-    return [...effects, ...this.#speak(nowMillis)];
+    return [...effects, ...this.#originateAndFlood(nowMillis)];
   }
 
-  /** Says of our links what has to be said, and repeats what was not acknowledged. */
-  #speak(nowMillis: number): readonly Effect[] {
-    const said = this.#origin.say([...this.#links.values()], nowMillis);
-    this.#tell(said, nowMillis);
+  /** Originates new advertisements if needed, and retransmits what was not acknowledged. */
+  #originateAndFlood(nowMillis: number): readonly Effect[] {
+    const originated = this.#origin.originate([...this.#links.values()], nowMillis);
+    this.#install(originated, nowMillis);
     return this.#flood(nowMillis);
   }
 
-  #tell(said: readonly SignedLsa[], nowMillis: number): void {
-    for (const signed of said) {
+  #install(originated: readonly SignedLsa[], nowMillis: number): void {
+    for (const signed of originated) {
       this.#database.store(signed, 0, nowMillis);
-      this.#flooding.tellAll(signed.lsa, null);
-      this.#isStale = true;
+      this.#flooding.enqueueAll(signed.lsa, null);
+      this.#needsRecompute = true;
     }
   }
 
@@ -216,7 +213,7 @@ export class RoutingCore {
     }));
   }
 
-  #mayStillCome(what: string, rate: Rate, nowMillis: number): boolean {
+  #takeToken(what: string, rate: Rate, nowMillis: number): boolean {
     const bucket = this.#rates.get(what) ?? new TokenBucket(rate, nowMillis);
     this.#rates.set(what, bucket);
     return bucket.take(nowMillis);
@@ -228,7 +225,7 @@ export class RoutingCore {
   }
 }
 
-/** A little more at every hop, so that nothing goes in circles for ever. */
+/** At least 1 ms more at every hop, so that no advertisement circulates for ever. */
 function ageOf(entry: Entry, nowMillis: number): number {
   return Math.min(0xffff_ffff, Math.max(0, Math.round(nowMillis - entry.bornMillis)) + 1);
 }

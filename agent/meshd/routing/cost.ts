@@ -1,16 +1,16 @@
 /**
- * The additive cost of one edge, in microseconds: the expected time for one unit of the class's traffic to get across,
- * with each loss costing a repetition. ROUTING.md, section 5. Monotone in each argument, saturating.
+ * The additive cost of one edge, in microseconds: the expected time to carry one unit of the class's traffic, where each
+ * lost unit is sent again (ROUTING.md, "Cost"). Monotone in each argument, saturating.
  */
 import type { TrafficClass } from "../../model/traffic-class.ts";
 
 const CLASS_BITS: Readonly<Record<TrafficClass, number>> = { critical: 12_000, interactive: 96_000, bulk: 64_000_000 };
-/** Low enough that the sum over 1,000 edges stays an exact integer. */
+/** Low enough for the sum over 1,000 edges to be an exact integer. */
 export const MAX_COST_MICROS = 1_000_000_000_000;
 
 /**
- * More loss than this breaks every lease's bound beyond chance, though repetition alone would make the edge look cheap
- * still: any path of a few sound edges is better, and the edge is left at once where there is one.
+ * More loss than this violates the bound of any lease. Retransmission alone would still leave the edge cheap, so its cost
+ * is multiplied: any path over a few good edges is preferred at once.
  */
 const BREACH_LOSS_PPM = 100_000;
 const BREACH_FACTOR = 4;

@@ -1,6 +1,6 @@
 /**
- * The link-state database of one mesh: the newest advertisement of every origin's every fragment, and tombstones of
- * those that died, so that a healed partition does not raise the dead.
+ * The link-state database of one mesh: the newest advertisement for each origin and fragment, and tombstones of expired
+ * ones, so that a healed partition does not bring them back.
  */
 import type { RegionId } from "../../model/ids.ts";
 import type { TrafficClass } from "../../model/traffic-class.ts";
@@ -11,14 +11,14 @@ import { Graph } from "./shortest.ts";
 export const MAX_AGE_MILLIS = 90_000;
 export const REFRESH_MILLIS = 30_000;
 /**
- * Ages are not signed: whoever is first to say a great one would silence an origin. So nobody's word makes an
- * advertisement older than leaves time for the next one to come.
+ * Ages are not signed: a neighbour that claims a high age could expire an origin's advertisement early. So the accepted
+ * age leaves enough time for the next refresh to arrive.
  */
-const OLDEST_BELIEVED_MILLIS = MAX_AGE_MILLIS - 1.5 * REFRESH_MILLIS;
+const MAX_ACCEPTED_AGE_MILLIS = MAX_AGE_MILLIS - 1.5 * REFRESH_MILLIS;
 
 export interface Entry {
   readonly signed: SignedLsa;
-  /** When it would have age 0 by our clock. */
+  /** Time of origination by this node's clock. */
   readonly bornMillis: number;
   readonly dead: boolean;
 }
@@ -44,7 +44,7 @@ export class Database {
     return this.#entries.get(entryKey(lsa));
   }
 
-  /** By what `entryKey` says. */
+  /** By the key that `entryKey` returns. */
   find(key: string): Entry | undefined {
     return this.#entries.get(key);
   }
@@ -53,20 +53,20 @@ export class Database {
     return this.#entries.values();
   }
 
-  /** Whether it says anything new; an older one changes nothing. */
+  /** Returns whether it was newer than the stored one, and replaced it. */
   store(signed: SignedLsa, ageMillis: number, nowMillis: number): boolean {
     const known = this.get(signed.lsa);
     if (known && !isNewer(signed.lsa, known.signed.lsa)) return false;
     this.#entries.set(entryKey(signed.lsa), {
       signed,
-      bornMillis: nowMillis - Math.min(ageMillis, OLDEST_BELIEVED_MILLIS),
+      bornMillis: nowMillis - Math.min(ageMillis, MAX_ACCEPTED_AGE_MILLIS),
       dead: false,
     });
     this.#changed();
     return true;
   }
 
-  /** Buries what is too old; whether anything was. */
+  /** Turns what is too old into tombstones, and returns it. */
   expire(nowMillis: number): readonly Entry[] {
     const died: Entry[] = [];
     for (const [key, entry] of this.#entries) {
@@ -78,7 +78,7 @@ export class Database {
     return died;
   }
 
-  /** Regions that are no longer participants are forgotten whole. */
+  /** Deletes everything, tombstones too, of regions that are no longer participants. */
   retain(participants: ReadonlySet<RegionId>): void {
     for (const [key, entry] of this.#entries) {
       if (!participants.has(entry.signed.lsa.origin)) this.#entries.delete(key);
@@ -86,10 +86,10 @@ export class Database {
     this.#changed();
   }
 
-  /** A link counts when both ends advertise it; each of its figures is the worse of the two. */
+  /** A link is used only if both ends advertise it. */
   edges(): readonly MeshEdge[] {
     if (this.#edges) return this.#edges;
-    // More than one may claim a tag: only those that name each other are the two ends of a link.
+    // Several origins may claim a tag: the two ends of a link are those that name each other as peer.
     const seen = new Map<string, { readonly origin: RegionId; readonly link: LsaLink }[]>();
     const edges: MeshEdge[] = [];
     for (const { signed, dead } of this.#entries.values()) {
@@ -107,12 +107,12 @@ export class Database {
     return edges;
   }
 
-  /** What one buyer's class of traffic may use, at its cost: links that lack what is required are not there. */
+  /** The links that one buyer's traffic class may use, with its costs; those without a required attribute are left out. */
   graph(buyer: RegionId, trafficClass: TrafficClass, required: number): Graph {
     const key = `${buyer}/${trafficClass}/${required}`;
     const known = this.#graphs.get(key);
     if (known) return known;
-    // Which links there are does not depend on the class, only what they cost.
+    // The class changes costs only, not which links there are.
     const like = `${buyer}/${required}`;
     const graph = new Graph(
       this.edges().flatMap(({ tag, a, b, ofA, ofB }) => {
@@ -133,10 +133,10 @@ export class Database {
     return graph;
   }
 
-  /** Regions that said *no transit*. */
-  leaving(): ReadonlySet<RegionId> {
-    const leaving = [...this.#entries.values()].filter(({ signed, dead }) => signed.lsa.noTransit && !dead);
-    return new Set(leaving.map(({ signed }) => signed.lsa.origin));
+  /** Regions that advertise *no transit*. */
+  noTransitRegions(): ReadonlySet<RegionId> {
+    const noTransit = [...this.#entries.values()].filter(({ signed, dead }) => signed.lsa.noTransit && !dead);
+    return new Set(noTransit.map(({ signed }) => signed.lsa.origin));
   }
 
   #changed(): void {
@@ -146,7 +146,7 @@ export class Database {
   }
 }
 
-/** The smaller of what one end grants the buyer and what it saw the link carry; 0: nothing. */
+/** The smaller of the buyer's share at one end and the capacity observed there; 0: no share. */
 function kbpsFor(buyer: RegionId, { shares, observedKbps }: LsaLink): number {
   const ceiling = shares.find((share) => share.buyer === buyer)?.kbps ?? 0;
   return observedKbps === 0 ? ceiling : Math.min(ceiling, observedKbps);

@@ -1,6 +1,6 @@
 /**
- * Link-state advertisements: what one region says of its own links, signed with its routing key. Prefixes are not in
- * them: who holds which prefix is known from the chain alone (INV-9). The signed bytes travel as they are.
+ * Link-state advertisements (LSAs): the links of one region, signed with its routing key. They carry no prefixes: which
+ * region holds which prefix is known from the chain alone (INV-9). The signed bytes are forwarded unchanged.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import type { MeshId, RegionId } from "../../model/ids.ts";
@@ -16,13 +16,13 @@ export interface LsaLink {
   readonly peer: RegionId;
   readonly rttMicros: number;
   readonly jitterMicros: number;
-  /** What the origin loses of the peer's probes. */
+  /** Loss of the peer's probes, as the origin measures it. */
   readonly lossPpm: number;
-  /** What the link was seen to carry when more was sent; 0: never less than its shares. */
+  /** Capacity observed while more was sent; 0: not below the shares. */
   readonly observedKbps: number;
   /** Bits of ATTRIBUTE: what a class of traffic may require of a link. */
   readonly attributes: number;
-  /** Who may send over the link, and how much: the ceiling. */
+  /** The buyers that may send over the link, each with its rate. */
   readonly shares: readonly LsaShare[];
 }
 
@@ -33,11 +33,11 @@ const ALL_ATTRIBUTES = ATTRIBUTE.postQuantum;
 export interface Lsa {
   readonly meshId: MeshId;
   readonly origin: RegionId;
-  /** A region with many links says them in several fragments, each with numbers of its own. */
+  /** A region with many links uses several fragments, each with its own sequence numbers. */
   readonly fragment: number;
   readonly incarnation: number;
   readonly sequence: number;
-  /** The origin is about to go: paths may begin and end at it, none leads through it. */
+  /** The origin is about to stop: paths may begin and end at it, but not lead through it. */
   readonly noTransit: boolean;
   readonly links: readonly LsaLink[];
 }
@@ -47,7 +47,7 @@ export interface SignedLsa {
   readonly bytes: Buffer;
 }
 
-/** With the flooding header it fits the least inner MTU, 1,280 bytes, without fragmentation. */
+/** With the flooding header it fits the smallest inner MTU, 1,280 bytes. */
 export const MAX_LSA_BYTES = 1_200;
 export const MAX_FRAGMENTS = 64;
 const SIGNATURE_BYTES = 64;
@@ -56,11 +56,11 @@ const LINK_BYTES = 30;
 const NO_TRANSIT = 1;
 const SHARE_BYTES = 8;
 const DOMAIN = Buffer.from("ephemesh lsa 1\n");
-/** Nothing that is further away takes part in a mesh. */
+/** Longer round trips are refused as implausible. */
 const MAX_RTT_MICROS = 10_000_000;
 const MAX_KBPS = 1_000_000_000;
 
-/** Greedy, in the order given; at least one fragment, so that "no links" is said, too. */
+/** Splits links into fragments, in the order given; at least one, so that "no links" can be advertised too. */
 export function fragments(links: readonly LsaLink[]): readonly (readonly LsaLink[])[] {
   const parts: LsaLink[][] = [[]];
   let bytes = HEADER_BYTES + SIGNATURE_BYTES;
@@ -87,7 +87,7 @@ export function verifyLsa(bytes: Buffer, key: KeyObject): boolean {
   return verify(null, Buffer.concat([DOMAIN, body]), key, bytes.subarray(-SIGNATURE_BYTES));
 }
 
-/** Null for anything malformed or absurd; says nothing about the signature. */
+/** Null: malformed or implausible. Does not check the signature. */
 export function decodeLsa(bytes: Buffer): Lsa | null {
   if (bytes.length < HEADER_BYTES + SIGNATURE_BYTES || bytes.length > MAX_LSA_BYTES) return null;
   const end = bytes.length - SIGNATURE_BYTES;
@@ -112,7 +112,7 @@ export function decodeLsa(bytes: Buffer): Lsa | null {
         kbps: bytes.readUInt32BE(at + LINK_BYTES + share * SHARE_BYTES + 4),
       })),
     };
-    if (!isSane(link)) return null;
+    if (!isPlausible(link)) return null;
     links.push(link);
     at += LINK_BYTES + shareCount * SHARE_BYTES;
   }
@@ -130,7 +130,7 @@ export function decodeLsa(bytes: Buffer): Lsa | null {
   return canonical && new Set(links.map((link) => link.tag)).size === links.length ? lsa : null;
 }
 
-function isSane(link: LsaLink): boolean {
+function isPlausible(link: LsaLink): boolean {
   return (
     link.rttMicros > 0 &&
     link.rttMicros <= MAX_RTT_MICROS &&
@@ -172,7 +172,7 @@ function encodeBody(lsa: Lsa): Buffer {
   return body;
 }
 
-/** Newer first by incarnation, then by sequence. */
+/** Compares by incarnation, then by sequence. */
 export function isNewer(
   a: { readonly incarnation: number; readonly sequence: number },
   b: { readonly incarnation: number; readonly sequence: number },

@@ -1,12 +1,11 @@
-/** What this node says of its own links, and when it says it anew: at once when a link comes, goes or breaks; calmly
- * when figures drift. */
+/** Originates this node's advertisements: at once when links or rates change or a metric jumps, else once a second. */
 import type { KeyObject } from "node:crypto";
 import type { MeshId, RegionId } from "../../model/ids.ts";
 import { REFRESH_MILLIS } from "./database.ts";
 import { fragments, type LsaLink, type SignedLsa, signLsa } from "./lsa.ts";
 
-/** Not more often for drifting figures. */
-const CALM_MILLIS = 1_000;
+/** Between two advertisements that only update drifting metrics. */
+const MIN_DRIFT_INTERVAL_MILLIS = 1_000;
 
 export class Origin {
   readonly #meshId: MeshId;
@@ -14,10 +13,10 @@ export class Origin {
   readonly #key: KeyObject;
   #incarnation: number;
   #sequence = 0;
-  #said: readonly LsaLink[] = [];
+  #advertised: readonly LsaLink[] = [];
   #fragments = 0;
-  #saidAt = Number.NEGATIVE_INFINITY;
-  #leaving = false;
+  #originatedAt = Number.NEGATIVE_INFINITY;
+  #noTransit = false;
 
   constructor(options: { meshId: MeshId; self: RegionId; key: KeyObject; incarnation: number }) {
     this.#meshId = options.meshId;
@@ -30,34 +29,34 @@ export class Origin {
     return this.#incarnation;
   }
 
-  /** Somebody holds one of ours that is newer than we are: jump past it. */
-  jumpPast(heard: { readonly incarnation: number; readonly sequence: number }): void {
+  /** A neighbour holds a newer advertisement of ours, from before a restart: continue after its numbers. */
+  advancePast(heard: { readonly incarnation: number; readonly sequence: number }): void {
     if (heard.incarnation > this.#incarnation) {
       this.#incarnation = heard.incarnation + 1;
       this.#sequence = 0;
     } else {
       this.#sequence = Math.max(this.#sequence, heard.sequence);
     }
-    this.#saidAt = Number.NEGATIVE_INFINITY;
+    this.#originatedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** From the next advertisement on nobody leads a path through here. */
-  leave(): void {
-    this.#leaving = true;
-    this.#saidAt = Number.NEGATIVE_INFINITY;
+  /** From the next advertisement on no path leads through this node. */
+  setNoTransit(): void {
+    this.#noTransit = true;
+    this.#originatedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** New advertisements, if there is a reason for them. */
-  say(links: readonly LsaLink[], nowMillis: number): readonly SignedLsa[] {
-    const age = nowMillis - this.#saidAt;
-    const mustSay = age >= REFRESH_MILLIS || isOtherWorld(this.#said, links);
-    if (!mustSay && !(age >= CALM_MILLIS && hasDrifted(this.#said, links))) return [];
+  /** New advertisements, one for each fragment; empty if nothing has to be advertised now. */
+  originate(links: readonly LsaLink[], nowMillis: number): readonly SignedLsa[] {
+    const age = nowMillis - this.#originatedAt;
+    const mustOriginate = age >= REFRESH_MILLIS || hasChanged(this.#advertised, links);
+    if (!mustOriginate && !(age >= MIN_DRIFT_INTERVAL_MILLIS && hasDrifted(this.#advertised, links))) return [];
     this.#sequence++;
-    this.#said = links;
-    this.#saidAt = nowMillis;
+    this.#advertised = links;
+    this.#originatedAt = nowMillis;
     const parts = [...fragments(links)];
     const count = parts.length;
-    // Fragments that are not needed any more are said empty once more.
+    // Fragments that are no longer needed are advertised empty once more.
     while (parts.length < this.#fragments) parts.push([]);
     this.#fragments = count;
     return parts.map((part, fragment) =>
@@ -68,7 +67,7 @@ export class Origin {
           fragment,
           incarnation: this.#incarnation,
           sequence: this.#sequence,
-          noTransit: this.#leaving,
+          noTransit: this.#noTransit,
           links: part,
         },
         this.#key,
@@ -77,12 +76,12 @@ export class Origin {
   }
 }
 
-/** Another set of links or rates, or figures so far off that paths may be wrong. */
-function isOtherWorld(before: readonly LsaLink[], now: readonly LsaLink[]): boolean {
+/** Different links, rates or attributes, or a metric that changed so much that paths may be wrong. */
+function hasChanged(before: readonly LsaLink[], now: readonly LsaLink[]): boolean {
   if (before.length !== now.length) return true;
   return now.some((link, index) => {
     const old = before[index];
-    if (!old || old.tag !== link.tag || old.peer !== link.peer || !sameShares(old, link)) return true;
+    if (!old || old.tag !== link.tag || old.peer !== link.peer || !haveSameShares(old, link)) return true;
     if (old.attributes !== link.attributes) return true;
     return (
       (link.observedKbps > 0 && link.observedKbps < 0.7 * (old.observedKbps || Number.POSITIVE_INFINITY)) ||
@@ -104,7 +103,7 @@ function hasDrifted(before: readonly LsaLink[], now: readonly LsaLink[]): boolea
   });
 }
 
-function sameShares(a: LsaLink, b: LsaLink): boolean {
+function haveSameShares(a: LsaLink, b: LsaLink): boolean {
   return (
     a.shares.length === b.shares.length &&
     a.shares.every((share, index) => share.buyer === b.shares[index]?.buyer && share.kbps === b.shares[index]?.kbps)

@@ -1,19 +1,19 @@
-/** From the database to routes: for each flow that this node may carry, the links, the path and the reason. */
+/** Computes routes from the database: for each flow that this node may carry, the links, the path and the reason. */
 import type { RegionId } from "../../model/ids.ts";
 import type { TrafficClass } from "../../model/traffic-class.ts";
-import { PLANES } from "../kernel/marks.ts";
+import { BUCKET_GROUPS } from "../kernel/marks.ts";
 import { alternateOf, repairChoice, repairSpread } from "./alternate.ts";
 import { type Candidate, type Choice, decide } from "./choice.ts";
 import type { Database } from "./database.ts";
 import type { Tree } from "./shortest.ts";
 import { decideSpread, isSame, type Spread } from "./spread.ts";
 
-/** The traffic of one buyer and class that this node may have to send on. */
+/** The traffic of one buyer and class that this node may have to forward. */
 export interface Demand {
   readonly buyer: RegionId;
   readonly trafficClass: TrafficClass;
   readonly destinations: readonly RegionId[];
-  /** Where the buyer pays: who may stand in the middle of a path. */
+  /** Regions that paths may lead through: the buyer pays there. */
   readonly mayCross: ReadonlySet<RegionId>;
   /** Bits of ATTRIBUTE that every link of a path must have. */
   readonly required: number;
@@ -23,11 +23,11 @@ export interface Route {
   readonly buyer: RegionId;
   readonly trafficClass: TrafficClass;
   readonly destination: RegionId;
-  /** Tag of the link of each plane of the class; none: the mesh has no path. */
-  readonly planes: readonly string[];
-  /** Where a single path turns the instant its link is lost; null: the others must be told first. */
+  /** Tag of the link of each bucket group of the class; empty: no path. */
+  readonly bucketGroups: readonly string[];
+  /** Tag of the loop-free alternate of a single path; null: there is none. */
   readonly backup: string | null;
-  /** The best path in use, from the next hop on. */
+  /** The cheapest path in use, beginning with the next hop. */
   readonly path: readonly RegionId[];
   readonly costMicros: number | null;
   readonly reason: string;
@@ -42,7 +42,7 @@ interface Memory {
   readonly choice: Choice | null;
   readonly spread: Spread | null;
   readonly reason: string;
-  /** Of the last computation: the world as the neighbours still see it. */
+  /** Of the last computation, whose database the neighbours still have when a link is lost. */
   readonly candidates: readonly Candidate[];
   readonly ownMicros: number;
 }
@@ -77,53 +77,53 @@ export class RouteTable {
     }
   }
 
-  /** Turns what is on a lost link to where it cannot loop; looks at nothing but what the last computation left ready. */
+  /** Moves flows from lost links to loop-free alternates, using only the results of the last computation. */
   repair(usable: ReadonlySet<string>): readonly RouteChange[] {
     const changes: RouteChange[] = [];
     for (const [key, memory] of this.#memory) {
       const before = this.#routes.get(key);
-      if (!before || before.planes.every((tag) => usable.has(tag))) continue;
+      if (!before || before.bucketGroups.every((tag) => usable.has(tag))) continue;
       const candidates = memory.candidates.filter(({ tag }) => usable.has(tag));
       const { choice, spread, ownMicros } = memory;
-      const turnedChoice = choice && repairChoice(choice, candidates, ownMicros);
-      const turnedSpread = spread && repairSpread(spread, candidates, ownMicros);
-      const reason = turnedChoice?.reason ?? turnedSpread?.reason;
+      const repairedChoice = choice && repairChoice(choice, candidates, ownMicros);
+      const repairedSpread = spread && repairSpread(spread, candidates, ownMicros);
+      const reason = repairedChoice?.reason ?? repairedSpread?.reason;
       if (reason === undefined) continue;
       const after: Memory = {
         ...memory,
-        choice: turnedChoice?.state ?? null,
-        spread: turnedSpread?.state ?? null,
+        choice: repairedChoice?.state ?? null,
+        spread: repairedSpread?.state ?? null,
         reason,
       };
       this.#memory.set(key, after);
       const best = inUse(after)[0];
       const route: Route = {
         ...before,
-        planes: planesOf(after),
+        bucketGroups: bucketGroupsOf(after),
         backup: null,
         path: best ? [best.neighbour, before.destination] : [],
         costMicros: best?.costMicros ?? null,
         reason,
       };
       this.#routes.set(key, route);
-      changes.push({ route, previous: before.planes });
+      changes.push({ route, previous: before.bucketGroups });
     }
     return changes;
   }
 
-  /** `usable`: tags of our links that may be used this instant. */
+  /** `usable`: tags of this node's links that are up. */
   compute(
     database: Database,
     usable: ReadonlySet<string>,
     nowMillis: number,
-  ): { readonly changes: readonly RouteChange[]; readonly lookAgainMillis: number | null } {
+  ): { readonly changes: readonly RouteChange[]; readonly recomputeAtMillis: number | null } {
     const changes: RouteChange[] = [];
-    const leaving = database.leaving();
-    let lookAgainMillis = Number.POSITIVE_INFINITY;
+    const noTransit = database.noTransitRegions();
+    let recomputeAtMillis = Number.POSITIVE_INFINITY;
     for (const demand of this.#demands) {
       const graph = database.graph(demand.buyer, demand.trafficClass, demand.required);
       const links = graph.edgesOf(this.#self).filter((edge) => usable.has(edge.tag));
-      const crossable = demand.mayCross.difference(leaving);
+      const crossable = demand.mayCross.difference(noTransit);
       const sources = new Set([this.#self, ...links.map((edge) => edge.to)]);
       const trees = new Map([...sources].map((from) => [from, graph.shortestPaths(from, crossable)]));
       const own = trees.get(this.#self);
@@ -148,15 +148,15 @@ export class RouteTable {
         const ownMicros = own?.costTo(destination) ?? Number.POSITIVE_INFINITY;
         const before = this.#memory.get(key) ?? NOTHING_YET;
         const decided = decideFlow(demand.trafficClass, before, candidates, ownMicros, nowMillis);
-        lookAgainMillis = Math.min(lookAgainMillis, decided.lookAgainMillis ?? Number.POSITIVE_INFINITY);
+        recomputeAtMillis = Math.min(recomputeAtMillis, decided.recomputeAtMillis ?? Number.POSITIVE_INFINITY);
         this.#memory.set(key, decided.memory);
         const route = routeOf(demand, destination, decided.memory, trees);
-        const previous = this.#routes.get(key)?.planes ?? [];
+        const previous = this.#routes.get(key)?.bucketGroups ?? [];
         this.#routes.set(key, route);
-        if (!isSame(route.planes, previous)) changes.push({ route, previous });
+        if (!isSame(route.bucketGroups, previous)) changes.push({ route, previous });
       }
     }
-    return { changes, lookAgainMillis: Number.isFinite(lookAgainMillis) ? lookAgainMillis : null };
+    return { changes, recomputeAtMillis: Number.isFinite(recomputeAtMillis) ? recomputeAtMillis : null };
   }
 }
 
@@ -166,14 +166,14 @@ function decideFlow(
   candidates: readonly Candidate[],
   ownMicros: number,
   nowMillis: number,
-): { readonly memory: Memory; readonly lookAgainMillis: number | null } {
+): { readonly memory: Memory; readonly recomputeAtMillis: number | null } {
   const known = { candidates, ownMicros };
-  if (PLANES[trafficClass] > 1) {
-    const { spread, reason, lookAgainMillis } = decideSpread(before.spread, candidates, ownMicros, nowMillis);
-    return { memory: { ...known, choice: null, spread, reason: reason ?? before.reason }, lookAgainMillis };
+  if (BUCKET_GROUPS[trafficClass] > 1) {
+    const { spread, reason, recomputeAtMillis } = decideSpread(before.spread, candidates, ownMicros, nowMillis);
+    return { memory: { ...known, choice: null, spread, reason: reason ?? before.reason }, recomputeAtMillis };
   }
-  const { choice, reason, lookAgainMillis } = decide(before.choice, candidates, ownMicros, nowMillis);
-  return { memory: { ...known, choice, spread: null, reason: reason ?? before.reason }, lookAgainMillis };
+  const { choice, reason, recomputeAtMillis } = decide(before.choice, candidates, ownMicros, nowMillis);
+  return { memory: { ...known, choice, spread: null, reason: reason ?? before.reason }, recomputeAtMillis };
 }
 
 function routeOf(
@@ -187,7 +187,7 @@ function routeOf(
     buyer,
     trafficClass,
     destination,
-    planes: planesOf(memory),
+    bucketGroups: bucketGroupsOf(memory),
     backup: memory.choice && (alternateOf(memory.candidates, memory.choice.tag, memory.ownMicros)?.tag ?? null),
     path: (best && trees.get(best.neighbour)?.pathTo(destination)) ?? [],
     costMicros: best?.costMicros ?? null,
@@ -195,14 +195,14 @@ function routeOf(
   };
 }
 
-function planesOf({ choice, spread }: Memory): readonly string[] {
-  return spread?.planes ?? (choice ? [choice.tag] : []);
+function bucketGroupsOf({ choice, spread }: Memory): readonly string[] {
+  return spread?.bucketGroups ?? (choice ? [choice.tag] : []);
 }
 
-/** The candidates that carry something, the cheapest first. */
+/** The candidates in use, the cheapest first. */
 function inUse(memory: Memory): readonly Candidate[] {
-  const planes = planesOf(memory);
-  return memory.candidates.filter(({ tag }) => planes.includes(tag)).sort((a, b) => a.costMicros - b.costMicros);
+  const bucketGroups = bucketGroupsOf(memory);
+  return memory.candidates.filter(({ tag }) => bucketGroups.includes(tag)).sort((a, b) => a.costMicros - b.costMicros);
 }
 
 const flowKey = (demand: Demand, destination: RegionId): string =>

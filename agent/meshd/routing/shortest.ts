@@ -1,7 +1,6 @@
 /**
- * Dijkstra from one node, over edges that one buyer may use, through nodes that one buyer pays. Nodes are numbered in
- * the order of their region ids and costs stand in flat arrays, because every change of the world asks for one tree per
- * neighbour and class.
+ * Dijkstra from one node, over the edges that one buyer may use, through the nodes that it pays. Nodes are numbered by
+ * region id and costs are in flat arrays, because every change needs one tree per neighbour and class.
  */
 import type { RegionId } from "../../model/ids.ts";
 
@@ -21,14 +20,14 @@ export interface Edge {
   readonly kbps: number;
 }
 
-/** Undirected; several edges between the same two nodes are several edges. */
+/** Undirected; two nodes may have several edges. */
 export class Graph {
   readonly edges: readonly GraphEdge[];
   readonly #shape: Shape;
   readonly #costs: Float64Array;
   readonly #kbps: Float64Array;
 
-  /** `like`: a graph of the same edges in the same order, at other costs; its shape serves again. */
+  /** `like`: a graph with the same edges in the same order at other costs, whose shape is reused. */
   constructor(edges: readonly GraphEdge[], like?: Graph) {
     this.edges = edges;
     this.#shape = like ? like.#shape : shapeOf(edges);
@@ -46,7 +45,7 @@ export class Graph {
     });
   }
 
-  /** `mayCross` says through whom paths may lead; the source may be anybody, and so may a path's last node. */
+  /** `mayCross`: regions that paths may lead through; the source and the destination may be any region. */
   shortestPaths(source: RegionId, mayCross: ReadonlySet<RegionId>): Tree {
     const { regions, indices, first, out, ends } = this.#shape;
     const count = regions.length;
@@ -74,7 +73,7 @@ export class Graph {
         if (done[to] === 1) continue;
         const through = cost + edgeCosts[edge]!;
         const known = costs[to]!;
-        // Equal costs: the lower region id, so that every node draws the same tree.
+        // Ties go to the lower region id, so that every node computes the same tree.
         if (through < known || (through === known && node < before[to]!)) {
           costs[to] = through;
           before[to] = node;
@@ -113,7 +112,7 @@ function shapeOf(edges: readonly GraphEdge[]): Shape {
   return { regions, indices, first, out, ends };
 }
 
-/** The cheapest ways from one node to all others. */
+/** The cheapest paths from one node to all others. */
 export class Tree {
   readonly source: RegionId;
   readonly #regions: readonly RegionId[];
@@ -138,21 +137,21 @@ export class Tree {
     this.#before = before;
   }
 
-  /** Infinity where there is no way. */
+  /** In microseconds; infinity: no path. */
   costTo(region: RegionId): number {
     if (region === this.source) return 0;
     const node = this.#indices.get(region);
     return node === undefined ? Number.POSITIVE_INFINITY : this.#costs[node]!;
   }
 
-  /** Capacity of the narrowest link on the way, in kbit/s. */
+  /** Capacity of the narrowest link on the path, in kbit/s; 0: no path. */
   kbpsTo(region: RegionId): number {
     if (region === this.source) return Number.POSITIVE_INFINITY;
     const node = this.#indices.get(region);
     return node === undefined ? 0 : this.#widths[node]!;
   }
 
-  /** From the source to `region`, both included; empty where there is no way. */
+  /** From the source to `region`, both included; empty: no path. */
   pathTo(region: RegionId): readonly RegionId[] {
     if (region === this.source) return [region];
     const path: RegionId[] = [];
@@ -182,7 +181,7 @@ class Heap {
     nodes[place] = node;
   }
 
-  /** −1: it is empty. */
+  /** −1: the heap is empty. */
   pop(): number {
     const [costs, nodes] = [this.#costs, this.#nodes];
     const top = nodes[0];

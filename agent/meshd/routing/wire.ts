@@ -1,4 +1,4 @@
-/** How advertisements and their acknowledgements travel between two ends of a link, beside the probes. */
+/** The packets with advertisements and acknowledgements between the two ends of a link; they share the probes' port. */
 import type { RegionId } from "../../model/ids.ts";
 import { PROTOCOL_MAGIC } from "../probe/packet.ts";
 import type { Acknowledgement } from "./flooding.ts";

@@ -15,7 +15,7 @@ const CONTROL_KBIT = 1_000;
  * What each class of a buyer is sure of, of the lease; all may use all of it, in the order of their precedence. Bulk
  * keeps a little, so that a flood of the others does not end its connections.
  */
-const SURE: Readonly<Record<TrafficClass, number>> = { critical: 0.2, interactive: 0.75, bulk: 0.05 };
+const GUARANTEED: Readonly<Record<TrafficClass, number>> = { critical: 0.2, interactive: 0.75, bulk: 0.05 };
 
 /** Delay that a full queue adds at the leased rate. */
 const QUEUE_MILLIS: Readonly<Record<TrafficClass, number>> = { critical: 20, interactive: 40, bulk: 60 };
@@ -24,27 +24,27 @@ const MIN_QUEUE_BYTES = 32_768;
 export interface BuyerShare {
   readonly buyer: RegionId;
   /** Number of the buyer in the mesh, see marks.ts. */
-  readonly slot: number;
+  readonly meshIndex: number;
   readonly rateMbps: number;
 }
 
 /** The class of one buyer on every link, with the rate of its lease; the three traffic classes stand under it. */
-const buyerClass = (slot: number): string => `1:${(0x100 + slot).toString(16)}`;
+const buyerClass = (meshIndex: number): string => `1:${(0x100 + meshIndex).toString(16)}`;
 const BUYER_CLASS = /^class htb 1:(1[0-9a-f]{2}|[2-4][0-9a-f]{2}) /;
 /** Whose classes `tc class show` lists. */
-export const slotsOf = (lines: readonly string[]): readonly number[] =>
+export const meshIndexesOf = (lines: readonly string[]): readonly number[] =>
   lines.flatMap((line) => {
     const [, minor] = BUYER_CLASS.exec(line) ?? [];
     return minor === undefined ? [] : [Number.parseInt(minor, 16) - 0x100];
   });
-export const leafClass = (slot: number, trafficClass: TrafficClass): string =>
-  `1:${(0x2000 + 4 * slot + TRAFFIC_CLASSES.indexOf(trafficClass)).toString(16)}`;
+export const leafClass = (meshIndex: number, trafficClass: TrafficClass): string =>
+  `1:${(0x2000 + 4 * meshIndex + TRAFFIC_CLASSES.indexOf(trafficClass)).toString(16)}`;
 
 /** For `tc -batch -`. `fresh`: there is no shaper yet. Buyers whose share went away leave. */
 export function shapingLines(
   device: string,
   shares: readonly BuyerShare[],
-  goneSlots: readonly number[],
+  goneIndexes: readonly number[],
   fresh: boolean,
 ): readonly string[] {
   return [
@@ -52,20 +52,20 @@ export function shapingLines(
     ...leafLines(device, PROBE_CLASS, "1:", { kbit: CONTROL_KBIT, ceil: CONTROL_KBIT, prio: 0, millis: 60 }),
     ...leafLines(device, CONTROL_CLASS, "1:", { kbit: CONTROL_KBIT, ceil: CONTROL_KBIT, prio: 1, millis: 60 }),
     ...shares.flatMap((share) => buyerLines(device, share)),
-    ...goneSlots.flatMap((slot) => [
-      ...TRAFFIC_CLASSES.map((each) => `class del dev ${device} classid ${leafClass(slot, each)}`),
-      `class del dev ${device} classid ${buyerClass(slot)}`,
+    ...goneIndexes.flatMap((meshIndex) => [
+      ...TRAFFIC_CLASSES.map((each) => `class del dev ${device} classid ${leafClass(meshIndex, each)}`),
+      `class del dev ${device} classid ${buyerClass(meshIndex)}`,
     ]),
   ];
 }
 
-function buyerLines(device: string, { slot, rateMbps }: BuyerShare): readonly string[] {
+function buyerLines(device: string, { meshIndex, rateMbps }: BuyerShare): readonly string[] {
   const kbit = rateMbps * 1000;
   return [
-    classLine(device, buyerClass(slot), "1:", { kbit, ceil: kbit }),
+    classLine(device, buyerClass(meshIndex), "1:", { kbit, ceil: kbit }),
     ...TRAFFIC_CLASSES.flatMap((each, index) =>
-      leafLines(device, leafClass(slot, each), buyerClass(slot), {
-        kbit: Math.round(kbit * SURE[each]),
+      leafLines(device, leafClass(meshIndex, each), buyerClass(meshIndex), {
+        kbit: Math.round(kbit * GUARANTEED[each]),
         ceil: kbit,
         prio: 2 + index,
         millis: QUEUE_MILLIS[each],

@@ -6,7 +6,7 @@ export const DEVICE_COUNTERS = ["unauthorised", "strayed", "toRouter"] as const;
 export type DeviceCounter = (typeof DEVICE_COUNTERS)[number];
 
 export const deviceCounter = (kind: DeviceCounter, device: string): string => `${kind}_${device}`;
-export const policerCounter = (device: string, slot: number): string => `policer_${device}_${slot}`;
+export const policerCounter = (device: string, meshIndex: number): string => `policer_${device}_${meshIndex}`;
 
 const NAME = new RegExp(`^(policer|${DEVICE_COUNTERS.join("|")})_(${DEVICE})(?:_\\d+)?$`);
 

@@ -18,7 +18,7 @@ import {
 import { mapChanges, withoutPairs } from "./pair-maps.ts";
 import { ruleset } from "./ruleset.ts";
 import type { Steering } from "./steering.ts";
-import { tableStands } from "./table.ts";
+import { hasTable } from "./table.ts";
 
 export class SteeringKernel {
   readonly #batch: Batch;
@@ -26,7 +26,7 @@ export class SteeringKernel {
   #isKnown = false;
   /** As it was set last; undefined before anything was. */
   #steering: Steering | null | undefined;
-  #tableStands = true;
+  #isTableIntact = true;
   readonly #queue = new SerialQueue();
 
   constructor(batch: Batch) {
@@ -42,10 +42,10 @@ export class SteeringKernel {
   async setRuleset(steering: Steering | null): Promise<void> {
     const before = this.#steering;
     const text = steering && ruleset(steering);
-    const isAsKnown = before !== undefined && (this.#tableStands || (await tableStands()) === (before !== null));
+    const isAsKnown = before !== undefined && (this.#isTableIntact || (await hasTable()) === (before !== null));
     // Setting it again would begin its counters again.
     if (isAsKnown && text === (before && ruleset(before))) {
-      this.#tableStands = true;
+      this.#isTableIntact = true;
       return;
     }
     const onlyPairs =
@@ -60,13 +60,13 @@ export class SteeringKernel {
       return command("nft", ["-f", "-"], { input: whole });
     });
     this.#steering = steering;
-    this.#tableStands = true;
+    this.#isTableIntact = true;
   }
 
   /** Something of ours was changed by others: what is known is not true any more. */
-  forget(): void {
+  invalidate(): void {
     this.#isKnown = false;
-    this.#tableStands = false;
+    this.#isTableIntact = false;
   }
 
   /** The kernel took it down, or somebody did: traffic turns without a look at what else there is. */

@@ -30,7 +30,7 @@ export function outerRules(underlays: readonly Underlay[], family: 4 | 6): reado
   return [
     ...ofFamily.map(({ address, mark }) => `pref ${RULE.fromUnderlay} from ${address} lookup ${mark}`),
     ...ofFamily.map(({ mark }) => `pref ${RULE.outer} fwmark ${hex(mark)}/${hex(LESS_BUCKET_MASK)} lookup ${mark}`),
-    `pref ${RULE.outerElsewhere} fwmark ${hex(MARK_OUTER)}/${hex(KIND_MASK)} unreachable`,
+    `pref ${RULE.outerUnreachable} fwmark ${hex(MARK_OUTER)}/${hex(KIND_MASK)} unreachable`,
   ];
 }
 

@@ -7,9 +7,9 @@ import { z } from "zod";
 import { contains, PrefixSet, toPrefix } from "../../model/prefix.ts";
 import { commandJson } from "../kernel/commands.ts";
 import { PROTOCOL } from "../kernel/marks.ts";
-import { inParallel } from "../parallel.ts";
+import { forEachParallel } from "../parallel.ts";
 
-const AT_ONCE = 8;
+const MAX_PARALLEL = 8;
 
 const foundRoutes = z.array(
   z.object({
@@ -47,7 +47,7 @@ export class OwnRoutes {
     // Before the look, so that what is heard while it is taken is looked at again.
     this.#isKnown = true;
     const own = new Set<string>();
-    await inParallel(leased, AT_ONCE, async (prefix) => {
+    await forEachParallel(leased, MAX_PARALLEL, async (prefix) => {
       const family = prefix.includes(":") ? "-6" : "-4";
       const args = [family, "-j", "-N", "route", "show", "table", "main", "root", prefix];
       const found = await commandJson("ip", args, foundRoutes);

@@ -36,7 +36,7 @@ import { pairMaps } from "./pair-maps.ts";
 import type { GuardedLease, Steering } from "./steering.ts";
 
 export function ruleset(steering: Steering): string {
-  const { devices, leases, slots, seed } = steering;
+  const { devices, leases, meshIndexes, seed } = steering;
   return `table inet ${NFT_TABLE}
 delete table inet ${NFT_TABLE}
 table inet ${NFT_TABLE} {
@@ -56,24 +56,28 @@ ${set(
   "map",
   "priorities",
   "mark : classid",
-  slots.flatMap((slot) => TRAFFIC_CLASSES.map((each) => `${hex(steerMark(slot, each))} : ${leafClass(slot, each)}`)),
+  meshIndexes.flatMap((meshIndex) =>
+    TRAFFIC_CLASSES.map((each) => `${hex(steerMark(meshIndex, each))} : ${leafClass(meshIndex, each)}`),
+  ),
 )}
 ${set(
   "map",
   "spread",
   "mark : verdict",
-  slots.map((slot) => `${hex(steerMark(slot, UNSORTED_CLASS))} : goto ${spreadChain(slot)}`),
+  meshIndexes.map((meshIndex) => `${hex(steerMark(meshIndex, UNSORTED_CLASS))} : goto ${spreadChain(meshIndex)}`),
 )}
 ${set(
   "map",
   "critical",
   "ifname . mark : verdict",
-  leases.map((lease) => `${quote(lease.device)} . ${hex(steerMark(lease.slot, "critical"))} : goto ${excess(lease)}`),
+  leases.map(
+    (lease) => `${quote(lease.device)} . ${hex(steerMark(lease.meshIndex, "critical"))} : goto ${excess(lease)}`,
+  ),
 )}
-${leases.map((lease) => `  counter ${policerCounter(lease.device, lease.slot)} { }`).join("\n")}
+${leases.map((lease) => `  counter ${policerCounter(lease.device, lease.meshIndex)} { }`).join("\n")}
 ${DEVICE_COUNTERS.map((kind) => deviceCounters(kind, devices)).join("\n")}
 ${leases.map(leaseText).join("\n")}
-${slots.map((slot) => spreadText(slot, seed)).join("\n")}
+${meshIndexes.map((meshIndex) => spreadText(meshIndex, seed)).join("\n")}
   chain guard {
     type filter hook prerouting priority raw; policy accept;
     iifname != "${DEVICE_PREFIX}*" return
@@ -159,11 +163,11 @@ function leaseText(lease: GuardedLease): string {
   const bytesPerSecond = Math.round((lease.rateMbps * 1_000_000 * 1.01) / 8);
   const burst = Math.max(65_536, Math.round(bytesPerSecond / 10));
   return `  chain ${leaseChain(lease)} {
-    limit rate over ${bytesPerSecond} bytes/second burst ${burst} bytes counter name ${policerCounter(lease.device, lease.slot)} drop
+    limit rate over ${bytesPerSecond} bytes/second burst ${burst} bytes counter name ${policerCounter(lease.device, lease.meshIndex)} drop
     accept
   }
   chain ${excess(lease)} {
-    limit rate over ${Math.round(bytesPerSecond * CRITICAL_SHARE)} bytes/second burst ${Math.round(burst * CRITICAL_SHARE)} bytes meta priority set ${leafClass(lease.slot, "bulk")}
+    limit rate over ${Math.round(bytesPerSecond * CRITICAL_SHARE)} bytes/second burst ${Math.round(burst * CRITICAL_SHARE)} bytes meta priority set ${leafClass(lease.meshIndex, "bulk")}
   }`;
 }
 
@@ -173,10 +177,10 @@ function sortText(trafficClass: Exclude<TrafficClass, "bulk">): string {
 }
 
 /** A fragment does not show its ports: all of a packet's fragments take the way of its addresses. */
-function spreadText(slot: number, seed: number): string {
-  const bucket = `mod ${BUCKETS} seed ${hex(seed)} offset ${hex(steerMark(slot, "bulk"))}`;
+function spreadText(meshIndex: number, seed: number): string {
+  const bucket = `mod ${BUCKETS} seed ${hex(seed)} offset ${hex(steerMark(meshIndex, "bulk"))}`;
   const ports = "meta l4proto . th sport . th dport";
-  return `  chain ${spreadChain(slot)} {
+  return `  chain ${spreadChain(meshIndex)} {
     meta l4proto { tcp, udp } ip frag-off & 0x3fff == 0 meta mark set jhash ip saddr . ip daddr . ${ports} ${bucket} return
     meta l4proto { tcp, udp } exthdr frag missing meta mark set jhash ip6 saddr . ip6 daddr . ${ports} ${bucket} return
     meta mark set jhash ip saddr . ip daddr ${bucket} return
@@ -184,9 +188,9 @@ function spreadText(slot: number, seed: number): string {
   }`;
 }
 
-const spreadChain = (slot: number): string => `spread_${slot}`;
-const excess = (lease: GuardedLease): string => `excess_${lease.device}_${lease.slot}`;
-const leaseChain = (lease: GuardedLease): string => `lease_${lease.device}_${lease.slot}`;
+const spreadChain = (meshIndex: number): string => `spread_${meshIndex}`;
+const excess = (lease: GuardedLease): string => `excess_${lease.device}_${lease.meshIndex}`;
+const leaseChain = (lease: GuardedLease): string => `lease_${lease.device}_${lease.meshIndex}`;
 const quote = (device: string): string => `"${device}"`;
 
 /** One counter for each device, and the map that finds it. A device that the map misses would break the rule: so the drop is a rule of its own. */

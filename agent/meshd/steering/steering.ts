@@ -15,7 +15,7 @@ export interface GuardedLease {
   readonly device: string;
   /** Marks of the packets that count against the lease. */
   readonly marks: readonly number[];
-  readonly slot: number;
+  readonly meshIndex: number;
   readonly rateMbps: number;
 }
 
@@ -31,7 +31,7 @@ export interface Steering {
   readonly errorsIn: readonly MarkedPrefix[];
   readonly leases: readonly GuardedLease[];
   /** Of the buyers whose packets are marked here. */
-  readonly slots: readonly number[];
+  readonly meshIndexes: readonly number[];
   /** For the hash of flows; another one at each node, or all that one node sent by a path would go by one path again. */
   readonly seed: number;
 }

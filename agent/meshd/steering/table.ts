@@ -8,7 +8,7 @@ const tables = z.object({
   nftables: z.array(z.object({ table: z.object({ family: z.string(), name: z.string() }).optional() })).min(1),
 });
 
-export async function tableStands(): Promise<boolean> {
+export async function hasTable(): Promise<boolean> {
   const { nftables } = await commandJson("nft", ["-j", "list", "tables"], tables);
   return nftables.some(({ table }) => table?.family === "inet" && table.name === NFT_TABLE);
 }

@@ -5,15 +5,15 @@ import { enclosing } from "../../model/prefix.ts";
 import { TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 import {
   ARRIVALS_TABLE,
+  BUCKET_GROUPS,
   deliverMark,
+  groupMask,
+  groupTable,
   KIND_MASK,
   MARK_DELIVER,
   MARK_OURS,
   MARK_OURS_MASK,
   nextHopId,
-  PLANES,
-  planeMask,
-  planeTable,
   RULE,
   steerMark,
   UNSORTED_CLASS,
@@ -27,8 +27,8 @@ import {
   refusalText,
   throwText,
 } from "./kernel-objects.ts";
+import type { MeshIndexes } from "./mesh-indexes.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
-import type { Slots } from "./slots.ts";
 import type { GuardedLease, SteeredPair, Steering } from "./steering.ts";
 
 /** A link that has, or shall have, an interface. */
@@ -45,12 +45,16 @@ export interface MeshRoutes {
     readonly buyer: RegionId;
     readonly trafficClass: TrafficClass;
     readonly destination: RegionId;
-    /** The link of each plane of the class; none: the mesh has no path. */
-    readonly planes: readonly (LinkId | null)[];
+    /** The link of each group of the class; none: the mesh has no path. */
+    readonly bucketGroups: readonly (LinkId | null)[];
   }[];
 }
 
-export function wantedSteering(meshes: readonly MeshSpec[], links: readonly LiveLink[], slots: Slots): Steering {
+export function wantedSteering(
+  meshes: readonly MeshSpec[],
+  links: readonly LiveLink[],
+  meshIndexes: MeshIndexes,
+): Steering {
   const outward = new Map<string, SteeredPair>();
   const arriving = new Map<string, SteeredPair>();
   const used = new Set<number>();
@@ -62,17 +66,17 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
       mesh.transit.flatMap(({ buyer, regions }) => (regions.includes(mesh.self) ? [buyer] : [])),
     );
     for (const pair of withoutCovered(mesh.pairs)) {
-      const slot = slots.slotOf(mesh.meshId, pair.buyer);
-      const mark = steerMark(slot, UNSORTED_CLASS);
+      const meshIndex = meshIndexes.indexOf(mesh.meshId, pair.buyer);
+      const mark = steerMark(meshIndex, UNSORTED_CLASS);
       const key = `${pair.source} ${pair.destination}`;
       const steered = { source: pair.source, destination: pair.destination };
-      used.add(slot);
+      used.add(meshIndex);
       if (pair.sourceRegion === mesh.self) {
         setOnce(outward, key, { ...steered, mark });
         setOnce(far, pair.destination, mark);
       } else if (pair.destinationRegion === mesh.self) {
-        setOnce(arriving, key, { ...steered, mark: deliverMark(slot) });
-        setOnce(errorsIn, pair.destination, deliverMark(slot));
+        setOnce(arriving, key, { ...steered, mark: deliverMark(meshIndex) });
+        setOnce(errorsIn, pair.destination, deliverMark(meshIndex));
       } else if (mayCross.has(pair.buyer)) {
         setOnce(arriving, key, { ...steered, mark });
         setOnce(errorsIn, pair.destination, mark);
@@ -87,11 +91,16 @@ export function wantedSteering(meshes: readonly MeshSpec[], links: readonly Live
     errorsIn: outermost(errorsIn),
     leases: links.flatMap(({ meshId, spec, device }) =>
       spec.shares.map((share): GuardedLease => {
-        const slot = slots.slotOf(meshId, share.buyer);
-        return { device, slot, rateMbps: share.rateMbps, marks: [deliverMark(slot), steerMark(slot, UNSORTED_CLASS)] };
+        const meshIndex = meshIndexes.indexOf(meshId, share.buyer);
+        return {
+          device,
+          meshIndex,
+          rateMbps: share.rateMbps,
+          marks: [deliverMark(meshIndex), steerMark(meshIndex, UNSORTED_CLASS)],
+        };
       }),
     ),
-    slots: [...used],
+    meshIndexes: [...used],
     seed: meshes[0]?.self ?? 0,
   };
 }
@@ -100,13 +109,13 @@ export function wantedObjects(
   config: Pick<MeshdConfig, "underlays">,
   meshes: readonly MeshRoutes[],
   links: readonly LiveLink[],
-  slots: Slots,
+  meshIndexes: MeshIndexes,
   ownRoutes: readonly string[],
 ): KernelObjects {
   if (meshes.length === 0 && links.length === 0) return NO_OBJECTS;
   const routes = new Set<string>();
   const nextHops = new Map<number, string>();
-  const slotsInUse = new Set<number>();
+  const usedIndexes = new Set<number>();
   for (const { spec } of links) {
     const index = config.underlays.findIndex((underlay) => underlay.name === spec.underlay);
     const underlay = config.underlays[index];
@@ -120,12 +129,12 @@ export function wantedObjects(
   for (const mesh of meshes) {
     const { meshId, pairs, self } = mesh.spec;
     for (const buyer of new Set(pairs.map((pair) => pair.buyer))) {
-      const slot = slots.slotOf(meshId, buyer);
-      slotsInUse.add(slot);
+      const meshIndex = meshIndexes.indexOf(meshId, buyer);
+      usedIndexes.add(meshIndex);
       if (mesh.spec.fallback !== "drop") continue;
       const away = pairs.filter((pair) => pair.buyer === buyer && pair.destinationRegion !== self);
       const own = new Set(away.flatMap(({ destination }) => ownInside.get(destination) ?? []));
-      for (const { table } of planesOf(slot)) {
+      for (const { table } of bucketGroupsOf(meshIndex)) {
         for (const family of [4, 6] as const) routes.add(refusalText(family, table));
         // Where nothing leads on, that would take their traffic as well.
         for (const prefix of own) routes.add(throwText(prefix, table));
@@ -135,14 +144,14 @@ export function wantedObjects(
       if (destinationRegion === self && sourceRegion !== self && !source.includes(":"))
         routes.add(arrivalRouteText(source));
     }
-    for (const { buyer, trafficClass, destination, planes } of mesh.routes) {
-      const slot = slots.slotOf(meshId, buyer);
+    for (const { buyer, trafficClass, destination, bucketGroups } of mesh.routes) {
+      const meshIndex = meshIndexes.indexOf(meshId, buyer);
       const prefixes = prefixesToward(pairs, buyer, destination, self);
-      for (const [plane, name] of planes.entries()) {
-        const table = planeTable(slot, trafficClass, plane);
+      for (const [group, name] of bucketGroups.entries()) {
+        const table = groupTable(meshIndex, trafficClass, group);
         const link = name && byLink.get(name);
         if (!link) continue;
-        const id = nextHopId(slot, trafficClass, plane, slots.destinationOf(meshId, destination));
+        const id = nextHopId(meshIndex, trafficClass, group, meshIndexes.destinationIndexOf(meshId, destination));
         nextHops.set(id, nextHopText(link.peerAddress, link.device));
         for (const prefix of prefixes) {
           routes.add(meshRouteText(prefix, id, table));
@@ -152,19 +161,23 @@ export function wantedObjects(
     }
   }
   return {
-    rules4: new Set(rules(config, [...slotsInUse], 4)),
-    rules6: new Set(rules(config, [...slotsInUse], 6)),
+    rules4: new Set(rules(config, [...usedIndexes], 4)),
+    rules6: new Set(rules(config, [...usedIndexes], 6)),
     routes,
     nextHops,
   };
 }
 
-function rules(config: Pick<MeshdConfig, "underlays">, slots: readonly number[], family: 4 | 6): readonly string[] {
+function rules(
+  config: Pick<MeshdConfig, "underlays">,
+  meshIndexes: readonly number[],
+  family: 4 | 6,
+): readonly string[] {
   return [
     ...outerRules(config.underlays, family),
     `pref ${RULE.skip} not fwmark ${hex(MARK_OURS)}/${hex(MARK_OURS_MASK)} goto ${RULE.end}`,
-    ...slots
-      .flatMap(planesOf)
+    ...meshIndexes
+      .flatMap(bucketGroupsOf)
       .map(({ table, mask }) => `pref ${RULE.steer} fwmark ${hex(table)}/${hex(mask)} lookup ${table}`),
     // Reverse-path filters are IPv4's alone.
     ...(family === 4
@@ -174,12 +187,12 @@ function rules(config: Pick<MeshdConfig, "underlays">, slots: readonly number[],
   ];
 }
 
-/** One table for each class and plane of one buyer. */
-function planesOf(slot: number): readonly { readonly table: number; readonly mask: number }[] {
+/** One table for each class and group of one buyer. */
+function bucketGroupsOf(meshIndex: number): readonly { readonly table: number; readonly mask: number }[] {
   return TRAFFIC_CLASSES.flatMap((trafficClass) =>
-    Array.from({ length: PLANES[trafficClass] }, (_, plane) => ({
-      table: planeTable(slot, trafficClass, plane),
-      mask: planeMask(trafficClass),
+    Array.from({ length: BUCKET_GROUPS[trafficClass] }, (_, group) => ({
+      table: groupTable(meshIndex, trafficClass, group),
+      mask: groupMask(trafficClass),
     })),
   );
 }

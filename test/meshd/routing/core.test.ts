@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
-import { isWorthIt } from "../../../agent/meshd/routing/choice.ts";
+import { isSignificantGain } from "../../../agent/meshd/routing/choice.ts";
 import { signLsa } from "../../../agent/meshd/routing/lsa.ts";
 import type { RegionId } from "../../../agent/model/ids.ts";
 import { bestCost } from "./oracle.ts";
@@ -46,15 +46,18 @@ function assertSettled(world: Simulator, mayCross: ReadonlySet<number>): void {
       const route = world.routeOf(source.id, destination.id);
       const where = `${source.id} to ${destination.id}`;
       if (!Number.isFinite(truth)) {
-        assert.deepEqual(route?.planes ?? [], [], `${where}: a route where there is no way`);
+        assert.deepEqual(route?.bucketGroups ?? [], [], `${where}: a route where there is no way`);
         continue;
       }
       assert.ok(
-        route && route.planes.length > 0 && route.costMicros !== null,
+        route && route.bucketGroups.length > 0 && route.costMicros !== null,
         `${where}: no route where there is a way`,
       );
       assert.ok(route.costMicros >= truth, `${where}: cheaper than possible`);
-      assert.ok(!isWorthIt(truth, route.costMicros), `${where}: ${route.costMicros} though ${truth} is possible`);
+      assert.ok(
+        !isSignificantGain(truth, route.costMicros),
+        `${where}: ${route.costMicros} though ${truth} is possible`,
+      );
       if (!mayCross.has(source.id) && source.id !== destination.id) continue;
       const { path, end } = world.walk(source.id, destination.id);
       assert.equal(end, "there", `${where}: ${path.join(" ")} ${end}`);

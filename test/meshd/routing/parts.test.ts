@@ -130,7 +130,7 @@ describe("choice of the next hop", () => {
     neighbour: region(tag.charCodeAt(0)),
     minCostMicros,
     better: null,
-    fledAtMillis: null,
+    urgentChangeAtMillis: null,
   });
 
   it("a neighbour that is not strictly closer is never used", () => {
@@ -149,21 +149,21 @@ describe("choice of the next hop", () => {
   it("a link that went away is left at once", () => {
     const { choice, reason } = decide(using("a", 10_000), [candidate("b", 90_000)], 90_000, 0);
     assert.equal(choice?.tag, "b");
-    assert.match(reason ?? "", /went away/);
+    assert.match(reason ?? "", /was lost/);
   });
 
   it("a mere improvement must be worth 15 % and 1 ms, and hold for 1 s", () => {
     const current = using("a", 20_000);
     assert.equal(decide(current, [candidate("a", 20_000), candidate("b", 18_000)], 18_000, 0).choice?.tag, "a");
     const first = decide(current, [candidate("a", 20_000), candidate("b", 15_000)], 15_500, 0);
-    assert.deepEqual([first.choice?.tag, first.reason, first.lookAgainMillis], ["a", null, 1_000]);
+    assert.deepEqual([first.choice?.tag, first.reason, first.recomputeAtMillis], ["a", null, 1_000]);
     assert.equal(decide(first.choice, [candidate("a", 20_000), candidate("b", 15_000)], 15_500, 999).choice?.tag, "a");
     assert.equal(
       decide(first.choice, [candidate("a", 20_000), candidate("b", 15_000)], 15_500, 1_000).choice?.tag,
       "b",
     );
     const tiny = decide(using("a", 2_000), [candidate("a", 2_000, 10), candidate("b", 1_200, 10)], 1_200, 0);
-    assert.deepEqual([tiny.choice?.tag, tiny.lookAgainMillis], ["a", null]);
+    assert.deepEqual([tiny.choice?.tag, tiny.recomputeAtMillis], ["a", null]);
   });
 
   it("worse than it ever was since it was chosen, whatever it was when it was chosen", () => {
@@ -171,7 +171,7 @@ describe("choice of the next hop", () => {
     const cheap = decide(dear, [candidate("a", 10_000)], 10_000, 1_000).choice;
     const { choice, reason } = decide(cheap, [candidate("a", 45_000), candidate("b", 20_000)], 30_000, 9_000);
     assert.equal(choice?.tag, "b");
-    assert.match(reason ?? "", /got worse \(it was 10\.0 ms\)/);
+    assert.match(reason ?? "", /got worse \(best 10\.0 ms\)/);
   });
 
   it("a path that got worse is left at once, but only once in 5 s", () => {

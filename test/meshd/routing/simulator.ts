@@ -220,7 +220,7 @@ export class Simulator {
   /** Its planned end begins. */
   retire(id: number): void {
     const node = this.node(id);
-    this.#perform(node, node.core.retire(this.nowMillis));
+    this.#perform(node, node.core.announceNoTransit(this.nowMillis));
   }
 
   linksOf(id: number): SimLink[] {
@@ -234,7 +234,7 @@ export class Simulator {
 
   /**
    * Where packets go by the nodes' present routes. Of several next hops any may be taken, at each node another:
-   * `there` means that all of them lead to the destination; `path` is the one of the first plane.
+   * `there` means that all of them lead to the destination; `path` is the one of the first group.
    */
   walk(
     source: number,
@@ -288,8 +288,8 @@ export class Simulator {
 
   /** 0: a link that carries nothing. */
   #nextHops(at: number, destination: number, trafficClass: TrafficClass): readonly number[] {
-    const planes = this.node(at).installed.get(`${trafficClass}/${destination}`)?.planes ?? [];
-    return [...new Set(planes)].map((tag) => {
+    const bucketGroups = this.node(at).installed.get(`${trafficClass}/${destination}`)?.bucketGroups ?? [];
+    return [...new Set(bucketGroups)].map((tag) => {
       const link = this.#byTag.get(tag);
       if (!link?.up) return 0;
       const peer = link.a === at ? link.b : link.a;
@@ -424,7 +424,7 @@ export class Simulator {
         });
       }
     }
-    this.#settleSoon(node);
+    this.#recomputeSoon(node);
   }
 
   #install(node: SimNode, changes: readonly RouteChange[]): void {
@@ -454,16 +454,16 @@ export class Simulator {
     return [...this.#open.values()];
   }
 
-  #settleSoon(node: SimNode): void {
+  #recomputeSoon(node: SimNode): void {
     const { core } = node;
-    if (node.settling || !core.isStale) return;
+    if (node.settling || !core.needsRecompute) return;
     node.settling = true;
     this.at(this.nowMillis + this.computeMillis, () => {
       if (node.core !== core) return;
       node.settling = false;
       if (!node.alive) return;
       const begun = process.threadCpuUsage();
-      const effects = core.settle(this.nowMillis);
+      const effects = core.recompute(this.nowMillis);
       const { user, system } = process.threadCpuUsage(begun);
       this.computations.push((user + system) / 1000);
       this.#perform(node, effects);

@@ -72,11 +72,11 @@ describe("routing, whole worlds under simulated time", function () {
     );
   });
 
-  it("bulk uses both sides of a diamond; when one is lost its planes turn before anybody is told", () => {
+  it("bulk uses both sides of a diamond; when one is lost its bucket groups turn before anybody is told", () => {
     const world = new Simulator({ nodes: 4, links: diamond, classes: TRAFFIC_CLASSES });
     world.until(5_000);
     const route = world.routeOf(1, 4, "bulk");
-    assert.equal(new Set(route?.planes).size, 2);
+    assert.equal(new Set(route?.bucketGroups).size, 2);
     assert.ok(world.routeOf(1, 4, "critical")?.backup, "critical keeps a backup");
     const cut = world.links[0];
     assert.ok(cut);
@@ -105,7 +105,7 @@ describe("routing, whole worlds under simulated time", function () {
     assert.deepEqual(any.walk(1, 2).path, [1, 2]);
     const none = new Simulator({ nodes: 2, links: [link(1, 2, { attributes: 0 })], required: ATTRIBUTE.postQuantum });
     none.until(3_000);
-    assert.deepEqual(none.routeOf(1, 2)?.planes, []);
+    assert.deepEqual(none.routeOf(1, 2)?.bucketGroups, []);
   });
 
   it("a region that is about to go says no transit: others lead nothing through it, and still reach it", () => {

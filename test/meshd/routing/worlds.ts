@@ -1,5 +1,5 @@
 /** Worlds to simulate, and what is true in them: the same seed, the same world. */
-import { isWorthIt } from "../../../agent/meshd/routing/choice.ts";
+import { isSignificantGain } from "../../../agent/meshd/routing/choice.ts";
 import { linkCostMicros } from "../../../agent/meshd/routing/cost.ts";
 import { Graph, type GraphEdge } from "../../../agent/meshd/routing/shortest.ts";
 import type { RegionId } from "../../../agent/model/ids.ts";
@@ -17,7 +17,7 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** Nodes on a plane of 30 by 30 ms, each linked to an earlier one, and then at random up to so many links. */
+/** Nodes on a group of 30 by 30 ms, each linked to an earlier one, and then at random up to so many links. */
 export function randomWorld(nodes: number, links: number, random: () => number): Pick<SimOptions, "nodes" | "links"> {
   const places = Array.from({ length: nodes }, () => [random() * 30_000, random() * 30_000] as const);
   const made = new Map<string, SimOptions["links"][number]>();
@@ -52,10 +52,11 @@ export function untruths(world: Simulator, exceptClass: (each: TrafficClass) => 
         const best = trees.get(id)?.costTo(route.destination) ?? Number.POSITIVE_INFINITY;
         const { end } = world.walk(id, route.destination, trafficClass);
         if (!Number.isFinite(best)) {
-          if (route.planes.length > 0) wrong.push(`${where}: a route where there is no way`);
+          if (route.bucketGroups.length > 0) wrong.push(`${where}: a route where there is no way`);
         } else if (end !== "there") wrong.push(`${where}: ${end}`);
         else if (route.costMicros === null || route.costMicros < best) wrong.push(`${where}: cheaper than possible`);
-        else if (isWorthIt(best, route.costMicros)) wrong.push(`${where}: ${route.costMicros}, ${best} is possible`);
+        else if (isSignificantGain(best, route.costMicros))
+          wrong.push(`${where}: ${route.costMicros}, ${best} is possible`);
       }
     }
   }

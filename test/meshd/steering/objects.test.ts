@@ -1,24 +1,24 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import {
+  BUCKET_GROUPS,
   BUCKETS,
   deliverMark,
   deviceName,
+  groupMask,
+  groupTable,
   isOurNextHopId,
   linkLocalAddress,
   nextHopId,
   outerMark,
-  PLANES,
-  planeMask,
-  planeTable,
   steerMark,
   UNSORTED_CLASS,
 } from "../../../agent/meshd/kernel/marks.ts";
 import { parseEvent } from "../../../agent/meshd/kernel/monitor.ts";
 import { changes, type KernelObjects, withoutDevice } from "../../../agent/meshd/steering/kernel-objects.ts";
+import { MeshIndexes } from "../../../agent/meshd/steering/mesh-indexes.ts";
 import { ownInside } from "../../../agent/meshd/steering/own-routes.ts";
 import { ruleset } from "../../../agent/meshd/steering/ruleset.ts";
-import { Slots } from "../../../agent/meshd/steering/slots.ts";
 import type { Steering } from "../../../agent/meshd/steering/steering.ts";
 import { wantedObjects, wantedSteering } from "../../../agent/meshd/steering/wanted.ts";
 import type { LinkId, MeshId, RegionId } from "../../../agent/model/ids.ts";
@@ -125,25 +125,25 @@ describe("kernel objects: wanted against found", () => {
 });
 
 describe("marks", () => {
-  it("no two slots, classes, kinds or destinations share a mark or an id, and all are ours", () => {
+  it("no two mesh indexes, classes, kinds or destinations share a mark or an id, and all are ours", () => {
     const seen = new Set<number>();
-    for (const slot of [0, 1, 2, 1023]) {
+    for (const meshIndex of [0, 1, 2, 1023]) {
       for (const mark of [
-        steerMark(slot, "critical"),
-        steerMark(slot, "interactive"),
-        steerMark(slot, "bulk"),
-        deliverMark(slot),
-        outerMark(slot),
+        steerMark(meshIndex, "critical"),
+        steerMark(meshIndex, "interactive"),
+        steerMark(meshIndex, "bulk"),
+        deliverMark(meshIndex),
+        outerMark(meshIndex),
       ]) {
         assert.equal(mark >>> 24, 0x65);
         assert.ok(!seen.has(mark));
         seen.add(mark);
       }
     }
-    const ids = [0, 1, 1023].flatMap((slot) =>
+    const ids = [0, 1, 1023].flatMap((meshIndex) =>
       [0, 1, 1023].flatMap((to) =>
         TRAFFIC_CLASSES.flatMap((each) =>
-          Array.from({ length: PLANES[each] }, (_, plane) => nextHopId(slot, each, plane, to)),
+          Array.from({ length: BUCKET_GROUPS[each] }, (_, group) => nextHopId(meshIndex, each, group, to)),
         ),
       ),
     );
@@ -152,21 +152,24 @@ describe("marks", () => {
   });
 
   it("every bucket of every class finds exactly one table", () => {
-    const tables = [1, 2].flatMap((slot) =>
+    const tables = [1, 2].flatMap((meshIndex) =>
       TRAFFIC_CLASSES.flatMap((each) =>
-        Array.from({ length: PLANES[each] }, (_, plane) => [planeTable(slot, each, plane), planeMask(each)] as const),
+        Array.from(
+          { length: BUCKET_GROUPS[each] },
+          (_, group) => [groupTable(meshIndex, each, group), groupMask(each)] as const,
+        ),
       ),
     );
     for (const each of TRAFFIC_CLASSES) {
-      const planes = new Map<number, number>();
+      const bucketGroups = new Map<number, number>();
       for (let bucket = 0; bucket < BUCKETS; bucket++) {
         const mark = steerMark(1, each) + bucket;
         const found = tables.filter(([table, mask]) => (mark & mask) >>> 0 === table);
         assert.equal(found.length, 1, `bucket ${bucket} of ${each}`);
         const table = found[0]?.[0] ?? 0;
-        planes.set(table, (planes.get(table) ?? 0) + 1);
+        bucketGroups.set(table, (bucketGroups.get(table) ?? 0) + 1);
       }
-      assert.deepEqual([...planes.values()], Array(PLANES[each]).fill(BUCKETS / PLANES[each]));
+      assert.deepEqual([...bucketGroups.values()], Array(BUCKET_GROUPS[each]).fill(BUCKETS / BUCKET_GROUPS[each]));
     }
   });
 
@@ -179,14 +182,14 @@ describe("marks", () => {
     assert.notEqual(linkLocalAddress(link, a), linkLocalAddress(link, b));
   });
 
-  it("slots are given out lowest first, kept, and free again after their mesh", () => {
-    const slots = new Slots();
+  it("mesh indexes are given out lowest first, kept, and free again after their mesh", () => {
+    const meshIndexes = new MeshIndexes();
     const [one, two] = [1 as MeshId, 2 as MeshId];
-    assert.equal(slots.slotOf(one, 7 as RegionId), 1);
-    assert.equal(slots.slotOf(two, 7 as RegionId), 2);
-    assert.equal(slots.slotOf(one, 7 as RegionId), 1);
-    slots.keepOnly(new Set([two]));
-    assert.equal(slots.slotOf(two, 9 as RegionId), 1);
+    assert.equal(meshIndexes.indexOf(one, 7 as RegionId), 1);
+    assert.equal(meshIndexes.indexOf(two, 7 as RegionId), 2);
+    assert.equal(meshIndexes.indexOf(one, 7 as RegionId), 1);
+    meshIndexes.keepOnly(new Set([two]));
+    assert.equal(meshIndexes.indexOf(two, 9 as RegionId), 1);
   });
 });
 
@@ -305,12 +308,12 @@ describe("a pair that two meshes hold", () => {
       [[mesh(2, 20), mesh(1, 20)], 1],
       [[mesh(3, 30), mesh(1, 20)], 3],
     ] as const) {
-      const slots = new Slots();
-      const { outward } = wantedSteering(meshes, [], slots);
-      const slot = slots.slotOf(winner as MeshId, 1 as RegionId);
+      const meshIndexes = new MeshIndexes();
+      const { outward } = wantedSteering(meshes, [], meshIndexes);
+      const meshIndex = meshIndexes.indexOf(winner as MeshId, 1 as RegionId);
       assert.deepEqual(
         outward.map(({ mark }) => mark),
-        [steerMark(slot, UNSORTED_CLASS)],
+        [steerMark(meshIndex, UNSORTED_CLASS)],
       );
     }
   });
@@ -340,7 +343,7 @@ describe("what is wanted of a mesh", () => {
             ([a, b]) => (a !== source || b !== destination) && contains(a, source) && contains(b, destination),
           );
         const naive = new Set(pairs.filter((pair) => !isCovered(pair)).map((pair) => pair.join(" ")));
-        const { outward, far } = wantedSteering([spec(pairs)], [], new Slots());
+        const { outward, far } = wantedSteering([spec(pairs)], [], new MeshIndexes());
         assert.ok(outward.every(({ destination }) => far.some(({ prefix }) => contains(prefix, destination))));
         assert.deepEqual(new Set(outward.map(({ source, destination }) => `${source} ${destination}`)), naive);
         assert.equal(outward.length, naive.size);
@@ -352,11 +355,11 @@ describe("what is wanted of a mesh", () => {
     const own = "10.2.9.0/24";
     for (const routes of [
       [],
-      [{ buyer: 1 as RegionId, trafficClass: "bulk" as const, destination: 2 as RegionId, planes: [null] }],
+      [{ buyer: 1 as RegionId, trafficClass: "bulk" as const, destination: 2 as RegionId, bucketGroups: [null] }],
     ]) {
       const config = { underlays: [] };
       const mesh = { spec: spec([["10.1.0.0/16", "10.2.0.0/16"]], "drop"), routes };
-      const wanted = [...wantedObjects(config, [mesh], [], new Slots(), [own, "10.3.0.0/24"]).routes];
+      const wanted = [...wantedObjects(config, [mesh], [], new MeshIndexes(), [own, "10.3.0.0/24"]).routes];
       const refused = wanted.filter((text) => text.startsWith("unreachable")).length / 2;
       assert.equal(wanted.filter((text) => text.startsWith(`throw ${own} `)).length, refused);
       assert.ok(refused > 0 && !wanted.some((text) => text.includes("10.3.0.0")));
@@ -371,8 +374,8 @@ describe("ruleset", () => {
     arriving: [{ source: "fd01:2::/32", destination: "fd01:1::/32", mark: deliverMark(1) }],
     far: [{ prefix: "10.2.0.0/16", mark: steerMark(1, "bulk") }],
     errorsIn: [{ prefix: "10.1.0.0/16", mark: deliverMark(1) }],
-    leases: [{ device: "eph0123456789ab", marks: [deliverMark(1)], slot: 1, rateMbps: 100 }],
-    slots: [1],
+    leases: [{ device: "eph0123456789ab", marks: [deliverMark(1)], meshIndex: 1, rateMbps: 100 }],
+    meshIndexes: [1],
     seed: 7,
   };
 

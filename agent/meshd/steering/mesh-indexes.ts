@@ -1,25 +1,25 @@
 /** Small numbers for marks, classes and next-hop objects: one per buyer and mesh, one per destination within a mesh. */
 import { EphemeshError } from "../../model/errors.ts";
 import type { MeshId, RegionId } from "../../model/ids.ts";
-import { MAX_SLOTS } from "../kernel/marks.ts";
+import { MAX_MESH_INDEX } from "../kernel/marks.ts";
 
 const MAX_DESTINATIONS = 1024;
 
-export class Slots {
-  readonly #slots = new Map<string, number>();
+export class MeshIndexes {
+  readonly #meshIndexes = new Map<string, number>();
   readonly #destinations = new Map<MeshId, Map<RegionId, number>>();
 
   /** From 1 up; 0 is left free so that no mark of ours is all zeros behind our byte. */
-  slotOf(mesh: MeshId, buyer: RegionId): number {
+  indexOf(mesh: MeshId, buyer: RegionId): number {
     const key = `${mesh}/${buyer}`;
-    const known = this.#slots.get(key);
+    const known = this.#meshIndexes.get(key);
     if (known !== undefined) return known;
-    const slot = lowestFree(new Set(this.#slots.values()), 1, MAX_SLOTS);
-    this.#slots.set(key, slot);
-    return slot;
+    const meshIndex = lowestFree(new Set(this.#meshIndexes.values()), 1, MAX_MESH_INDEX);
+    this.#meshIndexes.set(key, meshIndex);
+    return meshIndex;
   }
 
-  destinationOf(mesh: MeshId, region: RegionId): number {
+  destinationIndexOf(mesh: MeshId, region: RegionId): number {
     const ofMesh = this.#destinations.get(mesh) ?? new Map<RegionId, number>();
     this.#destinations.set(mesh, ofMesh);
     const known = ofMesh.get(region);
@@ -33,7 +33,7 @@ export class Slots {
   keepOnly(meshes: ReadonlySet<MeshId>): void {
     for (const mesh of this.#destinations.keys()) if (!meshes.has(mesh)) this.#destinations.delete(mesh);
     const kept = new Set([...meshes].map(String));
-    for (const key of this.#slots.keys()) if (!kept.has(key.split("/")[0] ?? "")) this.#slots.delete(key);
+    for (const key of this.#meshIndexes.keys()) if (!kept.has(key.split("/")[0] ?? "")) this.#meshIndexes.delete(key);
   }
 }
 
