@@ -1,18 +1,19 @@
-/** What a wanted mesh must fulfil before anything of it touches the kernel: all or nothing. */
+/** Checks a wanted mesh before anything of it reaches the kernel: it is accepted or refused as a whole. */
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
 import { enclosing, isCanonical, PrefixSet } from "../model/prefix.ts";
 
+/** @throws EphemeshError MESH_INVALID, ROUTING_KEY_MISMATCH, PREFIX_INVALID, PREFIX_OVERLAP, PREFIX_NOT_HELD, UNDERLAY_UNKNOWN */
 export function checkMesh(spec: MeshSpec, config: MeshdConfig, ownRoutingKey: string): void {
   const participants = new Map(spec.participants.map((participant) => [participant.regionId, participant]));
-  if (participants.size !== spec.participants.length) refuse("MESH_INVALID", "a participant stands twice");
+  if (participants.size !== spec.participants.length) refuse("MESH_INVALID", "a participant is listed twice");
   const self = participants.get(spec.self);
-  if (!self) throw refusal("MESH_INVALID", `region ${spec.self}, this one, is no participant`);
+  if (!self) throw refusal("MESH_INVALID", `region ${spec.self}, this one, is not a participant`);
   if (self.routingKey !== ownRoutingKey) {
     refuse(
       "ROUTING_KEY_MISMATCH",
-      `region ${spec.self} is registered with routing key ${self.routingKey}, but ${config.routingKeyFile} holds the private key of ${ownRoutingKey}: no peer would believe our advertisements`,
+      `region ${spec.self} is registered with routing key ${self.routingKey}, but ${config.routingKeyFile} holds the private key of ${ownRoutingKey}: no peer would accept our advertisements`,
       "Register the right key, or put the registered one into the file.",
     );
   }
@@ -23,7 +24,7 @@ export function checkMesh(spec: MeshSpec, config: MeshdConfig, ownRoutingKey: st
     if (!holds(pair.sourceRegion, pair.source) || !holds(pair.destinationRegion, pair.destination)) {
       refuse(
         "PREFIX_NOT_HELD",
-        `the pair ${pair.source} → ${pair.destination} is not of prefixes that its regions hold (INV-9)`,
+        `the pair ${pair.source} → ${pair.destination} names a prefix that its region does not hold (INV-9)`,
       );
     }
     if (pair.sourceRegion === pair.destinationRegion)
@@ -31,10 +32,10 @@ export function checkMesh(spec: MeshSpec, config: MeshdConfig, ownRoutingKey: st
   }
   const links = new Set<string>();
   for (const link of spec.links) {
-    if (links.has(link.linkId)) refuse("MESH_INVALID", `link ${link.linkId} stands twice`);
+    if (links.has(link.linkId)) refuse("MESH_INVALID", `link ${link.linkId} is listed twice`);
     links.add(link.linkId);
     if (!participants.has(link.peer) || link.peer === spec.self) {
-      refuse("MESH_INVALID", `link ${link.linkId} leads to region ${link.peer}, which is no other participant`);
+      refuse("MESH_INVALID", `link ${link.linkId} leads to region ${link.peer}, which is not another participant`);
     }
     if (!config.underlays.some((underlay) => underlay.name === link.underlay)) {
       refuse(
@@ -65,7 +66,7 @@ function checkPrefixes(spec: MeshSpec): void {
   }
 }
 
-const FOLLOW_THE_CHAIN = "Correct what the agent wants; it must follow the chain.";
+const FOLLOW_THE_CHAIN = "Apply a mesh that agrees with the registrations and leases on chain.";
 
 function refusal(code: string, what: string, remedy = FOLLOW_THE_CHAIN): EphemeshError {
   return new EphemeshError(code, `The mesh is refused: ${what}. Nothing was changed.`, remedy);

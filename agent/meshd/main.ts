@@ -1,4 +1,4 @@
-/** The second process, the one with CAP_NET_ADMIN: put together here, runs until its signal. */
+/** The second process, the one with CAP_NET_ADMIN: its parts are put together here. */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import pino, { type Logger } from "pino";
@@ -21,8 +21,9 @@ import { SteeringKernel } from "./steering/kernel.ts";
 import { countersOf, kernelSnapshot, measurementsOf } from "./views.ts";
 
 /**
- * When the signal comes, steering is removed and the traffic is on the standing peering; tunnels keep running for the
- * next start to adopt. Whoever wants them gone removes the meshes first, or calls `removeEverythingOfOurs` after.
+ * Runs until the signal. Then steering is removed, so that traffic uses the standing peering, and tunnels stay for the
+ * next start to adopt; to remove them, remove the meshes before, or call `removeEverythingOfOurs` after.
+ * @throws EphemeshError ROUTING_KEY_UNUSABLE, NO_PRIVILEGE, TOOL_MISSING, KERNEL_FEATURE_MISSING, ALREADY_RUNNING
  */
 export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promise<void> {
   const parsed = meshdConfig.parse(config);
@@ -33,7 +34,7 @@ export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promis
   const incarnationFile = new IncarnationFile(parsed.stateDir);
   const ip = new Batch("ip");
   const tc = new Batch("tc");
-  // What a killed predecessor left: its tunnels are adopted, its routes are not, because nobody watches over them.
+  // A killed meshd leaves tunnels, which are adopted, and routes, which are not, since no probe has checked them since.
   await removeSteering();
   const meshd = new Meshd({
     config: parsed,
@@ -47,18 +48,18 @@ export async function runMeshd(config: MeshdConfig, signal: AbortSignal): Promis
     wireguard,
     log,
   });
-  log.info({ wireguard, socket: parsed.socket }, "meshd runs");
+  log.info({ wireguard, socket: parsed.socket }, "meshd is running");
   try {
     meshd.start();
     await meshd.reconcile();
-    // `ephemesh up` waits for it.
+    // `ephemesh up` waits for this message.
     process.send?.("ready", () => process.connected && process.disconnect());
     await serve(parsed.socket, handlers(meshd, wireguard, log), signal, log);
   } finally {
     await meshd.stop();
     for (const batch of [ip, tc]) batch.close();
     await removeSteering();
-    log.info("meshd ended; tunnels stay, traffic is on the standing peering");
+    log.info("meshd stopped; tunnels stay, traffic uses the standing peering");
   }
 }
 
@@ -84,7 +85,7 @@ function handlers(meshd: Meshd, wireguard: WireguardKind, log: Logger): Handlers
   };
 }
 
-/** PEM, or 32 bytes of seed in hexadecimal; mode 0600 or stricter. */
+/** The file holds a PEM key, or a seed of 32 bytes in hexadecimal; its mode is 0600 or stricter. */
 function readRoutingKey(file: string): KeyObject {
   const refuse = (reason: string, remedy: string, cause?: unknown): never => {
     throw new EphemeshError("ROUTING_KEY_UNUSABLE", `The routing key ${file} ${reason}; nothing was started.`, remedy, {
@@ -95,7 +96,7 @@ function readRoutingKey(file: string): KeyObject {
     if ((statSync(file).mode & 0o077) !== 0) refuse("can be read by others", `chmod 600 ${file}`);
     const text = readFileSync(file, "utf8").trim();
     const key = text.startsWith("-----") ? createPrivateKey(text) : routingPrivateKey(text);
-    if (key.asymmetricKeyType !== "ed25519") refuse("is no Ed25519 key", "`ephemesh config keys DIR` makes one.");
+    if (key.asymmetricKeyType !== "ed25519") refuse("is not an Ed25519 key", "`ephemesh config keys DIR` makes one.");
     return key;
   } catch (cause) {
     if (cause instanceof EphemeshError) throw cause;

@@ -1,4 +1,4 @@
-/** One mesh at this node: its wanted state, its routing core, and the log of what changed and why. */
+/** One mesh at this node: its specification, its routing core, and the log of changes with their reasons. */
 import type { KeyObject } from "node:crypto";
 import type { RegionId } from "../model/ids.ts";
 import type { Measurements, MeshSpec } from "../model/meshd-messages.ts";
@@ -16,7 +16,7 @@ type LoggedChange = Measurements["meshes"][number]["changes"][number];
 const LOGGED_CHANGES = 100;
 
 export interface MeshEvents {
-  /** Routes changed: the kernel is to be brought up to date. */
+  /** Routes changed: the kernel must be updated. */
   readonly onRoutes: (mesh: MeshInstance) => void;
   readonly onChange: (mesh: MeshInstance, change: LoggedChange) => void;
   readonly onIncarnation: (incarnation: number) => void;
@@ -65,25 +65,25 @@ export class MeshInstance {
     this.#perform(this.#core.configure({ participants, demands: demandsOf(spec) }, nowMillis), nowMillis);
   }
 
-  /** The links of this mesh that have an interface. */
+  /** Sets the links of this mesh that have an interface. */
   setLinks(links: readonly Link[], nowMillis: number): void {
     this.#links = links;
     this.refresh(nowMillis);
   }
 
-  /** What the links are worth this instant. */
+  /** Gives the routing core the links' current metrics, and the time. */
   refresh(nowMillis: number): void {
     const usable = this.#links.flatMap((link) => link.advertisement(nowMillis) ?? []);
     this.#perform(this.#core.setLinks(usable, nowMillis), nowMillis);
     this.#perform(this.#core.tick(nowMillis), nowMillis);
   }
 
-  /** Tells the others to lead no path through here; what comes nevertheless is still carried. */
+  /** First step of an orderly end, see RoutingCore. */
   announceNoTransit(nowMillis: number): void {
     this.#perform(this.#core.announceNoTransit(nowMillis), nowMillis);
   }
 
-  /** The last word before the end. */
+  /** Last step of an orderly end, see RoutingCore. */
   announceNoLinks(nowMillis: number): void {
     this.#perform(this.#core.announceNoLinks(nowMillis), nowMillis);
   }
@@ -93,13 +93,13 @@ export class MeshInstance {
     else this.#perform(this.#core.receive(link.tag, packet.bytes, packet.ageMillis, nowMillis), nowMillis);
   }
 
-  note(what: string, reason: string, nowMillis: number): void {
+  logChange(what: string, reason: string, nowMillis: number): void {
     const change = { atMonotonicMillis: nowMillis, what, reason };
     this.#changes = [...this.#changes, change].slice(-LOGGED_CHANGES);
     this.#events.onChange(this, change);
   }
 
-  /** For the kernel: which link carries what. */
+  /** For the kernel: the link of each bucket group of each flow. */
   kernelRoutes(): MeshRoutes {
     const byTag = new Map(
       this.#links.filter(({ isInterfaceUp }) => isInterfaceUp).map((link) => [link.tag, link.spec.linkId]),
@@ -126,7 +126,7 @@ export class MeshInstance {
           break;
         case "routes":
           this.#events.onRoutes(this);
-          for (const change of effect.changes) this.note(describe(change), change.route.reason, nowMillis);
+          for (const change of effect.changes) this.logChange(describe(change), change.route.reason, nowMillis);
           break;
         case "incarnation":
           this.#events.onIncarnation(effect.incarnation);
@@ -139,7 +139,7 @@ export class MeshInstance {
     this.#recomputeSoon();
   }
 
-  /** After what this turn of the event loop still brings: many advertisements cost one computation. */
+  /** At the end of this turn of the event loop, so that a batch of advertisements costs one computation. */
   #recomputeSoon(): void {
     if (this.#isRecomputeScheduled || !this.#core.needsRecompute) return;
     this.#isRecomputeScheduled = true;
@@ -157,8 +157,8 @@ export class MeshInstance {
 
 function describe({ route, previous }: RouteChange): string {
   const to = `${route.trafficClass} traffic of ${route.buyer} to ${route.destination}`;
-  if (route.bucketGroups.length === 0) return `${to}: the mesh lets go of it`;
-  return `${to}: ${previous.length === 0 ? "" : "turned, "}by way of ${route.path.join(" → ")}`;
+  if (route.bucketGroups.length === 0) return `${to}: no path in the mesh any more`;
+  return `${to}: ${previous.length === 0 ? "" : "moved, "}via ${route.path.join(" → ")}`;
 }
 
 function describeRoute(
@@ -181,7 +181,7 @@ function describeRoute(
   };
 }
 
-/** What this node may have to send on: its own traffic, and that of buyers who pay it for transit. */
+/** The flows that this node may have to forward: its own, and those of buyers that pay it for transit. */
 export function demandsOf(spec: MeshSpec): readonly Demand[] {
   const mayCross = new Map(spec.transit.map(({ buyer, regions }) => [buyer, new Set(regions)]));
   const required = new Map(spec.transit.map(({ buyer, require = [] }) => [buyer, attributesOf(require)]));

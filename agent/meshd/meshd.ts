@@ -1,6 +1,6 @@
 /**
- * The data plane of one region: takes what the agent wants, and keeps kernel, probes and routing at it. What is wanted
- * lives in memory alone; what is there is read from the kernel, so a restart adopts the tunnels that it finds.
+ * The data plane of one region: keeps kernel, probes and routing in line with the meshes that the agent wants. Wanted
+ * state is held in memory only; the actual state is read from the kernel, so that a restart adopts existing tunnels.
  */
 import { type KeyObject, randomInt } from "node:crypto";
 import { networkInterfaces } from "node:os";
@@ -29,18 +29,18 @@ import { MeshIndexes } from "./steering/mesh-indexes.ts";
 import { OwnRoutes } from "./steering/own-routes.ts";
 import { wantedObjects, wantedSteering } from "./steering/wanted.ts";
 
-/** Tunnels that nobody claims after a start are orphans from then on. */
+/** Tunnels that no mesh claims within this time of a start are removed. */
 const ADOPTION_MILLIS = 30_000;
 const MAX_PARALLEL = 8;
-/** Until everybody in the mesh has heard of it and turned: one flooding time. */
+/** Between *no transit* and the end: one flooding time, until all other nodes route around this one. */
 const NO_TRANSIT_MILLIS = 150;
-/** Between two looks at the counters; capacity is judged by no less (ROUTING.md, section 3). */
+/** Between two reads of the interface counters: the shortest backlog that capacity is measured over. */
 const COUNTER_INTERVAL_MILLIS = 250;
 
 export interface MeshdParts {
   readonly config: MeshdConfig;
   readonly key: KeyObject;
-  /** Its public half as Membership registers it. */
+  /** The public key as Membership registers it. */
   readonly publicKeyHex: string;
   readonly incarnation: number;
   readonly incarnationFile: IncarnationFile;
@@ -51,7 +51,7 @@ export interface MeshdParts {
   readonly log: Logger;
 }
 
-/** A link that could not be brought up; the others stand. */
+/** A link that could not be brought up; it does not affect the others. */
 interface Failure {
   readonly meshId: MeshId;
   readonly error: unknown;
@@ -62,9 +62,9 @@ export class Meshd {
   readonly #meshIndexes = new MeshIndexes();
   readonly #meshes = new Map<MeshId, MeshInstance>();
   readonly #links = new Map<string, Link>();
-  /** Not wanted any more, and perhaps still in the kernel. */
+  /** No longer wanted, and perhaps still in the kernel. */
   readonly #removing = new Map<string, Link>();
-  /** False: the kernel may still hold what was wanted before. */
+  /** False: the kernel may still hold an earlier state. */
   #isKernelAsWanted = false;
   readonly #prober: Prober;
   readonly #monitor: KernelMonitor;
@@ -92,7 +92,7 @@ export class Meshd {
       { ...parts, meshIndexes: this.#meshIndexes },
       {
         onPacket: (link, packet) => this.#received(link, packet),
-        onBroken: (link, reason) => this.#interfaceFailed(link, reason),
+        onFailure: (link, reason) => this.#interfaceFailed(link, reason),
       },
     );
     this.#prober = new Prober({
@@ -101,13 +101,13 @@ export class Meshd {
       onChange: (link, change, nowMillis) => {
         const mesh = this.#meshes.get(link.meshId);
         mesh?.refresh(nowMillis);
-        mesh?.note(`link to ${link.spec.peer} (${link.device}) is ${change.state}`, change.reason, nowMillis);
+        mesh?.logChange(`link to ${link.spec.peer} (${link.device}) is ${change.state}`, change.reason, nowMillis);
       },
       onTick: (nowMillis) => {
         for (const mesh of this.#meshes.values()) mesh.refresh(nowMillis);
         if (nowMillis >= this.#nextCounterReadMillis) this.#readCounters(nowMillis);
         for (const link of this.#links.values()) {
-          if (link.handshakeRestartDue(nowMillis))
+          if (link.isHandshakeRestartDue(nowMillis))
             this.interfaces.restartHandshake(link).catch((error: unknown) => this.#retry.failed(error));
         }
       },
@@ -125,7 +125,11 @@ export class Meshd {
     this.#monitor.start();
   }
 
-  /** Resolves when the kernel holds it; rejects where it is refused, with everything as before, or where a link fails. */
+  /**
+   * Resolves when the mesh is in the kernel.
+   * @throws EphemeshError what `checkMesh` and `checkEndpoint` refuse, with everything as before; and the failure of a
+   * link of this mesh, which meshd tries again by itself
+   */
   async applyMesh(spec: MeshSpec): Promise<void> {
     const { config, publicKeyHex, key } = this.#parts;
     checkMesh(spec, config, publicKeyHex);
@@ -146,13 +150,13 @@ export class Meshd {
     if (failure) throw failure.error;
   }
 
-  /** Resolves when nothing of it is in the kernel; after a rejection meshd goes on by itself, and it may be asked again. */
+  /** Resolves when nothing of the mesh is in the kernel. After a rejection meshd tries again by itself; may be repeated. */
   async removeMesh(meshId: MeshId): Promise<void> {
     if (!this.#meshes.delete(meshId) && this.#isKernelAsWanted) return;
     await this.reconcile();
   }
 
-  /** Makes the kernel what is wanted now. One run after the other; what fails is tried again, whoever asked for it. */
+  /** Brings the kernel to the wanted state. Runs are serialised; what fails is tried again. */
   reconcile(): Promise<readonly Failure[]> {
     this.#isKernelAsWanted = false;
     const turn = this.#last.then(() => this.#reconcile());
@@ -160,7 +164,7 @@ export class Meshd {
     return turn;
   }
 
-  /** Tunnels stay for the next start to adopt; the sockets and timers go, after the others have turned elsewhere. */
+  /** An orderly end: other nodes route around this one first; tunnels stay for the next start to adopt. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#prober.stop();
@@ -182,7 +186,7 @@ export class Meshd {
     await this.#ownRoutes.refresh(this.#leasedPrefixes());
     const gone = this.#updateLinks(nowMillis);
     const live = [...this.#links.values()];
-    // Traffic leaves what goes before it is gone.
+    // Routes leave links before their interfaces are removed.
     for (const mesh of this.#meshes.values()) {
       const ofMesh = live.filter((link) => link.meshId === mesh.spec.meshId);
       mesh.setLinks(ofMesh, nowMillis);
@@ -203,7 +207,7 @@ export class Meshd {
         failures.push({ meshId: link.meshId, error });
       }
     });
-    // What ended goes, whatever else the kernel refuses.
+    // Interfaces of links that ended are removed even if the kernel refused the guard.
     const refused = await guarding.then(
       () => null,
       (error: unknown) => ({ error }),
@@ -222,20 +226,20 @@ export class Meshd {
   }
 
   /**
-   * Before an interface comes, its guard stands and its outer packets know their way. Tunnels that wait to be adopted
-   * keep what they have; when none is left, nothing of it is.
+   * Installs nftables rules, rules and routes, before any interface comes up. While tunnels wait to be adopted the table
+   * of the meshd before stays, even if no mesh is wanted yet (`mayRemove` is false).
    */
-  async #guard(links: readonly Link[], mayVanish: boolean): Promise<void> {
+  async #guard(links: readonly Link[], mayRemove: boolean): Promise<void> {
     const { kernel } = this.#parts;
     const isEmpty = this.#meshes.size === 0 && links.length === 0;
-    if (isEmpty && !mayVanish) return;
+    if (isEmpty && !mayRemove) return;
     await Promise.all([
       kernel.setRuleset(isEmpty ? null : wantedSteering(this.#specs(), links, this.#meshIndexes)),
       kernel.apply(() => this.#wantedObjects()),
     ]);
   }
 
-  /** Brings `#links` to what the meshes want now, and returns those that are to go. */
+  /** Updates `#links` to what the meshes want now, and returns the links to remove. */
   #updateLinks(nowMillis: number): readonly Link[] {
     const probing = { intervalMillis: this.#parts.config.probeMillis, instance: this.#instance, nowMillis };
     const wanted = new Map<string, Link>();
@@ -257,7 +261,7 @@ export class Meshd {
     return gone;
   }
 
-  /** Returns those that stay: soon after a start, a tunnel that nobody claims may only be waiting for its agent. */
+  /** Returns the tunnels that stay: soon after a start the agent may not have applied their mesh yet. */
   async #removeOrphans(
     found: ReadonlyMap<string, FoundTunnel>,
     gone: readonly Link[],
@@ -279,32 +283,36 @@ export class Meshd {
 
   #interfaceFailed(link: Link, reason: string): void {
     link.interfaceDown();
-    // A socket may fail while the interface is up: then its next hops stand.
+    // If only the socket failed the interface is up, and its next hops are still there.
     if (link.device in networkInterfaces()) this.#parts.kernel.invalidate();
     else this.#parts.kernel.interfaceGone(link.device);
-    this.#prober.broken(link, reason);
+    this.#prober.interfaceFailed(link, reason);
     this.#retry.schedule();
   }
 
   #onKernelEvent(event: KernelEvent): void {
     if (event.kind === "interfaceGone") {
       const link = this.#links.get(event.device);
-      // News may be late, and of the time before it came up; only interfaces that are up are listed here.
+      // The event may be older than the interface's last *up*; networkInterfaces() lists only those that are up now.
       const isUp = event.device in networkInterfaces();
-      if (link?.isInterfaceUp && !isUp) this.#interfaceFailed(link, `somebody took the interface away (${event.what})`);
+      if (link?.isInterfaceUp && !isUp)
+        this.#interfaceFailed(
+          link,
+          `the interface was ${event.what === "down" ? "set down" : event.what} by another process`,
+        );
     } else if (event.kind === "routeChanged") {
-      if (this.#ownRoutes.heard(event.prefix)) this.#retry.schedule();
+      if (this.#ownRoutes.onRouteChange(event.prefix)) this.#retry.schedule();
     } else if (this.#meshes.size + this.#removing.size > 0) {
       void this.#objectGone(event.nextHop);
     }
   }
 
-  /** Our own changes are announced as well; other regions turn with us, and a look costs a dozen processes. */
+  /** Our own changes are announced too, and reconciling costs a dozen processes: only others' changes trigger it. */
   async #objectGone(nextHop: number | null): Promise<void> {
     if (nextHop === null || (await this.#parts.kernel.holds(nextHop))) this.#retry.schedule();
   }
 
-  /** For capacity. */
+  /** Interface counters, for the capacity of each link. */
   #readCounters(nowMillis: number): void {
     this.#nextCounterReadMillis = nowMillis + COUNTER_INTERVAL_MILLIS;
     try {
@@ -312,7 +320,7 @@ export class Meshd {
       const countedAt = monotonicMillis();
       for (const link of this.#links.values()) {
         const count = counts.get(link.device);
-        if (count) link.counted(count, countedAt);
+        if (count) link.addCounts(count, countedAt);
       }
     } catch (error) {
       this.#parts.log.debug(describeError(error));
@@ -334,7 +342,7 @@ export class Meshd {
   }
 
   #reconcileInBackground(): void {
-    // It has been said, and is tried again.
+    // Logged and retried by `reconcile`.
     this.reconcile().catch(() => {});
   }
 
@@ -351,7 +359,10 @@ export class Meshd {
       },
       onDuplicate: (mesh) => {
         const { meshId } = mesh.spec;
-        log.error({ mesh: meshId }, "another process runs with our routing key, and ran before us; it keeps this mesh");
+        log.error(
+          { mesh: meshId },
+          "another process uses our routing key and started before this one; this one leaves the mesh",
+        );
         this.removeMesh(meshId).catch((error: unknown) => this.#retry.failed(error));
       },
     };
@@ -372,7 +383,7 @@ export class Meshd {
     );
   }
 
-  /** Of other regions, toward which hosts behind this router are steered. */
+  /** Prefixes of other regions that the traffic of hosts behind this router is steered to. */
   #leasedPrefixes(): readonly string[] {
     const prefixes = this.#specs().flatMap((spec) =>
       spec.pairs.filter((pair) => pair.destinationRegion !== spec.self).map((pair) => pair.destination),

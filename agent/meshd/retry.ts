@@ -1,4 +1,4 @@
-/** Again after a failure, but not at once, each time later, and said once: no log that is full in a minute. */
+/** Repeats an action after failures, with exponential back-off (1 s to 30 s, with jitter); each error is logged once. */
 import type { Logger } from "pino";
 import { backoff, withJitter } from "../model/backoff.ts";
 import { describeError } from "../model/errors.ts";
@@ -24,13 +24,13 @@ export class Retry {
     const pauseMillis = backoff(this.#failures + 1, FIRST_MILLIS, MAX_MILLIS);
     if (!this.#logged.has(message)) this.#log.warn({ againInMillis: pauseMillis }, message);
     this.#logged.add(message);
-    // What else fails meanwhile is tried again by the same look.
+    // Further failures wait for the same retry.
     if (this.#timer) return;
     this.#failures += 1;
     this.#schedule(withJitter(pauseMillis, 0.1));
   }
 
-  /** Nothing failed here, but a look is due. */
+  /** Runs the action in 1 s though nothing failed. */
   schedule(): void {
     this.#schedule(FIRST_MILLIS);
   }

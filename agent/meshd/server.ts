@@ -1,4 +1,4 @@
-/** The unix socket: one JSON object a line, each checked against the closed set of messages before anything happens. */
+/** The Unix socket: one JSON object a line, each checked against the schema of its message before it is handled. */
 import { once } from "node:events";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
@@ -14,10 +14,13 @@ export type Handlers = {
   ) => Promise<z.input<(typeof meshdMessages)[type]["reply"]>>;
 };
 
-/** 65,536 pairs of the longest prefixes fit. */
+/** Enough for 65,536 pairs of the longest prefixes. */
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
-/** Listens until the signal; whoever may open the file (its group) may ask. */
+/**
+ * Listens until the signal. Users that may open the file, its owner and group, may send messages.
+ * @throws EphemeshError ALREADY_RUNNING
+ */
 export async function serve(path: string, handlers: Handlers, signal: AbortSignal, log: Logger): Promise<void> {
   await claimPath(path);
   const connections = new Set<Socket>();
@@ -77,7 +80,7 @@ async function dispatch<T extends MeshdMessage>(type: T, body: unknown, handlers
     throw new EphemeshError(
       "MESHD_REQUEST_INVALID",
       `${type}: ${problems.join("; ")}. Nothing was changed.`,
-      "Agent and meshd must be of one version.",
+      "Run agent and meshd of the same version.",
     );
   }
   const handler = handlers[type] as (body: unknown) => Promise<unknown>;
@@ -90,8 +93,8 @@ function parseJson(line: string): unknown {
   } catch (cause) {
     throw new EphemeshError(
       "MESHD_REQUEST_INVALID",
-      "A line that is not JSON. Nothing was changed.",
-      "One object a line.",
+      "A line is not JSON. Nothing was changed.",
+      "Send one JSON object a line.",
       {
         cause,
       },
@@ -105,17 +108,17 @@ function unexpected(error: unknown, log: Logger): EphemeshError {
   return new EphemeshError(
     "UNEXPECTED",
     `meshd: ${message}`,
-    "This is a fault of ours: please report it with the log.",
+    "This is a fault in meshd: please report it with the log.",
   );
 }
 
-/** A dead process's file is removed. */
+/** Removes the file of a process that ended. */
 async function claimPath(path: string): Promise<void> {
   if (await isListening(path)) {
     throw new EphemeshError(
       "ALREADY_RUNNING",
       `Another meshd listens on ${path}; nothing was started.`,
-      "End that one first, or give this one a directory of its own.",
+      "Stop the other one first, or configure another `runDir`.",
     );
   }
   await rm(path, { force: true });

@@ -1,4 +1,4 @@
-/** What meshd tells of itself: measurements, counters, and what of ours is in the kernel. */
+/** What meshd reports: measurements, counters, and its objects in the kernel. */
 import type { Counters, Measurements } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { readDevices } from "./counters/device-counters.ts";
@@ -69,7 +69,7 @@ export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> 
   };
 }
 
-/** Of ours in this namespace, read afresh. */
+/** meshd's objects in this network namespace, read from the kernel. */
 export async function kernelSnapshot() {
   const [devices, objects, isTableThere] = await Promise.all([ourDevices(), readKernelObjects(), hasTable()]);
   return {

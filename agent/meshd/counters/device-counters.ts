@@ -1,4 +1,4 @@
-/** What the kernel counts by interface: one file for all of them, cheap enough to be read several times a second. */
+/** The kernel's counters of all interfaces, from one file that is cheap enough to read several times a second. */
 import { readFileSync } from "node:fs";
 
 export interface DeviceCount {
@@ -9,7 +9,7 @@ export interface DeviceCount {
   readonly droppedPackets: number;
 }
 
-/** At once: the kernel answers sooner than a thread would be woken to ask. */
+/** Synchronously, which is faster than waking a thread for it. */
 export function readDevices(): ReadonlyMap<string, DeviceCount> {
   return parseDevices(readFileSync("/proc/self/net/dev", "utf8"));
 }

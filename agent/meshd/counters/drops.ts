@@ -1,7 +1,7 @@
 /**
  * Packets dropped by shapers and by our nftables rules. They cost two commands for all links together (`tc` and `nft`,
- * about 10 ms of processor time), which run only when somebody asks and at most every 5 s. The kernel counts from zero
- * again where a shaper or our table is made anew; the totals here go on.
+ * about 10 ms of processor time), which run only when the agent asks, and at most every 5 s. The kernel's counters start
+ * from zero when a shaper or our table is replaced; the totals here continue, less what was dropped since the last read.
  */
 import type { Logger } from "pino";
 import { z } from "zod";
@@ -19,7 +19,7 @@ export const NO_DROPS: LinkDrops = { shaper: 0, policer: 0, unauthorised: 0, str
 const KINDS = Object.keys(NO_DROPS) as (keyof LinkDrops)[];
 const FRESH_MILLIS = 5_000;
 
-/** If a tool fails this is logged once, and the last totals stay. */
+/** A tool that fails is logged once, and the last totals stay. */
 export class Drops {
   readonly #log: Logger;
   readonly #readKernel: () => Promise<DropCounts>;

@@ -1,13 +1,13 @@
 /**
- * The metering periods of one link, 10 s each: how many probes were due and how many met the bounds of the lease. A
- * probe meets them if it was heard at the other end, came back within the bound, and the loss of the last 10 s is no
- * evidence of a link that loses more than the bound (two standard deviations: of 100 probes at a bound of 1 %, three
- * may go by chance). What was sent before the link ever worked is not met, but says nothing about loss. Pure.
+ * The metering epochs of one link, 10 s each: how many probes were due, and how many met the bounds of the lease. A probe
+ * meets them if the peer received it, the round trip is within the bound, and the loss of the last 10 s does not exceed
+ * the bound by more than two standard deviations (of 100 probes at a bound of 1 %, three may be lost). Probes sent before
+ * the link first worked are not met, and do not count as loss. Pure.
  */
 import { EPOCH_SECONDS } from "../../model/market.ts";
 
 const EPOCH_MILLIS = EPOCH_SECONDS * 1000;
-/** A probe that nobody acknowledged within this time was lost. */
+/** A probe that the peer did not acknowledge within this time is lost. */
 const JUDGED_AFTER_MILLIS = 2_000;
 const KEPT = 400;
 
@@ -31,7 +31,7 @@ interface Sent {
   rttMicros: number;
 }
 
-/** Of so many probes, how many a link that keeps its bound may lose. */
+/** How many of `probes` a link within its bound may lose. */
 export function lostByChance(probes: number, maxLossPpm: number): number {
   const expected = (probes * maxLossPpm) / 1_000_000;
   return expected + 2 * Math.sqrt(expected);
@@ -53,7 +53,7 @@ export class Epochs {
   constructor(startMillis: number, bounds: Bounds, intervalMillis: number) {
     this.#startMillis = startMillis;
     this.#bounds = bounds;
-    // Two fewer, because an epoch's edges cut intervals.
+    // Two fewer, because an epoch starts and ends within an interval.
     this.#minDue = Math.floor(EPOCH_MILLIS / intervalMillis) - 2;
   }
 
@@ -62,8 +62,8 @@ export class Epochs {
     if (nowMillis >= this.#startMillis) this.#open.push({ sequence, atMillis: nowMillis, heard: false, rttMicros: 0 });
   }
 
-  /** The other end heard these; the newest round trip stands for those that it reports for the first time. */
-  heard(newest: number, map: bigint, rttMicros: number): void {
+  /** The peer received these (bit k of `map`: `newest` − k); those reported for the first time get this round trip. */
+  acknowledge(newest: number, map: bigint, rttMicros: number): void {
     for (const probe of this.#open) {
       const back = newest - probe.sequence;
       if (probe.heard || back < 0 || back > 63 || ((map >> BigInt(back)) & 1n) === 0n) continue;
@@ -72,11 +72,11 @@ export class Epochs {
     }
   }
 
-  /** Those that are over, oldest first. */
+  /** The epochs that are over, at most the last 400, oldest first. */
   over(nowMillis: number): readonly EpochCount[] {
     this.#judge(nowMillis);
     const running = this.#epochOf(nowMillis - JUDGED_AFTER_MILLIS);
-    // What was due and never sent, because the interface came late or this process was away, was not met either.
+    // Probes that were due and not sent, because the interface was late or meshd did not run, count as not met.
     return this.#tallies
       .filter((tally) => tally.epoch < running)
       .map((tally) => ({ ...tally, probes: Math.max(tally.probes, this.#minDue) }));

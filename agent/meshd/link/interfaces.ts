@@ -1,4 +1,4 @@
-/** The interfaces of links: from the handshake's keys to a socket that probes, changed while they stand, and removed. */
+/** The interfaces of links: keys for the handshake, bringing them up with their probe socket, changes, removal. */
 import type { Logger } from "pino";
 import { EphemeshError } from "../../model/errors.ts";
 import type { LinkSpec, MeshdConfig } from "../../model/meshd-messages.ts";
@@ -33,7 +33,7 @@ export interface InterfaceParts {
 
 export interface InterfaceEvents {
   readonly onPacket: (link: Link, packet: Buffer) => void;
-  readonly onBroken: (link: Link, reason: string) => void;
+  readonly onFailure: (link: Link, reason: string) => void;
 }
 
 export class Interfaces {
@@ -47,6 +47,7 @@ export class Interfaces {
     this.#events = events;
   }
 
+  /** @throws EphemeshError UNDERLAY_UNKNOWN, UNDERLAY_MISSING, UNDERLAY_DOWN, LINK_OTHER_UNDERLAY, NO_PORT, TOO_MANY_LINKS */
   async prepare(link: LinkSpec["linkId"], attempt: number, underlayName: string) {
     const underlay = this.#underlay(underlayName);
     const mtu = innerMtu(underlay, await underlayMtu(underlay));
@@ -54,6 +55,7 @@ export class Interfaces {
     return { publicKey: keys.publicKey, encapsulationKey: keys.encapsulationKey, listenPort, mtu };
   }
 
+  /** @throws EphemeshError ENDPOINT_OVER_PRIMARY, LINK_NOT_PREPARED, LINK_ALREADY_COMPLETED, KEM_REFUSED */
   async complete(
     link: LinkSpec["linkId"],
     attempt: number,
@@ -70,7 +72,7 @@ export class Interfaces {
     return checkEndpoint(this.#underlay(underlayName), address, this.#parts.config.primaryDevices);
   }
 
-  /** Keys live as long as their link is wanted. */
+  /** Deletes the keys of links that are no longer wanted. */
   keepKeysOf(links: Iterable<Link>, gone: Iterable<Link>): void {
     const keyOf = (link: Link): string => `${link.spec.linkId}/${link.spec.attempt}`;
     const kept = new Set([...links].map(keyOf));
@@ -81,6 +83,7 @@ export class Interfaces {
     );
   }
 
+  /** `guarded` resolves when the nftables rules and outer routes are in place. */
   async bringUp(link: Link, found: FoundTunnel | undefined, guarded: Promise<void>): Promise<void> {
     const { wireguard, ip, tc, log } = this.#parts;
     const { spec, device } = link;
@@ -102,7 +105,7 @@ export class Interfaces {
       { own: link.ownAddress, peer: link.peerAddress },
       {
         onPacket: (packet) => this.#events.onPacket(link, packet),
-        onError: (error) => this.#events.onBroken(link, `the interface fails: ${error.message}`),
+        onError: (error) => this.#events.onFailure(link, `the probe socket failed: ${error.message}`),
       },
     );
     link.applied = spec;
@@ -110,7 +113,7 @@ export class Interfaces {
     log.info({ device, link: spec.linkId, attempt: spec.attempt, peer: spec.peer }, `interface ${outcome}`);
   }
 
-  /** What may change while a link stands: rates, MTU, endpoint. */
+  /** Applies what may change while an interface is up: rates, MTU, endpoint. */
   async change(link: Link): Promise<void> {
     const { spec, device, applied } = link;
     if (applied === null || applied === spec) return;
@@ -126,8 +129,9 @@ export class Interfaces {
     link.applied = spec;
   }
 
-  /** Begins the handshake anew. */
+  /** Starts a new WireGuard handshake; does nothing for an adopted link, whose keys are not known. */
   async restartHandshake(link: Link): Promise<void> {
+    link.handshakeStarted(monotonicMillis());
     const config = this.#tunnelConfig(link);
     if (config) await setKeys(link.device, config, this.#parts.wireguard);
   }
@@ -139,14 +143,14 @@ export class Interfaces {
     });
   }
 
-  /** Tunnels that nobody wants, and what their killed processes left. */
+  /** Removes tunnels that no mesh wants, and control sockets of killed processes. */
   async removeOrphans(devices: readonly string[]): Promise<void> {
     if (devices.length === 0) return;
     await this.remove(devices);
     await removeStaleSockets();
   }
 
-  /** Null where this process does not hold the keys: the link was adopted. */
+  /** Null: the link was adopted, and this process does not hold its keys. */
   #tunnelConfig({ spec }: Link): TunnelConfig | null {
     const prepared = this.#keys.get(spec.linkId, spec.attempt);
     const completed = prepared?.keys.completed;

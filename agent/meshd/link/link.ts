@@ -1,4 +1,4 @@
-/** One end of a link while its interface stands: what the agent wants of it, and what probes and counters know. */
+/** One end of a link: its specification, and the state of its interface, probes and counters. */
 import type { MeshId, RegionId } from "../../model/ids.ts";
 import type { LinkSpec } from "../../model/meshd-messages.ts";
 import type { DeviceCount } from "../counters/device-counters.ts";
@@ -9,11 +9,11 @@ import { LinkHealth } from "../probe/health.ts";
 import type { LinkSocket } from "../probe/socket.ts";
 import { ATTRIBUTE, type LsaLink } from "../routing/lsa.ts";
 
-/** Routes leave this long before the lease does, the interface this long after it: nothing in flight is lost. */
+/** Routes leave the link this long before its lease ends, the interface is removed this long after: no packet is lost. */
 export const ROUTES_LEAVE_MILLIS = 2_000;
 export const INTERFACE_STAYS_MILLIS = 5_000;
 
-const LISTEN_MILLIS = 150;
+const LISTEN_FIRST_MILLIS = 150;
 const HANDSHAKE_RESTART_MILLIS = 700;
 
 export class Link {
@@ -22,16 +22,16 @@ export class Link {
   readonly device: string;
   readonly ownAddress: string;
   readonly peerAddress: string;
-  /** How advertisements name the link. */
+  /** Name of the link in advertisements. */
   readonly tag: string;
   readonly health: LinkHealth;
   readonly epochs: Epochs;
   readonly capacity = new CapacityMeter();
   spec: LinkSpec;
-  /** What the interface was last brought to; null: nothing yet. */
+  /** The specification that the interface has; null: none yet. */
   applied: LinkSpec | null = null;
   socket: LinkSocket | null = null;
-  /** False while its interface is not there, or is down: the kernel takes no route over it. */
+  /** False while the interface is missing or down, when the kernel accepts no route over it. */
   #isInterfaceUp = false;
   #interfaceUpAt = Number.NEGATIVE_INFINITY;
   #handshakeStartedAt = Number.POSITIVE_INFINITY;
@@ -58,7 +58,7 @@ export class Link {
     return this.#isInterfaceUp;
   }
 
-  /** The interface came up here. */
+  /** The interface came up. */
   interfaceUp(nowMillis: number): void {
     this.#isInterfaceUp = true;
     this.#interfaceUpAt = nowMillis;
@@ -66,15 +66,15 @@ export class Link {
     this.#interfaceUps++;
   }
 
-  /** It went away, or fails. */
+  /** The interface was removed or set down, or its socket failed. */
   interfaceDown(): void {
     this.#isInterfaceUp = false;
     this.#handshakeStartedAt = Number.POSITIVE_INFINITY;
   }
 
   /**
-   * Two ends that begin a WireGuard handshake in the same instant each spoil the other's and are silent for 5 s. So the
-   * higher region listens a little before it speaks.
+   * Two ends that start a WireGuard handshake at the same time invalidate each other's, and wait 5 s. So the end with the
+   * higher region id waits a little before it sends.
    */
   maySendProbes(nowMillis: number): boolean {
     const leads = this.self < this.spec.peer;
@@ -82,29 +82,31 @@ export class Link {
       leads ||
       this.health.state !== "waiting" ||
       this.health.hasHeardSince(0) ||
-      nowMillis - this.#interfaceUpAt > LISTEN_MILLIS
+      nowMillis - this.#interfaceUpAt > LISTEN_FIRST_MILLIS
     );
   }
 
-  /** The handshake was lost or spoiled: it is begun anew, long before WireGuard would, and by one end alone. */
-  handshakeRestartDue(nowMillis: number): boolean {
+  /** The handshake was lost: one end restarts it long before WireGuard would. */
+  isHandshakeRestartDue(nowMillis: number): boolean {
     const leads = this.self < this.spec.peer || this.#interfaceUps > 1;
-    if (
-      !leads ||
-      this.health.hasHeardSince(this.#interfaceUpAt) ||
-      nowMillis < this.#handshakeStartedAt + HANDSHAKE_RESTART_MILLIS
-    )
-      return false;
+    return (
+      leads &&
+      !this.health.hasHeardSince(this.#interfaceUpAt) &&
+      nowMillis >= this.#handshakeStartedAt + HANDSHAKE_RESTART_MILLIS
+    );
+  }
+
+  handshakeStarted(nowMillis: number): void {
     this.#handshakeStartedAt = nowMillis;
-    return true;
   }
 
-  counted(count: DeviceCount, nowMillis: number): void {
+  /** Cumulative counts of the interface, a few times a second. */
+  addCounts(count: DeviceCount, nowMillis: number): void {
     const { rttMicros } = this.health;
-    this.capacity.counted(count, { leasedKbps: this.#leasedKbps, rttMicros }, nowMillis);
+    this.capacity.addCounts(count, { leasedKbps: this.#leasedKbps, rttMicros }, nowMillis);
   }
 
-  /** What it was seen to carry, where that is less than what is leased; null: nothing says so. */
+  /** Observed capacity in kbit/s if it is less than what is leased; null: no shortage observed. */
   shortageKbps(nowMillis: number): number | null {
     return this.capacity.shortageKbps(this.#leasedKbps, nowMillis);
   }
@@ -113,7 +115,7 @@ export class Link {
     return this.spec.shares.reduce((sum, { rateMbps }) => sum + rateMbps * 1000, 0);
   }
 
-  /** What we say of it to the others; null: it may not be used this instant. */
+  /** This end's part of the advertisement; null: the link must not be used now. */
   advertisement(nowMillis: number): LsaLink | null {
     const { spec, health } = this;
     const leased =
@@ -127,7 +129,7 @@ export class Link {
       jitterMicros: health.jitterMicros ?? 0,
       lossPpm: health.advertisedLossPpm,
       observedKbps: this.shortageKbps(nowMillis) ?? 0,
-      // Every tunnel has a preshared key out of an ML-KEM exchange.
+      // Every tunnel has a preshared key from an ML-KEM exchange.
       attributes: ATTRIBUTE.postQuantum,
       shares: spec.shares
         .map(({ buyer, rateMbps }) => ({ buyer, kbps: rateMbps * 1000 }))
@@ -136,12 +138,12 @@ export class Link {
   }
 }
 
-/** Whether the link's interface has a right to be there. */
+/** Until 5 s after the end of the lease. */
 export function shouldHaveInterface(spec: LinkSpec, nowMillis: number): boolean {
   return nowMillis < spec.notAfterMonotonicMillis + INTERFACE_STAYS_MILLIS;
 }
 
-/** The next instant at which time alone changes what a link may do; null: none is left. */
+/** The next time at which the link's state changes by its term alone, monotonic milliseconds; null: none is left. */
 export function nextBoundary(spec: LinkSpec, nowMillis: number): number | null {
   const boundaries = [
     spec.startsMonotonicMillis,

@@ -1,6 +1,6 @@
 /**
- * Sends every link's probes on time and looks at silence when it is due. One timer for all links. When it comes more
- * than one interval late, it was us who stood still: no silence counts, and the next probes say so.
+ * Sends the probes of all links, and detects silent links, with one timer. If the timer fires more than one interval
+ * late this process was stalled: the silence does not count, and the next probes carry a flag that says so.
  */
 import { monotonicMillis } from "../../model/time.ts";
 import type { StateChange } from "../probe/health.ts";
@@ -11,7 +11,7 @@ export interface ProberOptions {
   readonly intervalMillis: number;
   readonly links: () => Iterable<Link>;
   readonly onChange: (link: Link, change: StateChange, nowMillis: number) => void;
-  /** After the probes of each interval. */
+  /** Once an interval, after its probes. */
   readonly onTick: (nowMillis: number) => void;
 }
 
@@ -25,7 +25,7 @@ export class Prober {
     this.#options = options;
   }
 
-  /** Runs while there are links; call it whenever one came. */
+  /** Starts the timer, which runs while there are links; to be called when a link came up. */
   wake(): void {
     if (this.#timer) return;
     this.#nextProbesMillis = monotonicMillis();
@@ -37,33 +37,33 @@ export class Prober {
     this.#timer = null;
   }
 
-  /** Whether the packet was a probe. */
+  /** Returns whether the packet was a probe. */
   receive(link: Link, packet: Buffer): boolean {
     const probe = decodeProbe(packet);
     if (!probe) return false;
     const nowMillis = monotonicMillis();
-    this.#noticeStall(nowMillis);
-    const change = link.health.heard(probe, nowMillis);
-    if (probe.received) link.capacity.reported(probe.received, nowMillis);
+    this.#detectStall(nowMillis);
+    const change = link.health.receive(probe, nowMillis);
+    if (probe.received) link.capacity.addReport(probe.received, nowMillis);
     const evidence = link.health.evidence;
-    if (evidence) link.epochs.heard(evidence.sequence, evidence.heard, evidence.rttMicros);
+    if (evidence) link.epochs.acknowledge(evidence.sequence, evidence.heard, evidence.rttMicros);
     if (change) this.#changed(link, change, nowMillis);
-    // A new link is proved in one and a half round trips, not in as many intervals.
+    // An answer at once brings a new link up in one and a half round trips instead of as many intervals.
     else if (link.health.state === "waiting") this.#send(link, nowMillis);
     return true;
   }
 
-  /** The interface fails: no probe needs to go missing for that. */
-  broken(link: Link, reason: string): void {
+  /** The interface is known to have failed: the link is down before any probe is missing. */
+  interfaceFailed(link: Link, reason: string): void {
     const nowMillis = monotonicMillis();
-    const change = link.health.broken(reason, nowMillis);
+    const change = link.health.interfaceFailed(reason, nowMillis);
     if (change) this.#changed(link, change, nowMillis);
   }
 
   #run(): void {
     const nowMillis = monotonicMillis();
     this.#timer = null;
-    this.#noticeStall(nowMillis);
+    this.#detectStall(nowMillis);
     const probesDue = nowMillis >= this.#nextProbesMillis - 0.5;
     let earliest = Number.POSITIVE_INFINITY;
     let any = false;
@@ -88,8 +88,8 @@ export class Prober {
     this.#timer = setTimeout(() => this.#run(), Math.max(0, dueMillis - monotonicMillis()));
   }
 
-  /** Looked for before anything is judged: by the timer, and by a packet that is read before the timer runs. */
-  #noticeStall(nowMillis: number): void {
+  /** Must run before any silence is judged: in the timer, and for a packet that is read before the timer runs. */
+  #detectStall(nowMillis: number): void {
     const lateMillis = nowMillis - this.#dueMillis;
     if (this.#dueMillis === 0 || lateMillis <= this.#options.intervalMillis) return;
     this.#dueMillis = nowMillis;
@@ -97,14 +97,14 @@ export class Prober {
   }
 
   #changed(link: Link, change: StateChange, nowMillis: number): void {
-    // The other end learns at once what we hear and what not.
+    // The peer learns at once whether this end hears it.
     this.#send(link, nowMillis);
     this.#options.onChange(link, change, nowMillis);
   }
 
   #send(link: Link, nowMillis: number): void {
     if (!link.socket || !link.maySendProbes(nowMillis)) return;
-    const probe = { ...link.health.probe(nowMillis), received: link.capacity.report() };
+    const probe = { ...link.health.probe(nowMillis), received: link.capacity.takeReport() };
     link.epochs.sent(probe.sequence, nowMillis);
     link.socket.send(encodeProbe(probe));
   }

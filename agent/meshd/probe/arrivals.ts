@@ -1,18 +1,18 @@
-/** Which of the other side's numbered probes came: loss over windows, and the map that goes back with the next probe. */
+/** Which of the peer's numbered probes arrived: loss over windows, and the bit map that the next probe returns. */
 const RING = 1024;
 
 export class Arrivals {
   readonly #came = new Uint8Array(RING);
   #first = 0;
   #last = 0;
-  /** By window, until something comes: asked for many times an interval. */
+  /** By window, cached until the next arrival. */
   readonly #lossPpm = new Map<number, number>();
 
   get last(): number {
     return this.#last;
   }
 
-  /** Begins afresh after `sequence`: what was before says nothing any more. */
+  /** Starts again at `sequence` and drops the history. */
   restart(sequence: number): void {
     this.#lossPpm.clear();
     this.#came.fill(0);
@@ -21,8 +21,8 @@ export class Arrivals {
     this.#came[sequence % RING] = 1;
   }
 
-  /** False for a repeated or hopelessly late one. A jump wider than the ring begins afresh. */
-  note(sequence: number): boolean {
+  /** Returns false for a duplicate, or one older than the window. A jump wider than the window starts again. */
+  add(sequence: number): boolean {
     this.#lossPpm.clear();
     if (this.#last === 0 || sequence - this.#last >= RING) {
       this.restart(sequence);
@@ -39,19 +39,19 @@ export class Arrivals {
     return true;
   }
 
-  /** Of the last `count` numbers up to the newest; a window that has not filled yet counts as far as it goes. */
+  /** Loss among the last `count` probes; a window that is not full yet counts what it has. */
   lossPpm(count: number): number {
     if (this.#last === 0) return 0;
     const known = this.#lossPpm.get(count);
     if (known !== undefined) return known;
     const total = this.#last - this.#from(count) + 1;
-    // A window that is hardly filled must not turn one loss into a catastrophe.
+    // At least 20, so that one loss in a new window is not a high rate.
     const lossPpm = Math.round((this.lost(count) * 1_000_000) / Math.max(total, Math.min(count, 20)));
     this.#lossPpm.set(count, lossPpm);
     return lossPpm;
   }
 
-  /** How many of the last `count` numbers did not come. */
+  /** How many of the last `count` probes did not arrive. */
   lost(count: number): number {
     let lost = 0;
     for (let number = this.#from(count); number <= this.#last; number++) if (this.#came[number % RING] === 0) lost++;
@@ -62,7 +62,7 @@ export class Arrivals {
     return Math.max(this.#first, this.#last - Math.min(count, RING) + 1);
   }
 
-  /** Bit k: `last − k` came. */
+  /** Bit k: `last − k` arrived. */
   map(): bigint {
     let bits = 0n;
     for (let k = 0; k < 64 && this.#last - k >= this.#first && this.#last - k > 0; k++) {
@@ -72,7 +72,7 @@ export class Arrivals {
   }
 }
 
-/** The same by such a map, which says nothing of what was before the oldest that came. */
+/** The same from such a bit map, from the oldest arrival in it on. */
 export function lostOf(map: bigint, count: number): number {
   let lost = 0;
   for (let rest = map, k = 0; rest !== 0n && k < count; rest >>= 1n, k++) if ((rest & 1n) === 0n) lost++;

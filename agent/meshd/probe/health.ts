@@ -1,13 +1,13 @@
 /**
- * Whether a link may be used, from the probes on it. No clock and no socket: times come in, probes and changes go out.
+ * Whether a link may be used, judged by its probes. No clock and no socket: times come in, probes and changes go out.
  *
  * | state   | becomes | when |
  * |---------|---------|------|
  * | waiting | up      | a probe shows that each side hears the other |
- * | up      | down    | n probes missing in a row; the other side does not hear us; the kernel took the interface down |
- * | down    | up      | a probe comes, both ways for the hold-down: 1, 2, 4 … 30 s, doubled by every fall within a minute |
+ * | up      | down    | n probes missing in a row; the peer does not hear us; the interface is down |
+ * | down    | up      | probes arrive both ways for the hold-down: 1, 2, 4 … 30 s, doubled each time it goes down within a minute |
  *
- * Forbidden: waiting → down (there was nothing to lose), and any use before both directions are proved.
+ * Forbidden: waiting → down, and any use before probes arrived both ways.
  */
 import { Arrivals, lostOf } from "./arrivals.ts";
 import type { HealthProbe } from "./packet.ts";
@@ -22,13 +22,13 @@ export interface StateChange {
 const MAX_SILENCE_MILLIS = 1_000;
 const MAX_HOLD_MILLIS = 30_000;
 const HOLD_RESET_MILLIS = 60_000;
-/** Of the last probes each way: so many lost in sum are chance in one of 15,000 windows at the 1 % that a lease allows. */
+/** Of the last 20 probes each way: this many lost in total happen by chance in one of 15,000 windows at 1 % loss. */
 const BREACH_PROBES = 20;
 const BREACH_LOST = 5;
-/** A fall by silence that a *stalled* probe explains within this time was none. */
+/** A *stalled* probe of the peer within this time explains the silence before it: no hold-down is applied. */
 const EXCUSED_WITHIN_MILLIS = 2_000;
 
-/** How many missing in a row are no accident: chance below 10⁻⁷ at the link's usual loss, three at least. */
+/** How many probes must be missing in a row: at the link's usual loss the chance is below 10⁻⁷; at least three. */
 export function probesUntilDown(lossPpm: number): number {
   const loss = Math.min(lossPpm, 999_999) / 1_000_000;
   return loss <= 0 ? 3 : Math.max(3, Math.ceil(Math.log(1e-7) / Math.log(loss)));
@@ -46,7 +46,7 @@ export class LinkHealth {
   #heardAt: number | null = null;
   #bothWaysSince: number | null = null;
   #holdMillis = 0;
-  #fellBySilence = false;
+  #wentDownBySilence = false;
   #wasSilent = false;
   #stalled = false;
   #excuseUntil = Number.NEGATIVE_INFINITY;
@@ -78,11 +78,11 @@ export class LinkHealth {
   get jitterMicros(): number | null {
     return this.#roundTrip.jitterMicros;
   }
-  /** What we lost of the peer's probes, and what the peer lost of ours; the worse of both windows. */
+  /** Loss of the peer's probes, over the worse of 2 s and 30 s. */
   get lossReversePpm(): number | null {
     return this.#heardAt === null ? null : Math.max(this.#loss(2_000), this.#loss(30_000));
   }
-  /** The same where it will do; loss both ways shows in half the time when both ends' counts are taken together. */
+  /** The same, or the loss of both directions together if that is worse: it shows a lossy link in half the time. */
   get advertisedLossPpm(): number {
     const echo = this.#peer?.echo.instance === this.#instance ? this.#peer.echo : null;
     const lost = this.#arrivals.lost(BREACH_PROBES) + (echo ? lostOf(echo.heard, BREACH_PROBES) : 0);
@@ -92,7 +92,7 @@ export class LinkHealth {
   get lossForwardPpm(): number | null {
     return this.#peer === null ? null : Math.max(this.#peer.lossShortPpm, this.#peer.lossLongPpm);
   }
-  /** What the other side said it heard of ours, with the newest round trip: for the epochs. */
+  /** Which of our probes the peer received, with the newest round trip: for the epochs. */
   get evidence(): { readonly sequence: number; readonly heard: bigint; readonly rttMicros: number } | null {
     const echo = this.#peer?.echo;
     const rttMicros = this.rttMicros;
@@ -123,15 +123,16 @@ export class LinkHealth {
     };
   }
 
-  heard(probe: HealthProbe, nowMillis: number): StateChange | null {
+  /** A probe of the peer. */
+  receive(probe: HealthProbe, nowMillis: number): StateChange | null {
     if (this.#peer && probe.instance !== this.#peer.instance) {
-      // The peer's process began anew, and may be an older one's last packet: its numbers compare to nothing.
+      // The peer restarted, or this is a late packet of its earlier process: sequence numbers are not comparable.
       this.#peer = null;
       this.#arrivals.restart(probe.sequence);
     } else if (probe.stalled || this.#wasSilent) {
-      // An outage is no measure of the usual loss: the next one must be seen as fast as the first.
+      // An outage is not counted as loss, so that the next one is detected as fast as the first.
       this.#arrivals.restart(probe.sequence);
-    } else if (!this.#arrivals.note(probe.sequence)) {
+    } else if (!this.#arrivals.add(probe.sequence)) {
       return null;
     }
     if (probe.sequence < this.#arrivals.last) return null;
@@ -140,20 +141,23 @@ export class LinkHealth {
     this.#heardAt = nowMillis;
     if (probe.echo.instance === this.#instance && probe.echo.sequence > 0 && probe.echo.sequence <= this.#sequence) {
       const rttMicros = nowMillis * 1000 - probe.echo.sentMicros - probe.echo.heldMicros;
-      if (rttMicros > 0 && rttMicros < 60_000_000) this.#roundTrip.note(rttMicros, nowMillis);
+      if (rttMicros > 0 && rttMicros < 60_000_000) this.#roundTrip.add(rttMicros, nowMillis);
     }
     const excused =
-      probe.stalled && this.#state === "down" && this.#fellBySilence && nowMillis - this.#since < EXCUSED_WITHIN_MILLIS;
+      probe.stalled &&
+      this.#state === "down" &&
+      this.#wentDownBySilence &&
+      nowMillis - this.#since < EXCUSED_WITHIN_MILLIS;
     if (excused) this.#holdMillis = 0;
     return this.#evaluate(nowMillis, true);
   }
 
-  /** Called at each interval. */
+  /** To be called at each interval. */
   evaluate(nowMillis: number): StateChange | null {
     return this.#evaluate(nowMillis, false);
   }
 
-  #evaluate(nowMillis: number, isHeard: boolean): StateChange | null {
+  #evaluate(nowMillis: number, hasArrived: boolean): StateChange | null {
     const problem = this.#problem(nowMillis);
     if (problem !== null) {
       this.#bothWaysSince = null;
@@ -165,44 +169,45 @@ export class LinkHealth {
       return null;
     }
     const heldMillis = nowMillis - this.#bothWaysSince;
-    // On a probe that comes, never in the silence after the last one: what flaps may be gone again.
-    if (heldMillis < this.#holdMillis || !isHeard) return null;
+    // Only when a probe arrives: without one, a flapping link may be down again.
+    if (heldMillis < this.#holdMillis || !hasArrived) return null;
     const reason =
       this.#state === "waiting"
-        ? "probes come back"
-        : `probes come back for ${Math.round(heldMillis)} ms, hold-down was ${this.#holdMillis} ms`;
+        ? "probes arrive both ways"
+        : `probes arrive both ways for ${Math.round(heldMillis)} ms (hold-down ${this.#holdMillis} ms)`;
     return this.#enter("up", reason, nowMillis);
   }
 
-  /** The kernel took the interface down, or its socket fails. */
-  broken(reason: string, nowMillis: number): StateChange | null {
+  /** The interface is down, or its socket failed. */
+  interfaceFailed(reason: string, nowMillis: number): StateChange | null {
     this.#bothWaysSince = null;
     this.#heardAt = null;
     return this.#state === "up" ? this.#goDown(reason, { bySilence: false }, nowMillis) : null;
   }
 
-  /** Our own event loop stood still for so long: in that time we were not listening, and it does not count as silence. */
+  /** This process was stalled for `lateMillis`: that time does not count as silence. */
   stalled(lateMillis: number, nowMillis: number): void {
     if (this.#heardAt !== null) this.#heardAt = Math.min(nowMillis, this.#heardAt + lateMillis);
     this.#excuseUntil = nowMillis + 2 * this.#intervalMillis + (this.rttMicros ?? 0) / 1000;
     this.#stalled = true;
   }
 
-  /** The last moment at which the silence so far is none. */
+  /** When the link goes down if no probe arrives before; null: none arrived yet. */
   get deadlineMillis(): number | null {
     return this.#heardAt === null ? null : this.#heardAt + this.#detectionMillis(this.#loss(30_000));
   }
 
+  /** Null: probes arrive both ways. */
   #problem(nowMillis: number): string | null {
-    if (this.#heardAt === null || this.#peer === null) return "nothing was heard";
+    if (this.#heardAt === null || this.#peer === null) return "no probe yet";
     const silence = nowMillis - this.#heardAt;
-    const patience = this.#detectionMillis(this.#loss(30_000));
-    if (silence > patience) {
-      return `no probe for ${Math.round(silence)} ms, ${Math.round(patience)} ms are the limit at ${this.#loss(30_000)} ppm loss`;
+    const limit = this.#detectionMillis(this.#loss(30_000));
+    if (silence > limit) {
+      return `no probe for ${Math.round(silence)} ms (limit ${Math.round(limit)} ms at ${this.#loss(30_000)} ppm loss)`;
     }
     const { echo, hears, lossLongPpm } = this.#peer;
     if (echo.sequence === 0 || echo.instance !== this.#instance) return "the peer has not heard us yet";
-    // What the peer sent while we stood still complains of just that.
+    // The peer missed our probes because we were stalled.
     if (nowMillis < this.#excuseUntil) return null;
     if (!hears) return "the peer does not hear us";
     const unheard = echo.heldMicros / 1000;
@@ -216,7 +221,7 @@ export class LinkHealth {
     return this.#heardAt !== null && nowMillis - this.#heardAt <= this.#detectionMillis(this.#loss(30_000));
   }
 
-  /** n missing in a row, with room for the delay's own variation. */
+  /** The silence after which the link goes down: n missing probes, and room for jitter. */
   #detectionMillis(lossPpm: number): number {
     const silence = Math.min(MAX_SILENCE_MILLIS, probesUntilDown(lossPpm) * this.#intervalMillis);
     const jitterMillis = (this.#roundTrip.jitterMicros ?? 0) / 1000;
@@ -229,7 +234,7 @@ export class LinkHealth {
 
   #goDown(reason: string, { bySilence }: { readonly bySilence: boolean }, nowMillis: number): StateChange {
     this.#wasSilent = !this.#hears(nowMillis);
-    this.#fellBySilence = bySilence;
+    this.#wentDownBySilence = bySilence;
     this.#holdMillis = this.#holdMillis === 0 ? 1_000 : Math.min(MAX_HOLD_MILLIS, this.#holdMillis * 2);
     return this.#enter("down", reason, nowMillis);
   }

@@ -1,36 +1,36 @@
 import type { Received } from "./capacity.ts";
 
 /**
- * The measuring packet, 50 bytes inside the ENI and 62 with a report, network byte order. It says what its sender last
- * heard from the other side, so that each end learns round trip and loss both ways without synchronised clocks.
+ * The probe packet: 50 bytes, or 62 with a report, in network byte order. It echoes what its sender last received from
+ * the peer, so that each end learns round trip and loss both ways without synchronised clocks.
  */
 export interface HealthProbe {
-  /** The sender's event loop stood still just now: silence before this packet says nothing about the link. */
+  /** The sender was stalled just before: its silence says nothing about the link. */
   readonly stalled: boolean;
-  /** The sender has heard the other side lately. */
+  /** The sender hears the peer. */
   readonly hears: boolean;
-  /** Random per start of the sender: numbers start afresh with it. */
+  /** Random per start of the sender; sequence numbers start again with it. */
   readonly instance: number;
   readonly sequence: number;
-  /** By the sender's clock, whole. */
+  /** By the sender's clock. */
   readonly sentMicros: number;
-  /** What the sender last heard; sequence 0: nothing yet. */
+  /** What the sender last received; sequence 0: nothing yet. */
   readonly echo: {
     readonly instance: number;
     readonly sequence: number;
     readonly sentMicros: number;
-    /** Between hearing that and sending this. */
+    /** Between receiving that and sending this. */
     readonly heldMicros: number;
-    /** Bit k: sequence − k was heard, 64 bits. */
+    /** Bit k: sequence − k was received, 64 bits. */
     readonly heard: bigint;
   };
-  /** What the sender lost of the other side's probes over the short and the long window. */
+  /** Loss of the peer's probes at the sender, over 2 s and 30 s. */
   readonly lossShortPpm: number;
   readonly lossLongPpm: number;
 }
 
 export interface Probe extends HealthProbe {
-  /** What came in over the link at its sender's end, and when that was counted by its clock; null: nothing new. */
+  /** What the sender received over the link in total; null: no new count. */
   readonly received: Received | null;
 }
 
@@ -39,7 +39,7 @@ export const PROTOCOL_MAGIC = 0xe3e5;
 const LENGTH = 50;
 const WITH_REPORT = LENGTH + 12;
 const MAX_HELD_MICROS = 0xffff_ffff;
-/** Of the machine's clock in microseconds: nine years after its start. */
+/** Of the sender's clock in microseconds: nine years after its start. */
 const MAX_48 = 2 ** 48 - 1;
 
 export function encodeProbe({ echo, received, ...probe }: Probe): Buffer {
@@ -58,7 +58,7 @@ export function encodeProbe({ echo, received, ...probe }: Probe): Buffer {
   packet.writeUIntBE(probe.lossShortPpm, 44, 3);
   packet.writeUIntBE(probe.lossLongPpm, 47, 3);
   if (received) {
-    // A count that begins anew is no count of less: whoever reads it starts afresh.
+    // Wraps around; the reader then starts again.
     packet.writeUIntBE(received.bytes % (MAX_48 + 1), 50, 6);
     packet.writeUIntBE(whole(received.atMicros, MAX_48), 56, 6);
   }
@@ -67,7 +67,7 @@ export function encodeProbe({ echo, received, ...probe }: Probe): Buffer {
 
 const whole = (value: number, most: number): number => Math.min(most, Math.max(0, Math.round(value)));
 
-/** Null for anything that is not a probe with sane values: dropped and counted by whoever asked. */
+/** Null: not a probe, or with implausible values. */
 export function decodeProbe(packet: Buffer): Probe | null {
   const hasReport = packet.length === WITH_REPORT;
   if (!hasReport && packet.length !== LENGTH) return null;

@@ -11,7 +11,7 @@ export class RoundTrip {
   #medianMicros: number | null = null;
   #baseMicros: number | null = null;
 
-  note(rttMicros: number, nowMillis: number): void {
+  add(rttMicros: number, nowMillis: number): void {
     const previous = this.#last3.at(-1);
     if (previous !== undefined) {
       const difference = Math.abs(rttMicros - previous);
@@ -24,12 +24,12 @@ export class RoundTrip {
     const current = this.#buckets.at(-1);
     if (current && nowMillis < current.until) current.least = Math.min(current.least, rttMicros);
     else this.#buckets = [...this.#buckets, { until: nowMillis + BUCKET_MILLIS, least: rttMicros }].slice(-BUCKETS);
-    this.#noticeBreach(this.#medianMicros, nowMillis);
+    this.#detectChange(this.#medianMicros, nowMillis);
     this.#baseMicros = Math.round(this.#minMicros);
   }
 
-  /** The three last say that the link became a longer one: its old minimum does not describe it any more. */
-  #noticeBreach(medianMicros: number, nowMillis: number): void {
+  /** The last three show that the path became longer: the old minimum no longer applies. */
+  #detectChange(medianMicros: number, nowMillis: number): void {
     if (this.#last3.length < 3 || medianMicros <= BREACH_FACTOR * this.#minMicros + BREACH_MICROS) return;
     this.#buckets = [{ until: nowMillis + BUCKET_MILLIS, least: Math.min(...this.#last3) }];
   }

@@ -1,13 +1,13 @@
 /**
- * The UDP socket inside one ENI, from our end's address to the other end's: connected, so that the kernel lets nobody
- * else's packets through and looks up no name at each sending.
+ * The UDP socket inside one ENI, between the link-local addresses of both ends: connected, so that the kernel drops
+ * packets from other addresses.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { PROBE_PORT } from "../kernel/marks.ts";
 
 export interface LinkSocketEvents {
   readonly onPacket: (packet: Buffer) => void;
-  /** The interface went away, or is down. */
+  /** The interface is missing or down. */
   readonly onError: (error: Error) => void;
 }
 
@@ -61,7 +61,7 @@ export class LinkSocket {
     this.#socket.close();
   }
 
-  /** That nobody listens at the other end yet is no fault of the interface. */
+  /** ECONNREFUSED means that the peer does not listen yet: the interface is fine. */
   #failed(error: NodeJS.ErrnoException): void {
     if (this.#open && error.code !== "ECONNREFUSED") this.#events.onError(error);
   }

@@ -1,37 +1,37 @@
 /**
- * What a link sends, shaped on the ENI, where a packet is what the lease counts: inner IP bytes. Packets get their
- * class from nftables as priority (`major:minor`), which HTB takes without any filter of its own.
+ * Shapes what a link sends on its ENI (ephemeral network interface), where packet sizes are those of the lease: inner IP
+ * bytes. nftables sets the class as packet priority (`major:minor`), so that HTB needs no filters.
  */
 import type { RegionId } from "../../model/ids.ts";
 import { TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts";
 
-/** Probes and link state, above everything. */
+/** Probes and link state, with the highest priority. */
 export const PROBE_CLASS = "1:1";
-/** What is of no buyer: the agents' control channel inside the ENI. */
+/** Traffic of no buyer: the agents' control channel inside the ENI. */
 export const CONTROL_CLASS = "1:2";
 const CONTROL_KBIT = 1_000;
 
 /**
- * What each class of a buyer is sure of, of the lease; all may use all of it, in the order of their precedence. Bulk
- * keeps a little, so that a flood of the others does not end its connections.
+ * Guaranteed part of the lease for each class; any class may use the whole lease, in order of priority. Bulk keeps a
+ * little, so that its connections survive a flood of the others.
  */
 const GUARANTEED: Readonly<Record<TrafficClass, number>> = { critical: 0.2, interactive: 0.75, bulk: 0.05 };
 
-/** Delay that a full queue adds at the leased rate. */
+/** Delay of a full queue at the leased rate. */
 const QUEUE_MILLIS: Readonly<Record<TrafficClass, number>> = { critical: 20, interactive: 40, bulk: 60 };
 const MIN_QUEUE_BYTES = 32_768;
 
 export interface BuyerShare {
   readonly buyer: RegionId;
-  /** Number of the buyer in the mesh, see marks.ts. */
+  /** See marks.ts. */
   readonly meshIndex: number;
   readonly rateMbps: number;
 }
 
-/** The class of one buyer on every link, with the rate of its lease; the three traffic classes stand under it. */
+/** The class of one buyer with the rate of its lease, parent of its three traffic classes. */
 const buyerClass = (meshIndex: number): string => `1:${(0x100 + meshIndex).toString(16)}`;
 const BUYER_CLASS = /^class htb 1:(1[0-9a-f]{2}|[2-4][0-9a-f]{2}) /;
-/** Whose classes `tc class show` lists. */
+/** The mesh indexes of the classes in the output of `tc class show`. */
 export const meshIndexesOf = (lines: readonly string[]): readonly number[] =>
   lines.flatMap((line) => {
     const [, minor] = BUYER_CLASS.exec(line) ?? [];
@@ -40,7 +40,7 @@ export const meshIndexesOf = (lines: readonly string[]): readonly number[] =>
 export const leafClass = (meshIndex: number, trafficClass: TrafficClass): string =>
   `1:${(0x2000 + 4 * meshIndex + TRAFFIC_CLASSES.indexOf(trafficClass)).toString(16)}`;
 
-/** For `tc -batch -`. `fresh`: there is no shaper yet. Buyers whose share went away leave. */
+/** For `tc -batch -`. `fresh`: the device has no shaper yet. `goneIndexes`: buyers without a share any more. */
 export function shapingLines(
   device: string,
   shares: readonly BuyerShare[],
@@ -78,7 +78,7 @@ interface Leaf {
   readonly kbit: number;
   readonly ceil: number;
   readonly prio: number;
-  /** The longest that a packet waits at the highest rate. */
+  /** Longest delay in the queue at the rate `ceil`. */
   readonly millis: number;
 }
 
@@ -91,7 +91,7 @@ function leafLines(device: string, id: string, parent: string, leaf: Leaf): read
 }
 
 function classLine(device: string, id: string, parent: string, rate: Pick<Leaf, "kbit" | "ceil">, more = ""): string {
-  // A burst of 2 ms at the rate lets the timer be late without losing rate; two packets at least.
+  // 2 ms at the rate, so that a late timer costs no rate, and at least two packets.
   const burst = (kbit: number): number => Math.max(3_200, Math.round((kbit * 2) / 8));
   return `class replace dev ${device} parent ${parent} classid ${id} htb rate ${rate.kbit}kbit ceil ${rate.ceil}kbit burst ${burst(rate.kbit)} cburst ${burst(rate.ceil)} quantum 3000${more}`;
 }

@@ -1,4 +1,4 @@
-/** A number that grows with every start and survives all of them, so that old advertisements never outlive new ones. */
+/** A number on disk that grows with every start, so that new advertisements are newer than those of an earlier run. */
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 
 const MAX = 0xffff_ff00;
@@ -10,7 +10,7 @@ export class IncarnationFile {
     this.#directory = directory;
   }
 
-  /** The next one; on disk before it is used. */
+  /** The next number, written to disk before it is returned. */
   async next(): Promise<number> {
     const text = await readFile(this.#file, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return "0";

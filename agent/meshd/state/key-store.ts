@@ -1,4 +1,4 @@
-/** Keys of links that are being agreed on, and of those that run; in memory and nowhere else. */
+/** The keys of links, from the handshake on, in memory only. */
 import { EphemeshError } from "../../model/errors.ts";
 import type { LinkId } from "../../model/ids.ts";
 import { SerialQueue } from "../../model/serial-queue.ts";
@@ -7,7 +7,7 @@ import { LinkKeys } from "../eni/keys.ts";
 import { freePort } from "../eni/ports.ts";
 import type { Underlay } from "../steering/outer.ts";
 
-/** A handshake that was begun and never used. */
+/** For a handshake that was started and never used. */
 const FORGOTTEN_AFTER_MILLIS = 15 * 60_000;
 const MAX_PREPARED = 2_048;
 
@@ -22,7 +22,7 @@ const keyOf = (link: LinkId, attempt: number): string => `${link}/${attempt}`;
 
 export class KeyStore {
   readonly #prepared = new Map<string, Prepared>();
-  /** One port after the other is promised, so that no two get the same. */
+  /** Ports are chosen one after the other, so that no two links get the same. */
   readonly #queue = new SerialQueue();
 
   get(link: LinkId, attempt: number): Prepared | undefined {
@@ -38,14 +38,14 @@ export class KeyStore {
     if (!prepared) {
       throw new EphemeshError(
         "LINK_NOT_PREPARED",
-        `Link ${link}, attempt ${attempt}, has no keys here (any more).`,
-        "Begin the next attempt of the handshake.",
+        `Link ${link}, attempt ${attempt}, has no keys here, or no longer.`,
+        "Start the next attempt of the handshake.",
       );
     }
     return prepared.keys.complete(peerPublicKey, kem);
   }
 
-  /** Keys live as long as their link is wanted; those of handshakes that came to nothing a little while. */
+  /** Deletes the keys of links that are no longer wanted, and after 15 minutes those of unused handshakes. */
   keepOnly(
     isWanted: (link: LinkId, attempt: number) => boolean,
     wasWanted: ReadonlySet<string>,
@@ -62,8 +62,8 @@ export class KeyStore {
     if (known && known.underlay !== underlay.name) {
       throw new EphemeshError(
         "LINK_OTHER_UNDERLAY",
-        `Link ${link}, attempt ${attempt}, was prepared on underlay ${known.underlay}; it stays so.`,
-        "Begin the next attempt to use another underlay.",
+        `Link ${link}, attempt ${attempt}, was prepared on underlay ${known.underlay}, and keeps it.`,
+        "Start the next attempt to use another underlay.",
       );
     }
     if (known) return known;
@@ -71,7 +71,7 @@ export class KeyStore {
       throw new EphemeshError(
         "TOO_MANY_LINKS",
         `${MAX_PREPARED} links are prepared; no key was made.`,
-        "Let go of meshes that are over.",
+        "Remove meshes that are over.",
         { retryable: true },
       );
     }

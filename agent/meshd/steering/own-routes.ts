@@ -34,7 +34,7 @@ export class OwnRoutes {
   }
 
   /** A route of `main` came or went. @returns whether it matters here. */
-  heard(prefix: string): boolean {
+  onRouteChange(prefix: string): boolean {
     const matters = this.#leasedSet.contains(prefix);
     if (matters) this.#isKnown = false;
     return matters;

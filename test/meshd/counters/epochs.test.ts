@@ -13,7 +13,7 @@ function run(seconds: number, outcome: (index: number) => number | null): Return
     const now = 1_000 + index * INTERVAL;
     epochs.sent(index + 1, now);
     const rtt = outcome(index);
-    if (rtt !== null) epochs.heard(index + 1, 1n, rtt);
+    if (rtt !== null) epochs.acknowledge(index + 1, 1n, rtt);
   }
   return epochs.over(1_000 + seconds * 1_000 + 3_000);
 }
@@ -51,7 +51,7 @@ describe("metering epochs", () => {
     const epochs = new Epochs(0, BOUNDS, INTERVAL);
     for (let number = 1; number <= 50; number++) {
       epochs.sent(number, 5_000 + number * INTERVAL);
-      epochs.heard(number, 1n, 9_000);
+      epochs.acknowledge(number, 1n, 9_000);
     }
     const [epoch] = epochs.over(20_000);
     assert.deepEqual([epoch?.probes, epoch?.met], [98, 49]);
@@ -66,7 +66,7 @@ describe("metering epochs", () => {
   it("an acknowledgement by map counts the probes before the newest as well", () => {
     const epochs = new Epochs(0, BOUNDS, INTERVAL);
     for (let number = 1; number <= 10; number++) epochs.sent(number, number * INTERVAL);
-    epochs.heard(10, 0b1111111111n, 9_000);
+    epochs.acknowledge(10, 0b1111111111n, 9_000);
     assert.equal(epochs.over(13_000)[0]?.met, 10);
   });
 });

@@ -34,16 +34,16 @@ function run(cable: Cable, lastsMillis: number) {
     const link = { leasedKbps: LEASED_KBPS, rttMicros: 2000 * cable.oneWayMillis };
     if (millis >= nearLooks * LOOK_MILLIS + late(nearLooks)) {
       nearLooks++;
-      near.counted({ sentBytes: sent.at(-1) ?? 0, receivedBytes: 0 }, link, millis);
+      near.addCounts({ sentBytes: sent.at(-1) ?? 0, receivedBytes: 0 }, link, millis);
     }
     if (millis >= farLooks * LOOK_MILLIS + 100 + late(farLooks + 7)) {
       farLooks++;
-      far.counted({ sentBytes: 0, receivedBytes: received.at(-1) ?? 0 }, link, millis);
+      far.addCounts({ sentBytes: 0, receivedBytes: received.at(-1) ?? 0 }, link, millis);
     }
-    const report = millis % PROBE_MILLIS === 0 ? far.report() : null;
+    const report = millis % PROBE_MILLIS === 0 ? far.takeReport() : null;
     if (report && !cable.loses?.(reports++)) under.set(millis + cable.oneWayMillis, report);
     const arriving = under.get(millis);
-    if (arriving) near.reported(arriving, millis);
+    if (arriving) near.addReport(arriving, millis);
     shortages.push(near.shortageKbps(LEASED_KBPS, millis));
   }
   return { near, shortages };
@@ -117,8 +117,8 @@ describe("capacity of a link, as it was seen", () => {
         for (const [bytes, atMicros] of reports) {
           sentBytes += (LEASED_KBPS * LOOK_MILLIS) / 8;
           now += LOOK_MILLIS;
-          meter.counted({ sentBytes, receivedBytes: 0 }, link, now);
-          meter.reported({ bytes, atMicros }, now);
+          meter.addCounts({ sentBytes, receivedBytes: 0 }, link, now);
+          meter.addReport({ bytes, atMicros }, now);
           const kbps = meter.shortageKbps(LEASED_KBPS, now);
           assert.ok(kbps === null || (Number.isInteger(kbps) && kbps > 0 && kbps < LEASED_KBPS));
         }

@@ -24,8 +24,8 @@ class Pair {
       const fromA = this.aRuns ? this.a.probe(this.nowMillis) : null;
       const fromB = this.b.probe(this.nowMillis);
       this.nowMillis += this.delayMillis;
-      if (this.aToB && fromA) this.b.heard(fromA, this.nowMillis);
-      if (this.bToA && this.aRuns) this.#note(this.a.heard(fromB, this.nowMillis));
+      if (this.aToB && fromA) this.b.receive(fromA, this.nowMillis);
+      if (this.bToA && this.aRuns) this.#note(this.a.receive(fromB, this.nowMillis));
       this.nowMillis += INTERVAL - this.delayMillis;
       if (this.aRuns) this.#note(this.a.evaluate(this.nowMillis));
       this.b.evaluate(this.nowMillis);
@@ -176,11 +176,11 @@ describe("probes: the health of a link", () => {
 
   it("a round trip that grew for three probes is the new base at once; one outlier is not", () => {
     const rtt = new RoundTrip();
-    for (let k = 0; k < 50; k++) rtt.note(10_000, k * INTERVAL);
-    rtt.note(120_000, 2_500);
+    for (let k = 0; k < 50; k++) rtt.add(10_000, k * INTERVAL);
+    rtt.add(120_000, 2_500);
     assert.equal(rtt.baseMicros, 10_000);
-    rtt.note(10_000, 2_550);
-    for (let k = 0; k < 3; k++) rtt.note(120_000, 2_600 + k * INTERVAL);
+    rtt.add(10_000, 2_550);
+    for (let k = 0; k < 3; k++) rtt.add(120_000, 2_600 + k * INTERVAL);
     assert.equal(rtt.baseMicros, 120_000);
   });
 
@@ -192,7 +192,7 @@ describe("probes: the health of a link", () => {
         const first = numbers[0] ?? 1;
         for (const number of numbers) {
           const fresh = number >= first && !came.has(number);
-          if (number >= first) assert.equal(arrivals.note(number), fresh);
+          if (number >= first) assert.equal(arrivals.add(number), fresh);
           if (number >= first) came.add(number);
         }
         const last = Math.max(...came);
@@ -257,7 +257,7 @@ describe("probes: the health of a link", () => {
         const health = new LinkHealth({ intervalMillis: INTERVAL, instance: 1, nowMillis: 0 });
         for (const [index, probe] of probes.entries()) {
           health.probe(index * INTERVAL);
-          health.heard(probe, index * INTERVAL + 5);
+          health.receive(probe, index * INTERVAL + 5);
         }
         // None of them echoes our own instance.
         assert.equal(health.state, "waiting");
