@@ -1,4 +1,4 @@
-/** What turns a bare WireGuard device into an end of a link: keys, address, MTU, *up*. Text made here, run elsewhere. */
+/** The commands that configure a WireGuard device as one end of a link: keys, address, MTU, *up*. Pure. */
 import { isIPv6 } from "node:net";
 
 export interface TunnelConfig {
@@ -10,7 +10,7 @@ export interface TunnelConfig {
   readonly endpoint: { readonly address: string; readonly port: number };
 }
 
-/** For `wg setconf`. Holds secrets: never in an argument list, never in a log. */
+/** For `wg setconf`. Contains secrets: must not be in an argument list or a log. */
 export function wireguardConfig(config: TunnelConfig): string {
   return `[Interface]
 PrivateKey = ${config.privateKey}
@@ -29,17 +29,17 @@ export function endpointText(endpoint: { readonly address: string; readonly port
 }
 
 /**
- * Without any IPv4 address the kernel's reverse-path filter drops all IPv4 that comes in, even where it is loose. This
- * one is local already, has no connected route, and no routing daemon announces it.
+ * Without an IPv4 address even a loose reverse-path filter drops all incoming IPv4. This one is local already, has no
+ * connected route, and no routing daemon announces it.
  */
-const SOME_IPV4_ADDRESS = "127.69.0.1/32";
+const LOOPBACK_IPV4_ADDRESS = "127.69.0.1/32";
 
-/** No address is invented, none is routable: a routable one would leak into the region's BGP as a connected route. */
+/** Only link-local and host-scope addresses: a routable one would leak into the region's BGP as a connected route. */
 export function bringUpLines(device: string, address: string, mtu: number): readonly string[] {
   return [
     `link set dev ${device} addrgenmode none mtu ${mtu}`,
     `address replace ${address}/64 dev ${device} nodad`,
-    `address replace ${SOME_IPV4_ADDRESS} dev ${device} scope host`,
+    `address replace ${LOOPBACK_IPV4_ADDRESS} dev ${device} scope host`,
     `link set dev ${device} up`,
   ];
 }

@@ -1,4 +1,4 @@
-/** Makes, adopts, changes and removes one ENI: tunnel, keys, address, MTU, shaper, reverse-path setting. */
+/** Makes, adopts and changes one ENI (ephemeral network interface): tunnel, keys, address, MTU, shaper, reverse-path filter. */
 import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
@@ -16,7 +16,7 @@ export interface WantedEni {
   readonly ownAddress: string;
   readonly mtu: number;
   readonly shares: readonly BuyerShare[];
-  /** Null: this process does not hold the keys, only a running tunnel can serve. */
+  /** Null: this process does not hold the keys, and can only adopt a running tunnel. */
   readonly config: TunnelConfig | null;
 }
 
@@ -25,13 +25,13 @@ export interface EniTools {
   readonly ip: Batch;
   readonly tc: Batch;
   readonly redirects: SendRedirects;
-  /** Resolves when the guard stands and the endpoints have their routes: nothing comes up before. */
+  /** Resolves when the nftables guard and the routes to the endpoints are in place: no interface is set up before. */
   readonly guarded: Promise<unknown>;
 }
 
 /**
- * Brings it up from whatever is there. On a failure nothing half-made stays.
- * @throws EphemeshError INTERFACE_NAME_TAKEN, LINK_NOT_PREPARED, and what the kernel refuses
+ * Brings an ENI up, adopting a running tunnel with the right peer. A tunnel that was made here is removed on failure.
+ * @throws EphemeshError INTERFACE_NAME_TAKEN, LINK_NOT_PREPARED, and what tunnel, shaper and kernel refuse
  */
 export async function bringUpEni(
   wanted: WantedEni,
@@ -60,7 +60,7 @@ export async function bringUpEni(
     await tools.redirects.preserve(() => tools.ip.run(bringUpLines(device, wanted.ownAddress, wanted.mtu)));
     return runs ? "adopted" : "made";
   } catch (error) {
-    // Only what was made here: a tunnel that the look before did not show may be one that carries traffic.
+    // Only what was made here: a tunnel that was not found before may carry traffic.
     if (isMade) await removeTunnel(device).catch(() => {});
     throw error;
   }
@@ -69,13 +69,13 @@ export async function bringUpEni(
 function nameTaken(device: string): EphemeshError {
   return new EphemeshError(
     "INTERFACE_NAME_TAKEN",
-    `Interface ${device} is there already and is no tunnel of ours. It was left as it is, and the link was not made.`,
+    `Interface ${device} exists and is not a tunnel of ours. It was left unchanged, and the link was not made.`,
     "Rename or delete that interface; meshd tries again by itself.",
     { retryable: true },
   );
 }
 
-/** Makes of the shaper that stands what is wanted; buyers who have no share any more leave. */
+/** Updates the shaper to these shares, and removes the classes of other buyers. */
 export async function shape(tc: Batch, device: string, shares: readonly BuyerShare[]): Promise<void> {
   const found = await foundShaper(device);
   const wanted = new Set(shares.map(({ meshIndex }) => meshIndex));
@@ -85,7 +85,7 @@ export async function shape(tc: Batch, device: string, shares: readonly BuyerSha
 
 const qdiscs = z.array(z.object({ kind: z.string(), handle: z.string(), root: z.boolean().optional() })).min(1);
 
-/** Whose classes it has, by mesh index; null: the device has none of ours. (`tc class` knows no JSON.) */
+/** The mesh indexes that have classes; null: the device has no shaper of ours. (`tc class` has no JSON output.) */
 async function foundShaper(device: string): Promise<{ readonly meshIndexes: readonly number[] } | null> {
   const found = await commandJson("tc", ["-j", "qdisc", "show", "dev", device], qdiscs);
   if (!found.some(({ kind, handle, root }) => root && kind === "htb" && handle === "1:")) return null;
@@ -96,6 +96,7 @@ async function foundShaper(device: string): Promise<{ readonly meshIndexes: read
   return { meshIndexes: meshIndexesOf(lines) };
 }
 
+/** Changes the peer's outer address without a new handshake. */
 export async function moveEndpoint(
   device: string,
   peerPublicKey: string,
@@ -107,7 +108,7 @@ export async function moveEndpoint(
 function notPrepared(device: string): EphemeshError {
   return new EphemeshError(
     "LINK_NOT_PREPARED",
-    `Interface ${device} is not there, and meshd does not hold its keys (any more).`,
-    "Begin the next attempt of the handshake: prepareLink, completeLink, applyMesh.",
+    `Interface ${device} does not exist, and meshd does not hold its keys, or no longer.`,
+    "Start the next attempt of the handshake: prepareLink, completeLink, applyMesh.",
   );
 }

@@ -1,4 +1,4 @@
-/** Which tunnels of ours are in the kernel, whoever made them: a restart adopts what it finds. */
+/** Finds meshd's tunnels in the kernel, also those of an earlier run, which a restart adopts. */
 import { z } from "zod";
 import { commandJson } from "../kernel/commands.ts";
 import { DEVICE_PATTERN } from "../kernel/marks.ts";
@@ -8,16 +8,16 @@ import { runningPeers } from "./wireguard.ts";
 export interface FoundDevice {
   readonly device: string;
   readonly up: boolean;
-  /** False: it has a name of ours but is no tunnel; somebody else's, and never touched. */
+  /** False: it has a name of ours, but is not a tunnel; it is never changed. */
   readonly isOurs: boolean;
 }
 
 export interface FoundTunnel extends FoundDevice {
-  /** Base64; null: not configured yet, its process is dead, or it is not ours. */
+  /** Base64; null: not configured yet, its process ended, or it is not ours. */
   readonly peerPublicKey: string | null;
 }
 
-/** At least the loopback device is there. */
+/** There is always the loopback device. */
 const links = z
   .array(
     z.object({
@@ -33,11 +33,12 @@ const links = z
   )
   .min(1);
 
-/** Tunnels of ours, and nobody else's interface. */
+/** Names of meshd's tunnels. */
 export async function ourDevices(): Promise<readonly string[]> {
   return (await foundDevices()).filter(({ isOurs }) => isOurs).map(({ device }) => device);
 }
 
+/** By device, with the public key of the running peer. */
 export async function foundTunnels(kind: WireguardKind): Promise<ReadonlyMap<string, FoundTunnel>> {
   const devices = await foundDevices();
   const peers = await runningPeers(
@@ -47,7 +48,7 @@ export async function foundTunnels(kind: WireguardKind): Promise<ReadonlyMap<str
   return new Map(devices.map((found) => [found.device, { ...found, peerPublicKey: peers.get(found.device) ?? null }]));
 }
 
-/** All that have a name of ours. */
+/** All interfaces with a name of ours. */
 async function foundDevices(): Promise<readonly FoundDevice[]> {
   const found = await commandJson("ip", ["-j", "-d", "link", "show"], links);
   return found.flatMap(({ ifname, flags, linkinfo }) =>
@@ -57,7 +58,7 @@ async function foundDevices(): Promise<readonly FoundDevice[]> {
   );
 }
 
-/** The kernel's WireGuard, or a TUN device that lives no longer than the process behind it. */
+/** Kernel WireGuard, or a TUN device that ends with its process. */
 function isTunnel(info: z.infer<typeof links>[number]["linkinfo"]): boolean {
   return info?.info_kind === "wireguard" || (info?.info_kind === "tun" && info.info_data?.persist !== true);
 }

@@ -1,6 +1,6 @@
 /**
- * Keys of a link's end, one set per (link, attempt), made here and destroyed with the link. Only public keys and the
- * ciphertext of the key exchange leave this process; what goes to the kernel goes through standard input.
+ * Keys of one end of a link, one set per (link, attempt), generated here and deleted with the link. Only public keys and
+ * the ciphertext of the key exchange leave this process, except for what the tunnel itself needs.
  */
 import {
   createPublicKey,
@@ -23,7 +23,7 @@ export type KemMessage =
 export class LinkKeys {
   readonly link: LinkId;
   readonly attempt: number;
-  /** Base64, as `wg` wants it. */
+  /** Base64, as `wg` expects. */
   readonly privateKey: string;
   readonly publicKey: string;
   readonly encapsulationKey: string;
@@ -41,7 +41,10 @@ export class LinkKeys {
     this.encapsulationKey = kem.publicKey.export({ format: "raw-public" }).toString("base64");
   }
 
-  /** Derives the preshared key; asked again with the same message, gives the same answer. */
+  /**
+   * Derives the preshared key. Idempotent: the same message gets the same answer.
+   * @throws EphemeshError LINK_ALREADY_COMPLETED, KEM_REFUSED
+   */
   complete(peerPublicKey: string, message: KemMessage): { readonly ciphertext?: string } {
     const exchanged = message.role === "initiator" ? message.ciphertext : message.encapsulationKey;
     const before = this.#completed;
@@ -51,8 +54,8 @@ export class LinkKeys {
     if (before) {
       throw new EphemeshError(
         "LINK_ALREADY_COMPLETED",
-        `Link ${this.link}, attempt ${this.attempt}, was completed with other keys; it stays as it is.`,
-        "Begin the next attempt of the handshake.",
+        `Link ${this.link}, attempt ${this.attempt}, was completed with other keys, which stay.`,
+        "Start the next attempt of the handshake.",
       );
     }
     const { sharedKey, ciphertext } = this.#exchange(message);
@@ -83,14 +86,14 @@ export class LinkKeys {
       throw new EphemeshError(
         "KEM_REFUSED",
         `The peer's key exchange for link ${this.link} is not valid ML-KEM-768; no key was derived.`,
-        "Begin the next attempt of the handshake; if it happens again, the peer runs something else.",
+        "Start the next attempt of the handshake; if it fails again, the peer's software is not compatible.",
         { cause },
       );
     }
   }
 }
 
-/** Binds the preshared key to this link, this attempt and both WireGuard keys, in an order that both ends share. */
+/** Binds the preshared key to this link, attempt and both WireGuard keys, in the same order at both ends. */
 function transcriptSalt(link: LinkId, attempt: number, ownKey: string, peerKey: string): Buffer {
   const keys = [ownKey, peerKey].sort().map((key) => Buffer.from(key, "base64"));
   const number = Buffer.alloc(2);

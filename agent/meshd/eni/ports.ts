@@ -1,16 +1,17 @@
-/** UDP ports for tunnels, out of an underlay's range: free on the machine, and not promised to another link. */
+/** UDP ports for tunnels, from the underlay's range: unused on the machine, and not reserved for another link. */
 import { createSocket } from "node:dgram";
 import { EphemeshError } from "../../model/errors.ts";
 import type { Underlay } from "../steering/outer.ts";
 
-export async function freePort(underlay: Underlay, promised: ReadonlySet<number>): Promise<number> {
+/** @throws EphemeshError NO_PORT */
+export async function unusedPort(underlay: Underlay, reserved: ReadonlySet<number>): Promise<number> {
   for (let port = underlay.portFirst; port <= underlay.portLast; port++) {
-    if (!promised.has(port) && (await canBind(port))) return port;
+    if (!reserved.has(port) && (await canBind(port))) return port;
   }
   throw new EphemeshError(
     "NO_PORT",
-    `All UDP ports ${underlay.portFirst}-${underlay.portLast} of underlay ${underlay.name} are taken; no key was made.`,
-    "Widen `ports` of the underlay: one port a link.",
+    `All UDP ports ${underlay.portFirst}-${underlay.portLast} of underlay ${underlay.name} are in use; no key was made.`,
+    "Widen `ports` of the underlay: each link needs one.",
     { retryable: true },
   );
 }

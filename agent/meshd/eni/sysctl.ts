@@ -1,12 +1,12 @@
-/** Kernel settings that an ENI needs, by device; and the one of others' that kernel WireGuard spoils. */
+/** Kernel settings that an ENI needs, and the global one that kernel WireGuard changes. */
 import { readFile, writeFile } from "node:fs/promises";
 import { SerialQueue } from "../../model/serial-queue.ts";
 
 const SEND_REDIRECTS = "/proc/sys/net/ipv4/conf/all/send_redirects";
 
 /**
- * Runs what brings an interface up. Kernel WireGuard clears `net.ipv4.conf.all.send_redirects` on each *up* and never
- * restores it. One interface at a time: the second must not take the first one's damage for the operator's wish.
+ * Preserves `net.ipv4.conf.all.send_redirects`, which kernel WireGuard clears on each *up*. One interface at a time, so
+ * that a cleared value is not taken for the operator's setting.
  */
 export class SendRedirects {
   readonly #queue = new SerialQueue();
@@ -24,8 +24,8 @@ export class SendRedirects {
 }
 
 /**
- * Loose, because the way back over a mesh may differ, and by the packet's mark, because `main` may know no way back at
- * all when the peering is down. Ours only; the operator's setting elsewhere stays.
+ * Loose, because the return path over a mesh may differ, and by the packet's mark, because `main` may have no route back
+ * while the peering is down. Only for this device.
  */
 export async function loosenReversePath(device: string): Promise<void> {
   await writeFile(`/proc/sys/net/ipv4/conf/${device}/rp_filter`, "2");

@@ -1,7 +1,7 @@
 /**
- * A WireGuard interface: the kernel's where it has one, else `wireguard-go`, one process each. These processes lead
- * sessions of their own and survive meshd, so that a restart of it disturbs no traffic; they end when their interface
- * is deleted.
+ * A WireGuard interface: the kernel's if it has WireGuard, else `wireguard-go`, one process each. These processes have
+ * sessions of their own and outlive meshd, so that its restart interrupts no traffic; they end when their interface is
+ * deleted.
  */
 import { spawn } from "node:child_process";
 import { readdir, rm } from "node:fs/promises";
@@ -16,19 +16,22 @@ import { SOCKET_DIRECTORY, socketOf } from "./uapi.ts";
 export type WireguardKind = "kernel" | "userspace";
 
 /**
- * A batch process, though one before others (it has meshd's priority): it never interrupts a running one for each single
- * packet. On a busy machine that is the difference between packets in bunches and one change of context for each.
+ * SCHED_BATCH with meshd's nice value: it does not preempt a running process for each packet. On a busy machine it
+ * handles packets in batches instead of one context switch each.
  */
 export const WIREGUARD_GO = ["chrt", "--batch", "0", "wireguard-go"] as const;
 
 const READY_MILLIS = 5_000;
 /**
- * Up to here one processor carries a tunnel's packets, and one alone spares a third of the work: handing each packet
- * from thread to thread, as wireguard-go does with more, costs more than its encryption.
+ * Up to this rate one processor is enough for a tunnel, and saves a third of the work: with more, wireguard-go hands each
+ * packet from thread to thread, which costs more than its encryption.
  */
 const ONE_PROCESSOR_MBPS = 200;
 
-/** Asks the machine by making an interface and removing it again; it never comes up. */
+/**
+ * Tests the kernel by making an interface and removing it; it is never set up.
+ * @throws EphemeshError NO_PRIVILEGE
+ */
 export async function wireguardKind(probeDevice: string): Promise<WireguardKind> {
   try {
     await command("ip", ["link", "add", probeDevice, "type", "wireguard"]);
@@ -42,7 +45,10 @@ export async function wireguardKind(probeDevice: string): Promise<WireguardKind>
   return "kernel";
 }
 
-/** `rateMbps`: what its shaper lets through as it is made; a tunnel keeps its processors when that changes. */
+/**
+ * `rateMbps`: the sum of the shares, which decides how many processors a user-space tunnel may use, for its lifetime.
+ * @throws EphemeshError TUNNEL_THERE, TUNNEL_FAILED, TOOL_MISSING
+ */
 export async function makeTunnel(device: string, kind: WireguardKind, rateMbps: number): Promise<void> {
   if (kind === "kernel") await command("ip", ["link", "add", device, "type", "wireguard"]);
   else {
@@ -51,17 +57,17 @@ export async function makeTunnel(device: string, kind: WireguardKind, rateMbps: 
   }
 }
 
-/** Not overwritten: it is there because somebody made it, or because what said that it is not there was wrong. */
+/** Not replaced: it may carry traffic, and not have been found before because a tool failed. */
 function alreadyThere(device: string): EphemeshError {
   return new EphemeshError(
     "TUNNEL_THERE",
-    `A process serves tunnel ${device} already; it was left as it is.`,
-    "meshd looks again and takes it over.",
+    `A process serves tunnel ${device} already; it was left unchanged.`,
+    "meshd reads the kernel again and adopts it.",
     { retryable: true },
   );
 }
 
-/** Also removes what a killed process left. Nothing there: nothing done. */
+/** Also removes the socket of a killed process. Idempotent. */
 export async function removeTunnel(device: string): Promise<void> {
   await command("ip", ["link", "del", device]).catch((error: unknown) => {
     if (!(error instanceof EphemeshError) || !/Cannot find device/.test(error.message)) throw error;
@@ -69,14 +75,14 @@ export async function removeTunnel(device: string): Promise<void> {
   await removeSocket(device);
 }
 
-/** Control sockets of ours that nobody answers: their processes were killed. */
+/** Removes control sockets of killed tunnel processes, and returns their names. */
 export async function removeStaleSockets(): Promise<readonly string[]> {
   const files = await readdir(SOCKET_DIRECTORY).catch(() => []);
   const ours = files.filter((file) => file.endsWith(".sock") && DEVICE_PATTERN.test(file.slice(0, -5)));
   const stale: string[] = [];
   for (const file of ours) {
     if (await isListening(`${SOCKET_DIRECTORY}/${file}`)) continue;
-    // A process between making its socket and listening on it looks the same for some microseconds.
+    // A starting process does not listen yet for some microseconds.
     await delay(100);
     if (await isListening(`${SOCKET_DIRECTORY}/${file}`)) continue;
     await rm(`${SOCKET_DIRECTORY}/${file}`, { force: true });
@@ -85,7 +91,7 @@ export async function removeStaleSockets(): Promise<readonly string[]> {
   return stale;
 }
 
-/** `chrt` ends with this where it does not find what it is to run. */
+/** Exit code of `chrt` if the command is not found. */
 const EXIT_NOT_FOUND = 127;
 
 async function startUserspace(device: string, oneProcessor: boolean): Promise<void> {
@@ -112,7 +118,7 @@ async function startUserspace(device: string, oneProcessor: boolean): Promise<vo
       child.kill("SIGKILL");
       throw new EphemeshError(
         "TUNNEL_FAILED",
-        `wireguard-go did not open its control socket for ${device} within ${READY_MILLIS} ms; it was ended.`,
+        `wireguard-go did not open its control socket for ${device} within ${READY_MILLIS} ms; it was killed.`,
         "Look at the machine's load; meshd tries again.",
         { retryable: true },
       );
@@ -126,7 +132,7 @@ function noTunnel(device: string, reason: string): EphemeshError {
   return new EphemeshError(
     "TUNNEL_FAILED",
     `wireguard-go made no interface ${device}: ${reason}.`,
-    `See \`${WIREGUARD_GO.join(" ")} -f\` by hand: /dev/net/tun must be there, and the limits on processes and inotify instances not be reached. A kernel with the module \`wireguard\` needs neither.`,
+    `Run \`${WIREGUARD_GO.join(" ")} -f NAME\` by hand: it needs /dev/net/tun, and fails at the limits of processes and inotify instances. A kernel with the module \`wireguard\` needs neither.`,
     { retryable: true },
   );
 }
@@ -144,7 +150,7 @@ async function removeSocket(device: string): Promise<void> {
 function noPrivilege(cause: unknown): EphemeshError {
   return new EphemeshError(
     "NO_PRIVILEGE",
-    "meshd may not make interfaces; nothing was changed.",
+    "meshd is not permitted to make interfaces; nothing was changed.",
     "Run it with CAP_NET_ADMIN: as root, or with AmbientCapabilities=CAP_NET_ADMIN.",
     { cause },
   );

@@ -1,6 +1,6 @@
 /**
- * WireGuard's cross-platform protocol, over the control socket of a user-space tunnel: keys go from this process to
- * that one, and no command has to be started.
+ * WireGuard's cross-platform configuration protocol, over the control socket of a user-space tunnel: keys go directly to
+ * its process, without a command.
  */
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -11,7 +11,7 @@ export const SOCKET_DIRECTORY = "/var/run/wireguard";
 export const socketOf = (device: string): string => `${SOCKET_DIRECTORY}/${device}.sock`;
 const TIMEOUT_MILLIS = 3_000;
 
-/** Replaces all that was configured before, its sessions too. */
+/** Replaces the whole configuration and all sessions. @throws EphemeshError TUNNEL_FAILED */
 export async function setTunnel(device: string, config: TunnelConfig): Promise<void> {
   await ask(device, [
     "set=1",
@@ -28,7 +28,7 @@ export async function setTunnel(device: string, config: TunnelConfig): Promise<v
   ]);
 }
 
-/** Public key of the tunnel's only peer; null where none is configured. */
+/** Public key of the tunnel's only peer, in hexadecimal; null: none is configured. @throws EphemeshError TUNNEL_FAILED */
 export async function peerOfTunnel(device: string): Promise<string | null> {
   const answer = await ask(device, ["get=1"]);
   return answer.find(([key]) => key === "public_key")?.[1] ?? null;
@@ -56,8 +56,8 @@ async function ask(device: string, lines: readonly string[]): Promise<readonly (
   } catch (cause) {
     throw new EphemeshError(
       "TUNNEL_FAILED",
-      `The tunnel ${device} does not take its configuration: ${cause instanceof Error ? cause.message : cause}.`,
-      "meshd tries again; if it stays, look whether the process `wireguard-go` runs.",
+      `The tunnel ${device} did not accept its configuration: ${cause instanceof Error ? cause.message : cause}.`,
+      "meshd tries again; if it fails again, check that the process `wireguard-go` runs.",
       { cause, retryable: true },
     );
   } finally {

@@ -1,16 +1,16 @@
-/** One way to speak to a tunnel, whoever runs it. */
+/** Configures a tunnel and reads its peer, in the kernel or in user space. */
 import { command, garbage, withSecretFile } from "../kernel/commands.ts";
 import { type TunnelConfig, wireguardConfig } from "./configure.ts";
 import type { WireguardKind } from "./tunnel-device.ts";
 import { peerOfTunnel, setTunnel } from "./uapi.ts";
 
-/** Also for a standing tunnel: it forgets its sessions and begins a new handshake with the next packet. */
+/** On a running tunnel this drops its sessions, and the next packet starts a new handshake. */
 export async function setKeys(device: string, config: TunnelConfig, kind: WireguardKind): Promise<void> {
   if (kind === "userspace") await setTunnel(device, config);
   else await withSecretFile(wireguardConfig(config), (path) => command("wg", ["setconf", device, path]));
 }
 
-/** Public keys of the peers that run, base64, by device; a device that does not answer is left out. */
+/** Public keys of the running peers, base64, by device; a device that does not answer is left out. */
 export async function runningPeers(
   devices: readonly string[],
   kind: WireguardKind,
@@ -25,7 +25,7 @@ export async function runningPeers(
   );
 }
 
-/** A device that is not configured yet prints no line; so does a tool that fails quietly, hence the second question. */
+/** A device that is not configured prints no line, but so does a tool that fails silently: hence the second query. */
 async function kernelPeers(devices: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const args = ["show", "all", "peers"];
   const output = await command("wg", args);
@@ -46,7 +46,7 @@ async function kernelPeers(devices: readonly string[]): Promise<ReadonlyMap<stri
 const KEY = /^[A-Za-z0-9+/]{43}=$/;
 const linesOf = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
 
-/** Its own key first: that answer is never empty, so a tool that gives it does its work. */
+/** Reads the device's own key first: that output is never empty, which proves that the tool works. */
 async function peerOf(device: string): Promise<string | null> {
   for (const what of ["public-key", "peers"]) {
     const args = ["show", device, what];

@@ -1,6 +1,6 @@
 /**
- * A long-lived `ip -batch -` or `tc -batch -`: a change costs a write, not a process. The end of a batch is known by an
- * object that does not exist: the command names it in its error output, after the errors of the lines before it.
+ * A long-lived `ip -batch -` or `tc -batch -`: a change costs a write, not a process. A line with an unknown object marks
+ * the end of a batch: the command names it in its error output, after the errors of earlier lines.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
@@ -9,7 +9,7 @@ import { missingKernelFeature, missingTool } from "./missing.ts";
 
 const TIMEOUT_MILLIS = 5_000;
 const OPTIONS = ["-force", "-batch", "-"];
-/** Of error output: more than this without an end is garbage. */
+/** More error lines than this without the end marker are garbage. */
 const MAX_ERRORS = 1_000;
 const MAX_LINE = 65_536;
 const UNREADABLE = /[^\x20-\x7e\t]/;
@@ -24,7 +24,10 @@ export class Batch {
     this.#file = file;
   }
 
-  /** Resolves when the kernel has done all lines; rejects with what `ip` said about those that it refused. */
+  /**
+   * Resolves when all lines are applied. Lines after a refused one are applied too.
+   * @throws EphemeshError KERNEL_REFUSED with the command's output, BATCH_ENDED, TOOL_MISSING, KERNEL_FEATURE_MISSING
+   */
   run(lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return Promise.resolve();
     if (this.#closed) return Promise.reject(ended(this.#file, "it was closed"));
@@ -32,7 +35,7 @@ export class Batch {
     return this.#session.run(lines);
   }
 
-  /** The commands remember which number an interface's name had: to be told when a name gets a new interface. */
+  /** Must be called for a new interface: the commands cache the index of each name. */
   deviceCreated(device: string): void {
     if (this.#devices.has(device)) {
       this.#session?.end();
@@ -102,7 +105,7 @@ class Session {
     });
   }
 
-  /** What was given before is still done. */
+  /** Lines that were written before are still applied. */
   end(): void {
     this.#child.stdin.end();
   }
@@ -132,20 +135,20 @@ class Session {
         this.#errors.push(line);
       }
     }
-    if (this.#errors.length > MAX_ERRORS || this.#partial.length > MAX_LINE) this.#kill("it prints without end");
+    if (this.#errors.length > MAX_ERRORS || this.#partial.length > MAX_LINE) this.#kill("its output does not end");
   }
 }
 
 function refused(file: "ip" | "tc", errors: readonly string[], lines: readonly string[]): EphemeshError {
   const said = errors.some((line) => UNREADABLE.test(line))
-    ? "what cannot be read"
+    ? "unreadable output"
     : errors.slice(0, 5).join("; ").slice(0, 500);
   const lacks = missingKernelFeature(file, said);
   if (lacks) return lacks;
   return new EphemeshError(
     "KERNEL_REFUSED",
-    `The kernel refused part of a change, says ${file}: ${said} (in: ${lines.slice(0, 5).join("; ")}${lines.length > 5 ? " …" : ""})`,
-    "meshd reads the kernel's state afresh and tries again; if it stays, `ephemesh doctor` says what is missing.",
+    `The kernel refused part of a change; ${file} printed: ${said} (in: ${lines.slice(0, 5).join("; ")}${lines.length > 5 ? " …" : ""})`,
+    "meshd reads the kernel's state and tries again; if it fails again, run `ephemesh doctor`.",
     { retryable: true },
   );
 }
@@ -154,7 +157,7 @@ function ended(file: "ip" | "tc", reason: string): EphemeshError {
   return new EphemeshError(
     "BATCH_ENDED",
     `The long-lived \`${file} ${OPTIONS.join(" ")}\` ended: ${reason}.`,
-    `meshd starts another one; if that ends too, run ${file} by hand.`,
+    `meshd starts it again; if it ends again, run ${file} by hand.`,
     { retryable: true },
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Removes what is ours by its marks alone, knowing nothing of what was wanted: after a crash, at the supervisor's
- * dead-man's switch, for `ephemesh cleanup`. Runs in the network namespace that it is to clean.
+ * Removes meshd's objects, recognised by their marks alone: after a crash, by the supervisor when meshd dies, and for
+ * `ephemesh cleanup`. Runs in the network namespace to clean.
  */
 
 import { EphemeshError } from "../../model/errors.ts";
@@ -22,7 +22,7 @@ export interface Removed {
 }
 
 /**
- * Before everything is removed by hand: a meshd that runs would lose its tunnels.
+ * To be called before everything is removed by hand: a running meshd would lose its tunnels.
  * @param socketPath meshd's Unix socket
  * @throws EphemeshError MESHD_RUNNING
  */
@@ -31,13 +31,13 @@ export async function requireNoMeshd(socketPath: string): Promise<void> {
   throw new EphemeshError(
     "MESHD_RUNNING",
     `A meshd listens on ${socketPath}. Nothing was removed.`,
-    "Stop it first (`ephemesh up` then cleans up by itself). `ephemesh cleanup --force` removes its interfaces, rules and routes while it runs: traffic moves to the standing peering, links of a restarted meshd are lost, and it sets up the others again.",
+    "Stop it first (`ephemesh up` then cleans up by itself). `ephemesh cleanup --force` removes its interfaces, rules and routes while it runs: traffic moves to the standing peering, meshd sets its links up again, except those whose keys it does not hold since a restart.",
   );
 }
 
 /**
- * Traffic goes by the standing peering from here on. Tunnels and what keeps them apart stay, to be adopted.
- * @throws EphemeshError STILL_THERE (retryable), and what a tool that fails says
+ * Afterwards traffic uses the standing peering. Tunnels and the rules that guard them stay, to be adopted.
+ * @throws EphemeshError STILL_THERE (retryable), and what `command` throws
  */
 export async function removeSteering(): Promise<void> {
   const steering = (rules: ReadonlySet<string>): Set<string> =>
@@ -46,7 +46,7 @@ export async function removeSteering(): Promise<void> {
   await Promise.all([
     deleteRules("-4", steering(objects.rules4)),
     deleteRules("-6", steering(objects.rules6)),
-    // The guard at the interfaces stays as long as they do; only the marking of the hosts' packets ends.
+    // The guard stays as long as the interfaces; only marking packets of hosts ends.
     command("nft", ["flush", "chain", "inet", NFT_TABLE, "steer"]).catch(() => {}),
   ]);
   await deleteNextHops(objects);
@@ -54,20 +54,20 @@ export async function removeSteering(): Promise<void> {
   mustBeGone(steering(left.rules4).size + steering(left.rules6).size + left.nextHops.size);
 }
 
-/** The batches go on after a line that fails, so that one says nothing: what is left does. */
+/** Batches continue after a line that fails, so the result is checked instead. */
 function mustBeGone(left: number): void {
   if (left === 0) return;
   throw new EphemeshError(
     "STILL_THERE",
     `${left} rules, routes or next-hop objects of ours are still in the kernel: the command ip did not remove them.`,
-    "Run `ephemesh cleanup`; if it says the same, see what `ip rule` and `ip nexthop` say by hand.",
+    "Run `ephemesh cleanup`; if it fails too, check `ip rule` and `ip nexthop` by hand.",
     { retryable: true },
   );
 }
 
 /**
- * Everything, the tunnels too. Repeats itself without harm.
- * @throws EphemeshError STILL_THERE (retryable), and what a tool that fails says
+ * Removes everything, also tunnels. Idempotent.
+ * @throws EphemeshError STILL_THERE (retryable), and what `command` throws
  */
 export async function removeEverythingOfOurs(): Promise<Removed> {
   const objects = await readKernelObjects();
@@ -96,7 +96,7 @@ async function deleteRules(family: "-4" | "-6", rules: ReadonlySet<string>): Pro
   );
 }
 
-/** Takes the routes over them away as well. */
+/** Deletes the routes over them too. */
 async function deleteNextHops(objects: KernelObjects): Promise<void> {
   await batch(
     "-4",
@@ -119,7 +119,7 @@ async function deleteTable(): Promise<readonly string[]> {
   return [`inet ${NFT_TABLE}`];
 }
 
-/** Goes on after a line that fails: what it names may have gone with something else. */
+/** Continues after a line that fails: its object may have been deleted with another one. */
 async function batch(family: "-4" | "-6", lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
   await command("ip", [family, "-force", "-batch", "-"], { input: `${lines.join("\n")}\n` }).catch(() => {});

@@ -1,4 +1,4 @@
-/** The one way in which meshd runs a command to its end: argument arrays, a time limit, the output in the error. */
+/** Runs a command: argument arrays, a time limit, its output in the error. */
 import { open } from "node:fs/promises";
 import { ExecaError, execa } from "execa";
 import type { z } from "zod";
@@ -12,7 +12,7 @@ export interface CommandOptions {
 }
 
 /**
- * What the command printed.
+ * Returns what the command printed.
  * @throws EphemeshError TOOL_MISSING, KERNEL_FEATURE_MISSING, COMMAND_TIMEOUT, COMMAND_FAILED
  */
 export async function command(file: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
@@ -34,19 +34,19 @@ export async function command(file: string, args: readonly string[], options: Co
       cause.timedOut ? "COMMAND_TIMEOUT" : "COMMAND_FAILED",
       said,
       cause.timedOut
-        ? `Run it by hand: if it hangs there too, the kernel or the installation of ${file} is at fault. meshd ended it and tries again.`
+        ? `Run it by hand: if it hangs too, the kernel or the installation of ${file} is faulty. meshd killed it and tries again.`
         : "See the command's own message above; `ephemesh doctor` checks what meshd needs.",
       { cause, retryable: true },
     );
   }
 }
 
-/** O_TMPFILE | O_RDWR: it has no name at any time, and is gone when it is closed. */
+/** O_TMPFILE | O_RDWR: the file has no name, and is deleted when it is closed. */
 const NAMELESS = 0o20200002;
 
 /**
- * For what must not stand in an argument list, when a command wants a file. (`wg` cannot open /dev/stdin if that is a
- * socket, as a child's input is.) The file lies in memory, and only our own children reach it.
+ * For secrets that must not be in an argument list, when a command needs a file. (`wg` cannot open /dev/stdin if it is a
+ * socket, as a child's input is.) The file is in memory, and only child processes can open it.
  */
 export async function withSecretFile<T>(content: string, use: (path: string) => Promise<T>): Promise<T> {
   const file = await open("/dev/shm", NAMELESS, 0o600);
@@ -59,8 +59,8 @@ export async function withSecretFile<T>(content: string, use: (path: string) => 
 }
 
 /**
- * The command's JSON, if it is what was asked for. Everything else is a fault of the tool, an empty output too: it never
- * means that there is nothing.
+ * Returns the command's JSON, if it has the expected form. Any other output is an error, also an empty one: it does not
+ * mean that there are no objects.
  * @throws EphemeshError COMMAND_GARBAGE, and what `command` throws
  */
 export async function commandJson<T>(file: string, args: readonly string[], schema: z.ZodType<T>): Promise<T> {
@@ -72,11 +72,11 @@ export async function commandJson<T>(file: string, args: readonly string[], sche
   }
 }
 
-/** Without the output itself: a fault that looks different each time is still the same, and said once. */
+/** Without the output itself, so that an error with varying output is logged only once. */
 export function garbage(file: string, args: readonly string[], cause?: unknown): EphemeshError {
   return new EphemeshError(
     "COMMAND_GARBAGE",
-    `${file} ${args.join(" ")} printed what cannot be read. Nothing was concluded from it.`,
+    `${file} ${args.join(" ")} printed unreadable output. Nothing was changed because of it.`,
     `Run it by hand and check which ${file} is first in PATH, and its version; meshd tries again.`,
     { cause, retryable: true },
   );

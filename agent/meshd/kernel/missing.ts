@@ -1,4 +1,4 @@
-/** What a machine does not have, told from how its tools fail: the part by its name, and the package or module for it. */
+/** Recognises missing tools and kernel features from how commands fail, and names the package or module. */
 import { EphemeshError } from "../../model/errors.ts";
 
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -31,7 +31,7 @@ export function missingKernelFeature(file: string, said: string, cause?: unknown
   return new EphemeshError(
     "KERNEL_FEATURE_MISSING",
     `This kernel has ${part.what} (${part.module}): ${said.trim()}`,
-    `modprobe ${part.module}, or boot a kernel that has it: Debian's does.`,
+    `modprobe ${part.module}, or boot a kernel that has it, as Debian's does.`,
     { cause },
   );
 }

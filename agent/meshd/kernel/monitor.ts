@@ -1,7 +1,7 @@
 /**
- * Hears from the kernel when somebody changes what is ours: an interface that goes away is down at once, without a
- * missing probe; other objects are looked at again and put right. Our routes are not watched, they go with their
- * next-hop objects, which are; those of `main` are, because a more specific one takes its traffic back from the mesh.
+ * Watches the kernel for changes of our objects by others: a link whose interface is deleted is down at once, without
+ * missing probes; other objects are restored. Our routes need no watch, since they are deleted with their next-hop
+ * objects; routes in `main` do, because a more specific one takes its traffic back from the mesh.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Logger } from "pino";
@@ -12,15 +12,15 @@ import { DEVICE, PROTOCOL } from "./marks.ts";
 
 export type KernelEvent =
   | { readonly kind: "interfaceGone"; readonly device: string; readonly what: "deleted" | "down" }
-  /** With the next-hop object that it is, or led to. */
+  /** `nextHop`: id of the deleted next-hop object, or of the one that a deleted route used. */
   | { readonly kind: "objectGone"; readonly nextHop: number | null }
-  /** Of `main`, and not by us. */
+  /** A route in `main`, by others. */
   | { readonly kind: "routeChanged"; readonly prefix: string };
 
 const ARGS = ["-o", "-N", "monitor", "link", "nexthop", "rule", "route"];
 const OUR_LINK = new RegExp(`^(Deleted )?\\d+: (${DEVICE})(?:@\\S+)?: <([^>]*)>`);
 const OURS_DELETED = new RegExp(`^Deleted .* proto ${PROTOCOL}\\b`);
-/** Longer than any that `ip` prints. */
+/** Longer than any line that `ip` prints. */
 const MAX_LINE = 65_536;
 
 export class KernelMonitor {
@@ -33,7 +33,7 @@ export class KernelMonitor {
     this.#onEvent = onEvent;
     this.#retry = new Retry(() => {
       this.start();
-      // Whatever happened while nobody listened.
+      // Anything may have changed while it did not run.
       this.#onEvent({ kind: "objectGone", nextHop: null });
     }, log);
   }
@@ -69,13 +69,13 @@ export class KernelMonitor {
 function ended(reason: string | number | null): EphemeshError {
   return new EphemeshError(
     "MONITOR_ENDED",
-    `\`ip ${ARGS.join(" ")}\` ended with ${reason}: changes by others are seen late. Probes go on.`,
-    "meshd starts it again; if that ends too, run it by hand.",
+    `\`ip ${ARGS.join(" ")}\` ended with ${reason}: changes by others are noticed late. Probes continue.`,
+    "meshd starts it again; if it ends again, run it by hand.",
     { retryable: true },
   );
 }
 
-/** One line of `ip -o monitor`; null: nobody's business here. */
+/** Parses one line of `ip -o monitor`; null: not relevant. */
 export function parseEvent(line: string): KernelEvent | null {
   const link = OUR_LINK.exec(line);
   if (link) {

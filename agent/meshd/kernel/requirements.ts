@@ -1,6 +1,6 @@
 /**
- * What a router must have before a mesh is promised to anybody: its tools run, and its kernel can do what they are asked
- * for. Leaves nothing behind: the rules are checked and not loaded, the shaper stands in a namespace of its own.
+ * Checks that a router has the tools and kernel features for a mesh. Changes nothing: the rules are checked and not
+ * loaded, the shaper is made in a namespace of its own.
  */
 import { EphemeshError } from "../../model/errors.ts";
 import { ruleset } from "../steering/ruleset.ts";
@@ -10,7 +10,7 @@ import { missingKernelFeature } from "./missing.ts";
 
 export interface Requirement {
   readonly name: string;
-  /** What was found. @throws EphemeshError TOOL_MISSING, KERNEL_FEATURE_MISSING, and what a tool that fails says */
+  /** Returns what was found. @throws EphemeshError TOOL_MISSING, KERNEL_FEATURE_MISSING, and what `command` throws */
   readonly check: () => Promise<string>;
 }
 
@@ -28,17 +28,18 @@ export const REQUIREMENTS: readonly Requirement[] = [
     name: "kernel nftables",
     check: async () => {
       await command("nft", ["--check", "-f", "-"], { input: ruleset(EXAMPLE) });
-      return "takes our rules";
+      return "accepts our rules";
     },
   },
   { name: "kernel HTB", check: checkShaper },
 ];
 
+/** @throws EphemeshError of the first requirement that is not met */
 export async function requireMachine(): Promise<void> {
   for (const { check } of REQUIREMENTS) await check();
 }
 
-/** Without the right to a namespace of its own nothing is learned: then the first link tells. */
+/** Without the right to make a namespace this is not tested; then a missing shaper shows with the first link. */
 async function checkShaper(): Promise<string> {
   const shaper = ["qdisc", "add", "dev", "lo", "root", "handle", "1:", "htb", "default", "2"];
   try {
@@ -54,10 +55,10 @@ async function checkShaper(): Promise<string> {
 /** One of each kind of rule. */
 const EXAMPLE: Steering = {
   devices: ["eph000000000000"],
-  outward: [{ source: "192.0.2.0/25", destination: "192.0.2.128/25", mark: 1 }],
-  arriving: [{ source: "2001:db8::/64", destination: "2001:db8:1::/64", mark: 1 }],
-  far: [{ prefix: "192.0.2.128/25", mark: 1 }],
-  errorsIn: [{ prefix: "2001:db8:1::/64", mark: 1 }],
+  outbound: [{ source: "192.0.2.0/25", destination: "192.0.2.128/25", mark: 1 }],
+  inbound: [{ source: "2001:db8::/64", destination: "2001:db8:1::/64", mark: 1 }],
+  outboundDestinations: [{ prefix: "192.0.2.128/25", mark: 1 }],
+  inboundDestinations: [{ prefix: "2001:db8:1::/64", mark: 1 }],
   leases: [{ device: "eph000000000000", marks: [1], meshIndex: 1, rateMbps: 1 }],
   meshIndexes: [1],
   seed: 0,

@@ -4,7 +4,7 @@ import type { LinkId } from "../../model/ids.ts";
 import { SerialQueue } from "../../model/serial-queue.ts";
 import type { KemMessage } from "../eni/keys.ts";
 import { LinkKeys } from "../eni/keys.ts";
-import { freePort } from "../eni/ports.ts";
+import { unusedPort } from "../eni/ports.ts";
 import type { Underlay } from "../steering/outer.ts";
 
 /** For a handshake that was started and never used. */
@@ -75,8 +75,8 @@ export class KeyStore {
         { retryable: true },
       );
     }
-    const promised = new Set([...this.#prepared.values()].map((prepared) => prepared.listenPort));
-    const listenPort = await freePort(underlay, promised);
+    const reserved = new Set([...this.#prepared.values()].map((prepared) => prepared.listenPort));
+    const listenPort = await unusedPort(underlay, reserved);
     const prepared = { keys: new LinkKeys(link, attempt), underlay: underlay.name, listenPort, sinceMillis: nowMillis };
     this.#prepared.set(keyOf(link, attempt), prepared);
     return prepared;

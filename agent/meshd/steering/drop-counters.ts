@@ -1,7 +1,7 @@
-/** The names of the counters in our nftables table: what was dropped, and on which device. */
+/** Names of the counters in our nftables table: the reason of a drop, and the device. */
 import { DEVICE } from "../kernel/marks.ts";
 
-/** Those that each device has one of; the policer has one for each buyer on a device. */
+/** One counter for each device; the policer has one for each buyer on a device. */
 export const DEVICE_COUNTERS = ["unauthorised", "strayed", "toRouter"] as const;
 export type DeviceCounter = (typeof DEVICE_COUNTERS)[number];
 
@@ -10,7 +10,7 @@ export const policerCounter = (device: string, meshIndex: number): string => `po
 
 const NAME = new RegExp(`^(policer|${DEVICE_COUNTERS.join("|")})_(${DEVICE})(?:_\\d+)?$`);
 
-/** Null: no counter of ours. */
+/** Null: not one of these counters. */
 export function droppedBy(name: string): { readonly by: DeviceCounter | "policer"; readonly device: string } | null {
   const [, by, device] = NAME.exec(name) ?? [];
   return by === undefined || device === undefined ? null : { by: by as DeviceCounter | "policer", device };

@@ -1,6 +1,6 @@
 /**
- * Rules, routes and next-hop objects as `ip` writes them, one text for one object, so that wanted and found are sets
- * of texts, and what to do is their difference.
+ * Rules, routes and next-hop objects as `ip` prints them, one text for each, so that wanted and found are sets of texts,
+ * and the changes are their difference.
  */
 import { z } from "zod";
 import { commandJson } from "../kernel/commands.ts";
@@ -10,7 +10,7 @@ export interface KernelObjects {
   readonly rules4: ReadonlySet<string>;
   readonly rules6: ReadonlySet<string>;
   readonly routes: ReadonlySet<string>;
-  /** By id: where it leads. */
+  /** Gateway and device, by id. */
   readonly nextHops: ReadonlyMap<number, string>;
 }
 
@@ -28,23 +28,23 @@ export const hostRouteText = (host: string, gateway: string | undefined, device:
   gateway === undefined
     ? `${host} dev ${device} table ${table}`
     : `${host} via ${gateway} dev ${device} table ${table}`;
-/** Any route of its kind pleases a loose reverse-path filter; one that needs no next hop never goes with one. */
+/** A loose reverse-path filter accepts any unicast route; this one needs no next hop, and so is never lost with one. */
 export const arrivalRouteText = (prefix: string): string => hostRouteText(prefix, undefined, "lo", ARRIVALS_TABLE);
-/** Refuses what has no path; the two families need two texts. */
+/** For packets without a path; each family prints it differently. */
 export const refusalText = (family: 4 | 6, table: number): string =>
   `unreachable ${family === 4 ? "0.0.0.0/0" : "::/0"} table ${table}`;
 
-/** Back to `main`: a more specific route of the region's own keeps its precedence (ROUTING.md, section 1). */
+/** Back to `main`: a more specific route of the region itself keeps its precedence. */
 export const throwText = (prefix: string, table: number): string => `throw ${prefix} table ${table}`;
 
 export interface Changes {
-  /** For one `ip -batch -`, in an order in which no packet loses its route. */
+  /** For one `ip -batch -`, ordered so that no packet is without a route in between. */
   readonly lines: readonly string[];
   readonly rules4: readonly string[];
   readonly rules6: readonly string[];
 }
 
-/** What makes `wanted` of `found`. */
+/** The changes from `found` to `wanted`. */
 export function changes(found: KernelObjects, wanted: KernelObjects): Changes {
   const goneNextHops = [...found.nextHops.keys()].filter((id) => !wanted.nextHops.has(id));
   const removedWith = new Set(goneNextHops);
@@ -52,11 +52,11 @@ export function changes(found: KernelObjects, wanted: KernelObjects): Changes {
     ...[...wanted.nextHops].flatMap(([id, text]) => {
       const before = found.nextHops.get(id);
       if (before === text) return [];
-      // An id that we do not hold is only ever added: replacing would silently overwrite another daemon's object.
+      // An id that is not ours is only added: `replace` would silently overwrite another daemon's object.
       return [`nexthop ${before === undefined ? "add" : "replace"} id ${id} ${text} protocol ${PROTOCOL}`];
     }),
     ...missing(wanted.routes, found.routes).map((text) => `route add ${text} protocol ${PROTOCOL}`),
-    // Deleting a next-hop object takes all its routes away in one operation of the kernel.
+    // Deleting a next-hop object also deletes its routes, in one operation of the kernel.
     ...goneNextHops.map((id) => `nexthop del id ${id}`),
     ...missing(found.routes, wanted.routes)
       .filter((text) => !removedWith.has(nextHopOf(text)))
@@ -69,7 +69,7 @@ export function changes(found: KernelObjects, wanted: KernelObjects): Changes {
   };
 }
 
-/** What the kernel leaves when an interface goes down or away: its next-hop objects go, and every route over them. */
+/** What is left when an interface goes down or is deleted: the kernel removes its next-hop objects and their routes. */
 export function withoutDevice(objects: KernelObjects, device: string): KernelObjects {
   const nextHops = new Map([...objects.nextHops].filter(([, text]) => !text.endsWith(` dev ${device}`)));
   const stays = (text: string): boolean => !text.includes(" nhid ") || nextHops.has(nextHopOf(text));
@@ -78,7 +78,7 @@ export function withoutDevice(objects: KernelObjects, device: string): KernelObj
 
 const nextHopOf = (routeText: string): number => Number(/ nhid (\d+) /.exec(routeText)?.[1]);
 
-/** New rules first from the end, so that a jump finds its target; old ones go from the front. */
+/** Adds rules from the last to the first, so that the target of a `goto` exists, and deletes from the first to the last. */
 function ruleLines(found: ReadonlySet<string>, wanted: ReadonlySet<string>): readonly string[] {
   return [
     ...missing(wanted, found)
@@ -119,10 +119,13 @@ const foundRoute = z.object({
 });
 const foundNextHop = z.object({ id: z.number(), protocol, gateway: z.string().optional(), dev: z.string().optional() });
 
-/** A namespace without any rule would forward nothing at all. */
+/** There is always at least one rule: without any, nothing would be forwarded. */
 const foundRules = z.array(foundRule).min(1);
 
-/** Everything of ours in this namespace, read afresh. */
+/**
+ * meshd's objects in this network namespace, read from the kernel.
+ * @throws EphemeshError what `commandJson` throws
+ */
 export async function readKernelObjects(): Promise<KernelObjects> {
   const ours = String(PROTOCOL);
   const routesOf = (family: "-4" | "-6") => ["-j", "-N", family, "route", "show", "table", "all", "protocol", ours];
@@ -164,7 +167,7 @@ function ruleText(rule: z.infer<typeof foundRule>): string {
   return `pref ${rule.priority}${not}${source}${mark} ${what}`;
 }
 
-/** Asked for numbers instead of names, `ip` says RTN_UNREACHABLE as one. */
+/** With `-N`, `ip` prints RTN_UNREACHABLE as a number. */
 const isUnreachable = (type: string): boolean => type === "unreachable" || type === "7";
 const isThrow = (type: string): boolean => type === "throw" || type === "9";
 

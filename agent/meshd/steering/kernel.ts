@@ -1,6 +1,6 @@
 /**
- * The kernel's rules, routes, next-hop objects and our nftables table, brought to what is wanted. What the kernel holds
- * is read once and then known, as nobody else may change our objects; after any refusal it is read afresh.
+ * Brings the kernel's rules, routes, next-hop objects and our nftables table to the wanted state. The kernel is read once,
+ * and the state is then known, since others do not change our objects; after any error it is read again.
  */
 import { EphemeshError } from "../../model/errors.ts";
 import { SerialQueue } from "../../model/serial-queue.ts";
@@ -24,7 +24,7 @@ export class SteeringKernel {
   readonly #batch: Batch;
   #known: KernelObjects = NO_OBJECTS;
   #isKnown = false;
-  /** As it was set last; undefined before anything was. */
+  /** The ruleset set last; null: the table was deleted; undefined: unknown. */
   #steering: Steering | null | undefined;
   #isTableIntact = true;
   readonly #queue = new SerialQueue();
@@ -33,17 +33,24 @@ export class SteeringKernel {
     this.#batch = batch;
   }
 
-  /** One change after the other; what is wanted is asked for when its turn comes, so that the newest wish wins. */
+  /**
+   * Serialised; `wanted` is called when its turn comes, so that the newest state wins.
+   * @throws EphemeshError KERNEL_REFUSED, BATCH_ENDED, and what `readKernelObjects` throws
+   */
   apply(wanted: () => KernelObjects): Promise<void> {
     return this.#queue.run(() => this.#apply(wanted));
   }
 
-  /** In one transaction of nftables, of no more than what is to change; null takes the table away. */
+  /**
+   * One transaction of nftables, which starts one `nft` process: only changed elements where just pairs changed, else the
+   * whole table. Null deletes the table.
+   * @throws EphemeshError what `command` throws
+   */
   async setRuleset(steering: Steering | null): Promise<void> {
     const before = this.#steering;
     const text = steering && ruleset(steering);
     const isAsKnown = before !== undefined && (this.#isTableIntact || (await hasTable()) === (before !== null));
-    // Setting it again would begin its counters again.
+    // Replacing an equal table would reset its counters.
     if (isAsKnown && text === (before && ruleset(before))) {
       this.#isTableIntact = true;
       return;
@@ -52,9 +59,9 @@ export class SteeringKernel {
       steering && before && isAsKnown && ruleset(withoutPairs(steering)) === ruleset(withoutPairs(before));
     const whole = text ?? deleteTable;
     const input = onlyPairs ? mapChanges(before, steering) : whole;
-    // Of a command that fails, or is ended, nobody knows whether it did its work.
+    // If the command fails or is killed, the state of the table is unknown.
     this.#steering = undefined;
-    // What others did to the table meanwhile may make part of a change impossible; the whole of it never is.
+    // If others changed the table, a change of elements may fail; replacing the whole does not.
     await command("nft", ["-f", "-"], { input }).catch((error: unknown) => {
       if (!onlyPairs) throw error;
       return command("nft", ["-f", "-"], { input: whole });
@@ -63,20 +70,20 @@ export class SteeringKernel {
     this.#isTableIntact = true;
   }
 
-  /** Something of ours was changed by others: what is known is not true any more. */
+  /** Others may have changed our objects: the kernel is read again before the next change. */
   invalidate(): void {
     this.#isKnown = false;
     this.#isTableIntact = false;
   }
 
-  /** The kernel took it down, or somebody did: traffic turns without a look at what else there is. */
+  /** An interface is down or was deleted: the next change knows what went with it, without reading the kernel. */
   interfaceGone(device: string): void {
     void this.#queue.run(async () => {
       this.#known = withoutDevice(this.#known, device);
     });
   }
 
-  /** Whether the next hop should be there, once what is under way is done: if not, it was us who took it away. */
+  /** Whether the next hop should exist once pending changes are done; if not, meshd itself deleted it. */
   async holds(nextHop: number): Promise<boolean> {
     return this.#queue.run(async () => this.#known.nextHops.has(nextHop));
   }
@@ -85,7 +92,7 @@ export class SteeringKernel {
     try {
       await this.#reach(wanted);
     } catch (first) {
-      // An interface that went away took its objects along: the second look tells.
+      // An interface that was just deleted took its objects with it: the second attempt reads the kernel.
       if (!(first instanceof EphemeshError) || !first.retryable) throw first;
       await this.#reach(wanted);
     }
@@ -94,7 +101,7 @@ export class SteeringKernel {
   async #reach(wanted: () => KernelObjects): Promise<void> {
     try {
       if (!this.#isKnown) {
-        // Before the look, so that what is forgotten while it is taken stays forgotten.
+        // Set before reading, so that an `invalidate` meanwhile is not lost.
         this.#isKnown = true;
         this.#known = await readKernelObjects();
       }
@@ -108,7 +115,7 @@ export class SteeringKernel {
   }
 
   async #perform(todo: Changes): Promise<void> {
-    // Marks are worth nothing before the tables are filled, and rules before the marks: tables first.
+    // Routes before rules: a rule must not select an empty table.
     await this.#batch.run(todo.lines);
     await Promise.all([ipLines("-4", todo.rules4), ipLines("-6", todo.rules6)]);
   }

@@ -1,4 +1,4 @@
-/** Small numbers for marks, classes and next-hop objects: one per buyer and mesh, one per destination within a mesh. */
+/** Small numbers for marks, classes and next-hop objects: a mesh index per buyer in a mesh, and one per destination in a mesh. */
 import { EphemeshError } from "../../model/errors.ts";
 import type { MeshId, RegionId } from "../../model/ids.ts";
 import { MAX_MESH_INDEX } from "../kernel/marks.ts";
@@ -9,12 +9,15 @@ export class MeshIndexes {
   readonly #meshIndexes = new Map<string, number>();
   readonly #destinations = new Map<MeshId, Map<RegionId, number>>();
 
-  /** From 1 up; 0 is left free so that no mark of ours is all zeros behind our byte. */
+  /**
+   * From 1; 0 is not used, so that no mark is zero after its first byte.
+   * @throws EphemeshError TOO_MANY_BUYERS
+   */
   indexOf(mesh: MeshId, buyer: RegionId): number {
     const key = `${mesh}/${buyer}`;
     const known = this.#meshIndexes.get(key);
     if (known !== undefined) return known;
-    const meshIndex = lowestFree(new Set(this.#meshIndexes.values()), 1, MAX_MESH_INDEX);
+    const meshIndex = lowestUnused(new Set(this.#meshIndexes.values()), 1, MAX_MESH_INDEX);
     this.#meshIndexes.set(key, meshIndex);
     return meshIndex;
   }
@@ -24,12 +27,12 @@ export class MeshIndexes {
     this.#destinations.set(mesh, ofMesh);
     const known = ofMesh.get(region);
     if (known !== undefined) return known;
-    const index = lowestFree(new Set(ofMesh.values()), 0, MAX_DESTINATIONS);
+    const index = lowestUnused(new Set(ofMesh.values()), 0, MAX_DESTINATIONS);
     ofMesh.set(region, index);
     return index;
   }
 
-  /** The numbers of all other meshes are free again. */
+  /** Frees the numbers of all other meshes. */
   keepOnly(meshes: ReadonlySet<MeshId>): void {
     for (const mesh of this.#destinations.keys()) if (!meshes.has(mesh)) this.#destinations.delete(mesh);
     const kept = new Set([...meshes].map(String));
@@ -37,11 +40,11 @@ export class MeshIndexes {
   }
 }
 
-function lowestFree(used: ReadonlySet<number>, first: number, end: number): number {
+function lowestUnused(used: ReadonlySet<number>, first: number, end: number): number {
   for (let number = first; number < end; number++) if (!used.has(number)) return number;
   throw new EphemeshError(
     "TOO_MANY_BUYERS",
     `More than ${end - first} buyers or destinations at once on one router; nothing was changed.`,
-    "Let this region take part in fewer meshes at a time.",
+    "Take part in fewer meshes at a time.",
   );
 }

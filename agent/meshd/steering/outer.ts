@@ -1,8 +1,8 @@
 /**
- * Where outer packets go: over their underlay and nothing else. One table per underlay holds the peers' endpoints as
- * host routes through its gateway; WireGuard's mark selects it, and so does the underlay's source address, without
- * which a strict reverse-path filter drops what comes in. An endpoint that is not in the table is unreachable for
- * outer packets, by a rule instead of a default route, so that the same table can serve both selectors.
+ * Routes of outer packets, which must use their underlay only. One table per underlay holds host routes to the peers'
+ * endpoints via its gateway. WireGuard's mark selects it, and so does the underlay's source address, without which a
+ * strict reverse-path filter drops incoming packets. Outer packets to any other address are unreachable by a rule, not by
+ * a default route in the table: other packets from the underlay's address use `main` then.
  */
 import { isIPv6 } from "node:net";
 import { z } from "zod";
@@ -37,8 +37,9 @@ export function outerRules(underlays: readonly Underlay[], family: 4 | 6): reado
 const lookup = z.array(z.object({ dst: z.string().optional(), dev: z.string().optional() }));
 
 /**
- * An endpoint may be used over an underlay if it is on its LAN or behind its gateway, and the standing peering does
- * not hold a better way to it than its default route.
+ * An endpoint may be used over an underlay if it is on its LAN or behind its gateway, and no route more specific than
+ * the default leads to it over the standing peering.
+ * @throws EphemeshError ENDPOINT_OVER_PRIMARY
  */
 export async function checkEndpoint(
   underlay: Underlay,
@@ -49,12 +50,12 @@ export async function checkEndpoint(
     throw new EphemeshError(
       "ENDPOINT_OVER_PRIMARY",
       `Endpoint ${endpoint} is refused on underlay ${underlay.name}: ${reason}. No interface was made.`,
-      "The mesh is there to spare the standing peering: give the underlay its gateway, or agree on a fabric that both reach without the peering.",
+      "A mesh must not use the standing peering: configure the underlay's gateway, or agree on a fabric that both regions reach without the peering.",
     );
   };
   if (primaryDevices.includes(underlay.device)) refuse(`its device ${underlay.device} is named under primary`);
   if (isIPv6(endpoint) !== isIPv6(underlay.address)) refuse("the address families differ");
-  // The lookup carries our mark: with an earlier route of ours in place it would find only itself.
+  // Without our mark: with it, the lookup would find our own host route.
   const [best] = await commandJson("ip", ["-j", "route", "get", "fibmatch", endpoint], lookup).catch(
     (error: unknown) => {
       if (error instanceof EphemeshError && /unreachable|No route/i.test(error.message)) return [];
@@ -64,13 +65,13 @@ export async function checkEndpoint(
   if (best?.dev === underlay.device) return;
   const isDefault = best === undefined || best.dst === "default";
   if (best?.dev !== undefined && primaryDevices.includes(best.dev) && !isDefault) {
-    refuse(`its best path (${best.dst}) leaves by ${best.dev}, the standing peering`);
+    refuse(`its best path (${best.dst}) uses ${best.dev}, the standing peering`);
   }
   if (underlay.gateway === undefined) {
     refuse(
       best?.dev === undefined
         ? "no route leads there"
-        : `its best path leaves by ${best.dev}, and the underlay has no gateway`,
+        : `its best path uses ${best.dev}, and the underlay has no gateway`,
     );
   }
 }
@@ -83,7 +84,10 @@ const device = z.array(
   }),
 );
 
-/** MTU of the underlay's device, after checking that it is there, up, and holds the configured address. */
+/**
+ * MTU of the underlay's device in bytes, if the device is up and has the configured address.
+ * @throws EphemeshError UNDERLAY_MISSING, UNDERLAY_DOWN
+ */
 export async function underlayMtu(underlay: Underlay): Promise<number> {
   const args = ["-j", "address", "show", "dev", underlay.device];
   const [first] = await commandJson("ip", args, device).catch((cause: unknown) => {
@@ -101,7 +105,7 @@ export async function underlayMtu(underlay: Underlay): Promise<number> {
     throw new EphemeshError(
       "UNDERLAY_DOWN",
       `Underlay ${underlay.name}: device ${underlay.device} is ${has ? "down" : `up without its address ${underlay.address}`}.`,
-      "Bring the device up with the configured address; meshd never touches underlays itself.",
+      "Bring the device up with the configured address; meshd does not change underlays.",
       { retryable: true },
     );
   }

@@ -1,7 +1,7 @@
 /**
- * More specific routes of the region's own, or its customers', inside a leased prefix: what `main` leads by anything but
- * the standing peering. The mesh must not take their traffic. They are read again only when they may have changed: a
- * router with a full table has a million others.
+ * Routes in `main` that are more specific than a leased prefix and do not use the standing peering: they belong to the
+ * region or its customers, and keep their traffic. They are read again only when they may have changed, because a router
+ * may have a million others.
  */
 import { z } from "zod";
 import { contains, PrefixSet, toPrefix } from "../../model/prefix.ts";
@@ -23,17 +23,17 @@ const foundRoutes = z.array(
 export class OwnRoutes {
   readonly #primaryDevices: readonly string[];
   #leased: readonly string[] = [];
-  /** Asked for every route that comes or goes in `main`. */
+  /** Queried for every change of a route in `main`. */
   #leasedSet = new PrefixSet([]);
   #isKnown = true;
-  /** In canonical form, each strictly inside a leased one. */
+  /** In canonical form, each strictly inside a leased prefix. */
   prefixes: readonly string[] = [];
 
   constructor(primaryDevices: readonly string[]) {
     this.#primaryDevices = primaryDevices;
   }
 
-  /** A route of `main` came or went. @returns whether it matters here. */
+  /** A route in `main` was added or deleted; returns whether it may be one of these. */
   onRouteChange(prefix: string): boolean {
     const matters = this.#leasedSet.contains(prefix);
     if (matters) this.#isKnown = false;
@@ -44,7 +44,7 @@ export class OwnRoutes {
     if (this.#isKnown && leased.join() === this.#leased.join()) return;
     this.#leased = leased;
     this.#leasedSet = new PrefixSet(leased);
-    // Before the look, so that what is heard while it is taken is looked at again.
+    // Set before reading, so that a change meanwhile is not lost.
     this.#isKnown = true;
     const own = new Set<string>();
     await forEachParallel(leased, MAX_PARALLEL, async (prefix) => {
@@ -60,7 +60,7 @@ export class OwnRoutes {
   }
 }
 
-/** Pure: of what the kernel says lies inside `prefix`. */
+/** Pure: of the routes inside `prefix`, those that belong to the region. */
 export function ownInside(
   routes: z.infer<typeof foundRoutes>,
   prefix: string,

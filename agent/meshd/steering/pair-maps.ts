@@ -1,6 +1,6 @@
 /**
- * The maps of our nftables table that say which pairs go where. They change whenever a lease or a prefix comes or goes,
- * and are changed element by element, so that nothing else is touched: the counters and limits of leases go on.
+ * The maps of our nftables table from pairs of prefixes to marks. They change with every lease and prefix, element by
+ * element, so that the counters and limits of leases keep their state.
  */
 import { NFT_TABLE } from "../kernel/marks.ts";
 import { hex } from "./outer.ts";
@@ -13,21 +13,26 @@ export interface PairMap {
   readonly elements: readonly string[];
 }
 
-export function pairMaps({ outward, arriving, far, errorsIn }: Steering): readonly PairMap[] {
+export function pairMaps({
+  outbound,
+  inbound,
+  outboundDestinations,
+  inboundDestinations,
+}: Steering): readonly PairMap[] {
   return [
-    ...ofPairs("outward", outward),
-    ...ofPairs("arriving", arriving),
-    ...ofPrefixes("far", far),
-    ...ofPrefixes("errors_in", errorsIn),
+    ...ofPairs("outbound", outbound),
+    ...ofPairs("inbound", inbound),
+    ...ofPrefixes("outbound_destinations", outboundDestinations),
+    ...ofPrefixes("inbound_destinations", inboundDestinations),
   ];
 }
 
-/** Everything else of the table: where two of these are equal, only the maps differ. */
+/** If two rulesets are equal without their pairs, only the maps differ. */
 export function withoutPairs(steering: Steering): Steering {
-  return { ...steering, outward: [], arriving: [], far: [], errorsIn: [] };
+  return { ...steering, outbound: [], inbound: [], outboundDestinations: [], inboundDestinations: [] };
 }
 
-/** For `nft -f`: one transaction, in which an element that stays is not mentioned. */
+/** For `nft -f`: one transaction with the elements that change. */
 export function mapChanges(before: Steering, after: Steering): string {
   const known = pairMaps(before);
   const lines = pairMaps(after).flatMap(({ name, elements }, i) => {

@@ -1,18 +1,17 @@
 /**
- * Our nftables table as text, replaced as a whole in one transaction, but for changes of pairs alone (pair-maps.ts).
- * Stateless: one `ct` rule would switch connection tracking on for the whole router. A foreign packet pays for each hook
- * and each lookup, so it meets three hooks, and one lookup in them. What an operator's own rules say later of a packet's
- * priority has the last word, as a drop of theirs has.
+ * Our nftables table as text. It is replaced as a whole in one transaction, unless only pairs change (pair-maps.ts).
+ * Stateless, since one `ct` rule would turn on connection tracking for the whole router. A packet that is not of a mesh
+ * passes three hooks with one lookup. The operator's own rules run later: their drops and priorities prevail.
  *
- * | chain   | hook                      | what it does |
- * |---------|---------------------------|--------------|
- * | guard   | prerouting, before all    | from an ENI come authorised pairs within their leases, and our own link-local talk |
- * | steer   | prerouting, after mangle  | marks what hosts behind this router send to a participant |
- * | sort    | … from there              | the class by DSCP; of bulk the bucket, by the hash of the five-tuple |
- * | own     | input                     | of what comes from an ENI, the router itself gets probes and the control channel |
- * | talk    | output                    | probes before all else; the kernel's own multicast is of no use inside a tunnel of two |
- * | transit | forward                   | what came over the mesh in transit leaves by the mesh |
- * | leave   | … from there, by an ENI   | MSS fits the ENI; the shaper's class, as packet priority; what of `critical` is too much is bulk |
+ * | chain       | hook                      | what it does |
+ * |-------------|---------------------------|--------------|
+ * | guard       | prerouting, first         | accepts from an ENI authorised pairs within their leases, and link-local packets |
+ * | steer       | prerouting, after mangle  | marks what hosts behind this router send to a participant |
+ * | classify    | … from there              | the class by DSCP; for bulk the bucket, by the hash of the five-tuple |
+ * | to_router   | input                     | accepts from an ENI only probes, the control channel and ICMPv6 errors |
+ * | from_router | output                    | probes first; drops the kernel's multicast, which a tunnel of two does not need |
+ * | transit     | forward                   | drops packets in transit over the mesh that would leave it |
+ * | egress      | … from there, to an ENI   | clamps the MSS; sets the shaper's class; `critical` beyond its share becomes bulk |
  */
 
 import { ENI_CONTROL_PORT } from "../../model/eni.ts";
@@ -27,7 +26,7 @@ import {
   NFT_TABLE,
   PROBE_PORT,
   steerMark,
-  UNSORTED_CLASS,
+  UNCLASSIFIED_CLASS,
 } from "../kernel/marks.ts";
 import { leafClass, PROBE_CLASS } from "../shaping/htb.ts";
 import { DEVICE_COUNTERS, type DeviceCounter, deviceCounter, policerCounter } from "./drop-counters.ts";
@@ -64,7 +63,7 @@ ${set(
   "map",
   "spread",
   "mark : verdict",
-  meshIndexes.map((meshIndex) => `${hex(steerMark(meshIndex, UNSORTED_CLASS))} : goto ${spreadChain(meshIndex)}`),
+  meshIndexes.map((meshIndex) => `${hex(steerMark(meshIndex, UNCLASSIFIED_CLASS))} : goto ${spreadChain(meshIndex)}`),
 )}
 ${set(
   "map",
@@ -84,10 +83,10 @@ ${meshIndexes.map((meshIndex) => spreadText(meshIndex, seed)).join("\n")}
     iifname != @enis return
     ip6 saddr fe80::/10 ip6 daddr fe80::/10 return
     ip6 daddr ff00::/8 drop
-    ${ICMP_ERRORS} meta mark set ip daddr map @errors_in4 accept
-    ${ICMPV6_ERRORS} meta mark set ip6 daddr map @errors_in6 accept
-    meta mark set ip saddr . ip daddr map @arriving4
-    meta mark set ip6 saddr . ip6 daddr map @arriving6
+    ${ICMP_ERRORS} meta mark set ip daddr map @inbound_destinations4 accept
+    ${ICMPV6_ERRORS} meta mark set ip6 daddr map @inbound_destinations6 accept
+    meta mark set ip saddr . ip daddr map @inbound4
+    meta mark set ip6 saddr . ip6 daddr map @inbound6
     iifname . meta mark vmap @leases
     counter name iifname map @unauthorised
     drop
@@ -95,25 +94,25 @@ ${meshIndexes.map((meshIndex) => spreadText(meshIndex, seed)).join("\n")}
   chain steer {
     type filter hook prerouting priority mangle + 10; policy accept;
     meta mark != 0 goto marked
-    meta mark set ip daddr map @far4
-    meta mark set ip6 daddr map @far6
+    meta mark set ip daddr map @outbound_destinations4
+    meta mark set ip6 daddr map @outbound_destinations6
     meta mark 0 return
-    ${ICMP_ERRORS} goto sort
-    ${ICMPV6_ERRORS} goto sort
+    ${ICMP_ERRORS} goto classify
+    ${ICMPV6_ERRORS} goto classify
     meta mark set 0
-    meta mark set ip saddr . ip daddr map @outward4
-    meta mark set ip6 saddr . ip6 daddr map @outward6
-    meta mark != 0 goto sort
+    meta mark set ip saddr . ip daddr map @outbound4
+    meta mark set ip6 saddr . ip6 daddr map @outbound6
+    meta mark != 0 goto classify
   }
   chain marked {
-    meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} goto sort
+    meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} goto classify
   }
-  chain sort {
-${sortText("critical")}
-${sortText("interactive")}
+  chain classify {
+${classifyText("critical")}
+${classifyText("interactive")}
     meta mark vmap @spread
   }
-  chain own {
+  chain to_router {
     type filter hook input priority filter - 10; policy accept;
     iifname != @enis return
     ip6 saddr fe80::/10 ip6 daddr fe80::/10 jump link_local
@@ -126,7 +125,7 @@ ${sortText("interactive")}
     tcp sport ${ENI_CONTROL_PORT} tcp flags & (syn | ack) != syn accept
     icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } accept
   }
-  chain talk {
+  chain from_router {
     type filter hook output priority filter - 10; policy accept;
     oifname != @enis return
     ip6 daddr ff00::/8 drop
@@ -134,7 +133,7 @@ ${sortText("interactive")}
   }
   chain transit {
     type filter hook forward priority filter - 10; policy accept;
-    oifname "${DEVICE_PREFIX}*" oifname @enis goto leave
+    oifname "${DEVICE_PREFIX}*" oifname @enis goto egress
     meta mark & ${hex(KIND_MASK)} == ${hex(MARK_OURS)} iifname @enis goto strayed_out
   }
   chain strayed_out {
@@ -145,7 +144,7 @@ ${sortText("interactive")}
     counter name oifname map @strayed
     drop
   }
-  chain leave {
+  chain egress {
     meta mark & ${hex(KIND_MASK)} != ${hex(MARK_OURS)} goto strayed_in
     tcp flags syn tcp option maxseg size set rt mtu
     meta priority set meta mark & ${hex(LESS_BUCKET_MASK)} map @priorities
@@ -155,10 +154,7 @@ ${sortText("interactive")}
 `;
 }
 
-/**
- * A little above what the other end shapes to, so that only more than the lease is cut. The kernel's bucket for bytes
- * holds a whole second of the rate beside the burst.
- */
+/** 1 % above the peer's shaper, so that only an excess is dropped. The kernel adds one second of the rate to the burst. */
 function leaseText(lease: GuardedLease): string {
   const bytesPerSecond = Math.round((lease.rateMbps * 1_000_000 * 1.01) / 8);
   const burst = Math.max(65_536, Math.round(bytesPerSecond / 10));
@@ -171,12 +167,12 @@ function leaseText(lease: GuardedLease): string {
   }`;
 }
 
-function sortText(trafficClass: Exclude<TrafficClass, "bulk">): string {
+function classifyText(trafficClass: Exclude<TrafficClass, "bulk">): string {
   const mark = `meta mark set meta mark & ${hex(0xffffffff - CLASS_MASK)} | ${hex(steerMark(0, trafficClass) - MARK_OURS)}`;
   return ["ip", "ip6"].map((ip) => `    ${ip} dscp { ${DSCP[trafficClass].join(", ")} } ${mark} return`).join("\n");
 }
 
-/** A fragment does not show its ports: all of a packet's fragments take the way of its addresses. */
+/** Fragments carry no ports: all fragments of a packet are hashed by addresses alone. */
 function spreadText(meshIndex: number, seed: number): string {
   const bucket = `mod ${BUCKETS} seed ${hex(seed)} offset ${hex(steerMark(meshIndex, "bulk"))}`;
   const ports = "meta l4proto . th sport . th dport";
@@ -193,14 +189,14 @@ const excess = (lease: GuardedLease): string => `excess_${lease.device}_${lease.
 const leaseChain = (lease: GuardedLease): string => `lease_${lease.device}_${lease.meshIndex}`;
 const quote = (device: string): string => `"${device}"`;
 
-/** One counter for each device, and the map that finds it. A device that the map misses would break the rule: so the drop is a rule of its own. */
+/** The counters of all devices, and the map from device to counter. */
 function deviceCounters(kind: DeviceCounter, devices: readonly string[]): string {
   const counters = devices.map((device) => `  counter ${deviceCounter(kind, device)} { }`);
   const elements = devices.map((device) => `${quote(device)} : ${quote(deviceCounter(kind, device))}`);
   return [...counters, set("map", kind, "ifname : counter", elements)].join("\n");
 }
 
-/** Rate-limited, because whoever sends them pays for no lease. */
+/** Rate-limited, because they are not counted against a lease. */
 const ERRORS_LIMIT = "limit rate 200/second burst 200 packets";
 const ICMP_ERRORS = `icmp type { destination-unreachable, time-exceeded, parameter-problem } ${ERRORS_LIMIT}`;
 const ICMPV6_ERRORS = `icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } ${ERRORS_LIMIT}`;

@@ -1,4 +1,4 @@
-/** What our nftables table is to do: which pairs go where, and what each lease may send. */
+/** The content of our nftables table: which pairs are steered and accepted, and the rate of each lease. */
 
 export interface SteeredPair {
   readonly source: string;
@@ -21,17 +21,17 @@ export interface GuardedLease {
 
 export interface Steering {
   readonly devices: readonly string[];
-  /** From our own hosts to others. */
-  readonly outward: readonly SteeredPair[];
-  /** What may come in from the mesh: for our own hosts, or in transit. */
-  readonly arriving: readonly SteeredPair[];
-  /** Where all of `outward` goes to. ICMP errors go by that alone: routers that no pair names send them. */
-  readonly far: readonly MarkedPrefix[];
-  /** The same for `arriving`. */
-  readonly errorsIn: readonly MarkedPrefix[];
+  /** From hosts of this region to other regions. */
+  readonly outbound: readonly SteeredPair[];
+  /** Accepted from the mesh: for hosts of this region, or in transit. */
+  readonly inbound: readonly SteeredPair[];
+  /** All destinations of `outbound`. ICMP errors need no pair, because any router on a path may send them. */
+  readonly outboundDestinations: readonly MarkedPrefix[];
+  /** All destinations of `inbound`, likewise. */
+  readonly inboundDestinations: readonly MarkedPrefix[];
   readonly leases: readonly GuardedLease[];
-  /** Of the buyers whose packets are marked here. */
+  /** Of the buyers whose packets this node marks. */
   readonly meshIndexes: readonly number[];
-  /** For the hash of flows; another one at each node, or all that one node sent by a path would go by one path again. */
+  /** For the hash of flows; different at each node, or flows that one node sent to the same next hop would stay together. */
   readonly seed: number;
 }

@@ -1,9 +1,9 @@
-/** Whether our nftables table stands. */
+/** Whether our nftables table exists. */
 import { z } from "zod";
 import { commandJson } from "../kernel/commands.ts";
 import { NFT_TABLE } from "../kernel/marks.ts";
 
-/** What nft says of itself comes first, also where there is no table: without it the answer is no answer. */
+/** The first element is nft's metainfo, even if there is no table: an answer without it is invalid. */
 const tables = z.object({
   nftables: z.array(z.object({ table: z.object({ family: z.string(), name: z.string() }).optional() })).min(1),
 });

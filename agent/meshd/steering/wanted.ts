@@ -1,4 +1,4 @@
-/** From the wanted meshes and the chosen routes to objects of the kernel. Pure. */
+/** From the wanted meshes and the routes to kernel objects. Pure. */
 import type { LinkId, MeshId, RegionId } from "../../model/ids.ts";
 import type { LinkSpec, MeshdConfig, MeshPair, MeshSpec } from "../../model/meshd-messages.ts";
 import { enclosing } from "../../model/prefix.ts";
@@ -16,7 +16,7 @@ import {
   nextHopId,
   RULE,
   steerMark,
-  UNSORTED_CLASS,
+  UNCLASSIFIED_CLASS,
 } from "../kernel/marks.ts";
 import {
   arrivalRouteText,
@@ -31,7 +31,7 @@ import type { MeshIndexes } from "./mesh-indexes.ts";
 import { hex, outerRoute, outerRules } from "./outer.ts";
 import type { GuardedLease, SteeredPair, Steering } from "./steering.ts";
 
-/** A link that has, or shall have, an interface. */
+/** A link that has an interface, or is about to get one. */
 export interface LiveLink {
   readonly meshId: MeshId;
   readonly spec: LinkSpec;
@@ -45,7 +45,7 @@ export interface MeshRoutes {
     readonly buyer: RegionId;
     readonly trafficClass: TrafficClass;
     readonly destination: RegionId;
-    /** The link of each group of the class; none: the mesh has no path. */
+    /** The link of each bucket group of the class; empty: no path. */
     readonly bucketGroups: readonly (LinkId | null)[];
   }[];
 }
@@ -55,40 +55,40 @@ export function wantedSteering(
   links: readonly LiveLink[],
   meshIndexes: MeshIndexes,
 ): Steering {
-  const outward = new Map<string, SteeredPair>();
-  const arriving = new Map<string, SteeredPair>();
+  const outbound = new Map<string, SteeredPair>();
+  const inbound = new Map<string, SteeredPair>();
   const used = new Set<number>();
-  const far = new Map<string, number>();
-  const errorsIn = new Map<string, number>();
-  // A pair in two meshes belongs to the one with the higher clearing price, then to the lower id; the other stands by.
+  const outboundDestinations = new Map<string, number>();
+  const inboundDestinations = new Map<string, number>();
+  // A pair in two meshes belongs to the one with the higher clearing price, then to the lower id.
   for (const mesh of meshes.toSorted((a, b) => b.microPricePerMbps - a.microPricePerMbps || a.meshId - b.meshId)) {
     const mayCross = new Set(
       mesh.transit.flatMap(({ buyer, regions }) => (regions.includes(mesh.self) ? [buyer] : [])),
     );
     for (const pair of withoutCovered(mesh.pairs)) {
       const meshIndex = meshIndexes.indexOf(mesh.meshId, pair.buyer);
-      const mark = steerMark(meshIndex, UNSORTED_CLASS);
+      const mark = steerMark(meshIndex, UNCLASSIFIED_CLASS);
       const key = `${pair.source} ${pair.destination}`;
       const steered = { source: pair.source, destination: pair.destination };
       used.add(meshIndex);
       if (pair.sourceRegion === mesh.self) {
-        setOnce(outward, key, { ...steered, mark });
-        setOnce(far, pair.destination, mark);
+        setOnce(outbound, key, { ...steered, mark });
+        setOnce(outboundDestinations, pair.destination, mark);
       } else if (pair.destinationRegion === mesh.self) {
-        setOnce(arriving, key, { ...steered, mark: deliverMark(meshIndex) });
-        setOnce(errorsIn, pair.destination, deliverMark(meshIndex));
+        setOnce(inbound, key, { ...steered, mark: deliverMark(meshIndex) });
+        setOnce(inboundDestinations, pair.destination, deliverMark(meshIndex));
       } else if (mayCross.has(pair.buyer)) {
-        setOnce(arriving, key, { ...steered, mark });
-        setOnce(errorsIn, pair.destination, mark);
+        setOnce(inbound, key, { ...steered, mark });
+        setOnce(inboundDestinations, pair.destination, mark);
       }
     }
   }
   return {
     devices: links.map((link) => link.device),
-    outward: [...outward.values()],
-    arriving: [...arriving.values()],
-    far: outermost(far),
-    errorsIn: outermost(errorsIn),
+    outbound: [...outbound.values()],
+    inbound: [...inbound.values()],
+    outboundDestinations: outermost(outboundDestinations),
+    inboundDestinations: outermost(inboundDestinations),
     leases: links.flatMap(({ meshId, spec, device }) =>
       spec.shares.map((share): GuardedLease => {
         const meshIndex = meshIndexes.indexOf(meshId, share.buyer);
@@ -96,7 +96,7 @@ export function wantedSteering(
           device,
           meshIndex,
           rateMbps: share.rateMbps,
-          marks: [deliverMark(meshIndex), steerMark(meshIndex, UNSORTED_CLASS)],
+          marks: [deliverMark(meshIndex), steerMark(meshIndex, UNCLASSIFIED_CLASS)],
         };
       }),
     ),
@@ -136,7 +136,7 @@ export function wantedObjects(
       const own = new Set(away.flatMap(({ destination }) => ownInside.get(destination) ?? []));
       for (const { table } of bucketGroupsOf(meshIndex)) {
         for (const family of [4, 6] as const) routes.add(refusalText(family, table));
-        // Where nothing leads on, that would take their traffic as well.
+        // The unreachable default would otherwise take their traffic.
         for (const prefix of own) routes.add(throwText(prefix, table));
       }
     }
@@ -179,7 +179,7 @@ function rules(
     ...meshIndexes
       .flatMap(bucketGroupsOf)
       .map(({ table, mask }) => `pref ${RULE.steer} fwmark ${hex(table)}/${hex(mask)} lookup ${table}`),
-    // Reverse-path filters are IPv4's alone.
+    // IPv6 has no reverse-path filter.
     ...(family === 4
       ? [`pref ${RULE.arrivals} fwmark ${hex(MARK_DELIVER)}/${hex(KIND_MASK)} lookup ${ARRIVALS_TABLE}`]
       : []),
@@ -187,7 +187,7 @@ function rules(
   ];
 }
 
-/** One table for each class and group of one buyer. */
+/** The table of each class and bucket group of one buyer. */
 function bucketGroupsOf(meshIndex: number): readonly { readonly table: number; readonly mask: number }[] {
   return TRAFFIC_CLASSES.flatMap((trafficClass) =>
     Array.from({ length: BUCKET_GROUPS[trafficClass] }, (_, group) => ({
@@ -210,7 +210,7 @@ function prefixesToward(
   );
 }
 
-/** Of each wide prefix the narrow ones that are strictly inside it. */
+/** For each wide prefix the narrow ones strictly inside it. */
 function insideOf(wide: ReadonlySet<string>, narrow: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const all = [...wide, ...narrow.filter((prefix) => !wide.has(prefix))];
   const inside = new Map<string, string[]>([...wide].map((prefix) => [prefix, []]));
@@ -222,14 +222,14 @@ function insideOf(wide: ReadonlySet<string>, narrow: readonly string[]): Readonl
   return inside;
 }
 
-/** Of prefixes inside one another the widest alone: elements of an interval map must not overlap. */
+/** Without prefixes that others contain: elements of an interval map must not overlap. */
 function outermost(marks: ReadonlyMap<string, number>): { prefix: string; mark: number }[] {
   const all = [...marks].map(([prefix, mark]) => ({ prefix, mark }));
   const outer = enclosing(all.map(({ prefix }) => prefix));
   return all.filter((_, index) => outer[index]?.length === 0);
 }
 
-/** Interval maps hold no element inside another: a pair within a wider one of the same regions is already said. */
+/** Without pairs that a wider pair of the same regions covers: elements of an interval map must not overlap. */
 function withoutCovered(pairs: readonly MeshPair[]): readonly MeshPair[] {
   const wider = new Map<string, readonly string[]>();
   const prefixes = [...new Set(pairs.flatMap(({ source, destination }) => [source, destination]))];

@@ -12,7 +12,7 @@ import {
   nextHopId,
   outerMark,
   steerMark,
-  UNSORTED_CLASS,
+  UNCLASSIFIED_CLASS,
 } from "../../../agent/meshd/kernel/marks.ts";
 import { parseEvent } from "../../../agent/meshd/kernel/monitor.ts";
 import { changes, type KernelObjects, withoutDevice } from "../../../agent/meshd/steering/kernel-objects.ts";
@@ -309,11 +309,11 @@ describe("a pair that two meshes hold", () => {
       [[mesh(3, 30), mesh(1, 20)], 3],
     ] as const) {
       const meshIndexes = new MeshIndexes();
-      const { outward } = wantedSteering(meshes, [], meshIndexes);
+      const { outbound } = wantedSteering(meshes, [], meshIndexes);
       const meshIndex = meshIndexes.indexOf(winner as MeshId, 1 as RegionId);
       assert.deepEqual(
-        outward.map(({ mark }) => mark),
-        [steerMark(meshIndex, UNSORTED_CLASS)],
+        outbound.map(({ mark }) => mark),
+        [steerMark(meshIndex, UNCLASSIFIED_CLASS)],
       );
     }
   });
@@ -343,10 +343,12 @@ describe("what is wanted of a mesh", () => {
             ([a, b]) => (a !== source || b !== destination) && contains(a, source) && contains(b, destination),
           );
         const naive = new Set(pairs.filter((pair) => !isCovered(pair)).map((pair) => pair.join(" ")));
-        const { outward, far } = wantedSteering([spec(pairs)], [], new MeshIndexes());
-        assert.ok(outward.every(({ destination }) => far.some(({ prefix }) => contains(prefix, destination))));
-        assert.deepEqual(new Set(outward.map(({ source, destination }) => `${source} ${destination}`)), naive);
-        assert.equal(outward.length, naive.size);
+        const { outbound, outboundDestinations } = wantedSteering([spec(pairs)], [], new MeshIndexes());
+        assert.ok(
+          outbound.every(({ destination }) => outboundDestinations.some(({ prefix }) => contains(prefix, destination))),
+        );
+        assert.deepEqual(new Set(outbound.map(({ source, destination }) => `${source} ${destination}`)), naive);
+        assert.equal(outbound.length, naive.size);
       }),
     );
   });
@@ -370,10 +372,10 @@ describe("what is wanted of a mesh", () => {
 describe("ruleset", () => {
   const steering: Steering = {
     devices: ["eph0123456789ab"],
-    outward: [{ source: "10.1.0.0/16", destination: "10.2.0.0/16", mark: steerMark(1, "interactive") }],
-    arriving: [{ source: "fd01:2::/32", destination: "fd01:1::/32", mark: deliverMark(1) }],
-    far: [{ prefix: "10.2.0.0/16", mark: steerMark(1, "bulk") }],
-    errorsIn: [{ prefix: "10.1.0.0/16", mark: deliverMark(1) }],
+    outbound: [{ source: "10.1.0.0/16", destination: "10.2.0.0/16", mark: steerMark(1, "interactive") }],
+    inbound: [{ source: "fd01:2::/32", destination: "fd01:1::/32", mark: deliverMark(1) }],
+    outboundDestinations: [{ prefix: "10.2.0.0/16", mark: steerMark(1, "bulk") }],
+    inboundDestinations: [{ prefix: "10.1.0.0/16", mark: deliverMark(1) }],
     leases: [{ device: "eph0123456789ab", marks: [deliverMark(1)], meshIndex: 1, rateMbps: 100 }],
     meshIndexes: [1],
     seed: 7,
@@ -386,7 +388,7 @@ describe("ruleset", () => {
   it("replaces the table as a whole, each family's pairs in its own map", () => {
     const text = ruleset(steering);
     assert.match(text, /^table inet ephemesh\ndelete table inet ephemesh\n/);
-    assert.match(text, /map outward4 \{[^}]*10\.1\.0\.0\/16 \. 10\.2\.0\.0\/16 : 0x65000140/);
-    assert.match(text, /map arriving6 \{[^}]*fd01:2::\/32 \. fd01:1::\/32 : 0x65e00100/);
+    assert.match(text, /map outbound4 \{[^}]*10\.1\.0\.0\/16 \. 10\.2\.0\.0\/16 : 0x65000140/);
+    assert.match(text, /map inbound6 \{[^}]*fd01:2::\/32 \. fd01:1::\/32 : 0x65e00100/);
   });
 });
