@@ -3,12 +3,12 @@ import type { KeyObject } from "node:crypto";
 import type { RegionId } from "../model/ids.ts";
 import type { Measurements, MeshSpec } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
-import { TRAFFIC_CLASSES } from "../model/traffic-class.ts";
+import { demandsOf } from "./demands.ts";
 import type { Link } from "./link/link.ts";
 import { type Effect, RoutingCore } from "./routing/core.ts";
-import { ATTRIBUTE, routingPublicKey } from "./routing/lsa.ts";
+import { routingPublicKey } from "./routing/lsa.ts";
 import type { Refusals } from "./routing/refusals.ts";
-import type { Demand, Route, RouteChange } from "./routing/routes.ts";
+import type { Route, RouteChange } from "./routing/routes.ts";
 import { encodeAcknowledgement, encodeAdvertisement, type RoutingPacket } from "./routing/wire.ts";
 import type { MeshRoutes } from "./steering/wanted.ts";
 
@@ -49,9 +49,12 @@ export class MeshInstance {
   get changes(): readonly LoggedChange[] {
     return this.#changes;
   }
-  get routes(): Measurements["meshes"][number]["routes"] {
-    const peers = new Map(this.#links.map((link) => [link.tag, link.spec.peer]));
-    return this.#core.routes.map((route) => describeRoute(route, peers));
+  get routes(): readonly Route[] {
+    return this.#core.routes;
+  }
+  /** The neighbour of each link, by the link's tag. */
+  get peers(): ReadonlyMap<string, RegionId> {
+    return new Map(this.#links.map((link) => [link.tag, link.spec.peer]));
   }
   get refusals(): Refusals {
     return this.#core.refusals;
@@ -159,50 +162,4 @@ function describe({ route, previous }: RouteChange): string {
   const to = `${route.trafficClass} traffic of ${route.buyer} to ${route.destination}`;
   if (route.bucketGroups.length === 0) return `${to}: no path in the mesh any more`;
   return `${to}: ${previous.length === 0 ? "" : "moved, "}via ${route.path.join(" → ")}`;
-}
-
-function describeRoute(
-  { destination, buyer, trafficClass, path, bucketGroups, costMicros, backup, reason }: Route,
-  peers: ReadonlyMap<string, RegionId>,
-): Measurements["meshes"][number]["routes"][number] {
-  const counts = Map.groupBy(
-    bucketGroups.flatMap((tag) => peers.get(tag) ?? []),
-    (peer) => peer,
-  );
-  return {
-    destination,
-    buyer,
-    trafficClass,
-    path: [...path],
-    costMicros,
-    nextHops: [...counts].map(([region, each]) => ({ region, weight: each.length })),
-    backup: (backup !== null && peers.get(backup)) || null,
-    reason,
-  };
-}
-
-/** The flows that this node may have to forward: its own, and those of buyers that pay it for transit. */
-export function demandsOf(spec: MeshSpec): readonly Demand[] {
-  const mayCross = new Map(spec.transit.map(({ buyer, regions }) => [buyer, new Set(regions)]));
-  const required = new Map(spec.transit.map(({ buyer, require = [] }) => [buyer, attributesOf(require)]));
-  const destinations = new Map<RegionId, Set<RegionId>>();
-  for (const pair of spec.pairs) {
-    if (pair.destinationRegion === spec.self) continue;
-    if (pair.sourceRegion !== spec.self && !mayCross.get(pair.buyer)?.has(spec.self)) continue;
-    const ofBuyer = destinations.get(pair.buyer) ?? new Set();
-    destinations.set(pair.buyer, ofBuyer.add(pair.destinationRegion));
-  }
-  return [...destinations].flatMap(([buyer, to]) =>
-    TRAFFIC_CLASSES.map((trafficClass) => ({
-      buyer,
-      trafficClass,
-      destinations: [...to].sort((a, b) => a - b),
-      mayCross: mayCross.get(buyer) ?? new Set<RegionId>(),
-      required: required.get(buyer) ?? 0,
-    })),
-  );
-}
-
-function attributesOf(names: readonly (keyof typeof ATTRIBUTE)[]): number {
-  return names.reduce((bits, name) => bits | ATTRIBUTE[name], 0);
 }

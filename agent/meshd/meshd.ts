@@ -17,7 +17,8 @@ import type { WireguardKind } from "./eni/tunnel-device.ts";
 import type { Batch } from "./kernel/batch.ts";
 import { type KernelEvent, KernelMonitor } from "./kernel/monitor.ts";
 import { Interfaces } from "./link/interfaces.ts";
-import { Link, nextBoundary, shouldHaveInterface } from "./link/link.ts";
+import type { Link } from "./link/link.ts";
+import { LinkSet, nextBoundaryOf } from "./link/link-set.ts";
 import { Prober } from "./link/prober.ts";
 import { type MeshEvents, MeshInstance } from "./mesh-instance.ts";
 import { forEachParallel } from "./parallel.ts";
@@ -28,6 +29,7 @@ import type { SteeringKernel } from "./steering/kernel.ts";
 import { MeshIndexes } from "./steering/mesh-indexes.ts";
 import { OwnRoutes } from "./steering/own-routes.ts";
 import { wantedObjects, wantedSteering } from "./steering/wanted.ts";
+import { WakeUp } from "./wake-up.ts";
 
 /** Tunnels that no mesh claims within this time of a start are removed. */
 const ADOPTION_MILLIS = 30_000;
@@ -61,28 +63,27 @@ export class Meshd {
   readonly #parts: MeshdParts;
   readonly #meshIndexes = new MeshIndexes();
   readonly #meshes = new Map<MeshId, MeshInstance>();
-  readonly #links = new Map<string, Link>();
-  /** No longer wanted, and perhaps still in the kernel. */
-  readonly #removing = new Map<string, Link>();
+  readonly #links: LinkSet;
   /** False: the kernel may still hold an earlier state. */
   #isKernelAsWanted = false;
   readonly #prober: Prober;
   readonly #monitor: KernelMonitor;
   readonly #retry: Retry;
-  readonly #instance = randomInt(1, 0xffff_ffff);
-  readonly #startedAt = monotonicMillis();
+  readonly #adoptionEndsAt = monotonicMillis() + ADOPTION_MILLIS;
   readonly #ownRoutes: OwnRoutes;
   readonly interfaces: Interfaces;
   #incarnation: number;
   #last: Promise<unknown> = Promise.resolve();
-  #boundary: NodeJS.Timeout | null = null;
+  readonly #boundary = new WakeUp(() => this.#reconcileInBackground());
   #nextCounterReadMillis = 0;
   #stopped = false;
 
   constructor(parts: MeshdParts) {
     this.#parts = parts;
     this.#incarnation = parts.incarnation;
-    this.#ownRoutes = new OwnRoutes(parts.config.primaryDevices);
+    const { probeMillis: intervalMillis, primaryDevices } = parts.config;
+    this.#links = new LinkSet({ intervalMillis, instance: randomInt(1, 0xffff_ffff) });
+    this.#ownRoutes = new OwnRoutes(primaryDevices);
     this.#retry = new Retry(() => {
       parts.kernel.invalidate();
       this.#reconcileInBackground();
@@ -96,8 +97,8 @@ export class Meshd {
       },
     );
     this.#prober = new Prober({
-      intervalMillis: parts.config.probeMillis,
-      links: () => this.#links.values(),
+      intervalMillis,
+      links: () => this.links.values(),
       onChange: (link, change, nowMillis) => {
         const mesh = this.#meshes.get(link.meshId);
         mesh?.refresh(nowMillis);
@@ -106,7 +107,7 @@ export class Meshd {
       onTick: (nowMillis) => {
         for (const mesh of this.#meshes.values()) mesh.refresh(nowMillis);
         if (nowMillis >= this.#nextCounterReadMillis) this.#readCounters(nowMillis);
-        for (const link of this.#links.values()) {
+        for (const link of this.links.values()) {
           if (link.isHandshakeRestartDue(nowMillis))
             this.interfaces.restartHandshake(link).catch((error: unknown) => this.#retry.failed(error));
         }
@@ -117,8 +118,9 @@ export class Meshd {
   get meshes(): ReadonlyMap<MeshId, MeshInstance> {
     return this.#meshes;
   }
+  /** By device. */
   get links(): ReadonlyMap<string, Link> {
-    return this.#links;
+    return this.#links.wanted;
   }
 
   start(): void {
@@ -170,13 +172,13 @@ export class Meshd {
     this.#prober.stop();
     const nowMillis = monotonicMillis();
     for (const mesh of this.#meshes.values()) mesh.announceNoTransit(nowMillis);
-    if ([...this.#links.values()].some((link) => link.health.state === "up")) await delay(NO_TRANSIT_MILLIS);
+    if ([...this.links.values()].some((link) => link.health.state === "up")) await delay(NO_TRANSIT_MILLIS);
     for (const mesh of this.#meshes.values()) mesh.announceNoLinks(monotonicMillis());
-    if (this.#boundary) clearTimeout(this.#boundary);
+    this.#boundary.cancel();
     this.#retry.stop();
     this.#monitor.stop();
     await this.#last;
-    for (const link of this.#links.values()) link.socket?.close();
+    for (const link of this.links.values()) link.socket?.close();
   }
 
   async #reconcile(): Promise<readonly Failure[]> {
@@ -184,8 +186,9 @@ export class Meshd {
     const nowMillis = monotonicMillis();
     const { wireguard } = this.#parts;
     await this.#ownRoutes.refresh(this.#leasedPrefixes());
-    const gone = this.#updateLinks(nowMillis);
-    const live = [...this.#links.values()];
+    this.#links.update(this.#specs(), nowMillis);
+    const [live, gone] = [[...this.links.values()], this.#links.removing];
+    this.interfaces.keepKeysOf(live, gone);
     // Routes leave links before their interfaces are removed.
     for (const mesh of this.#meshes.values()) {
       const ofMesh = live.filter((link) => link.meshId === mesh.spec.meshId);
@@ -213,12 +216,12 @@ export class Meshd {
       (error: unknown) => ({ error }),
     );
     await this.interfaces.remove(gone.map((link) => link.device).filter((device) => found.get(device)?.isOurs ?? true));
-    this.#removing.clear();
+    this.#links.clearRemoved();
     if (refused) throw refused.error;
     const waiting = await this.#removeOrphans(found, gone, nowMillis);
     await this.#guard(live, waiting.length === 0);
     this.#meshIndexes.keepOnly(new Set(this.#meshes.keys()));
-    this.#awaitBoundary(nowMillis);
+    if (!this.#stopped) this.#boundary.schedule(this.#nextBoundary(nowMillis));
     this.#isKernelAsWanted = failures.length === 0;
     if (failures[0]) this.#retry.failed(failures[0].error);
     else this.#retry.succeeded();
@@ -239,38 +242,16 @@ export class Meshd {
     ]);
   }
 
-  /** Updates `#links` to what the meshes want now, and returns the links to remove. */
-  #updateLinks(nowMillis: number): readonly Link[] {
-    const probing = { intervalMillis: this.#parts.config.probeMillis, instance: this.#instance, nowMillis };
-    const wanted = new Map<string, Link>();
-    for (const { spec } of this.#meshes.values()) {
-      for (const linkSpec of spec.links.filter((each) => shouldHaveInterface(each, nowMillis))) {
-        const fresh = new Link(spec.meshId, spec.self, linkSpec, probing);
-        const known = this.#links.get(fresh.device);
-        if (known) known.spec = linkSpec;
-        wanted.set(fresh.device, known ?? fresh);
-      }
-    }
-    for (const [device, link] of this.#links) if (!wanted.has(device)) this.#removing.set(device, link);
-    for (const device of wanted.keys()) this.#removing.delete(device);
-    const gone = [...this.#removing.values()];
-    for (const link of gone) link.socket?.close();
-    this.#links.clear();
-    for (const [device, link] of wanted) this.#links.set(device, link);
-    this.interfaces.keepKeysOf(wanted.values(), gone);
-    return gone;
-  }
-
   /** Returns the tunnels that stay: soon after a start the agent may not have applied their mesh yet. */
   async #removeOrphans(
     found: ReadonlyMap<string, FoundTunnel>,
     gone: readonly Link[],
     nowMillis: number,
   ): Promise<readonly string[]> {
-    const known = new Set([...this.#links.keys(), ...gone.map((link) => link.device)]);
+    const known = new Set([...this.links.keys(), ...gone.map((link) => link.device)]);
     const orphans = [...found.values()].filter(({ device, isOurs }) => isOurs && !known.has(device));
     const devices = orphans.map(({ device }) => device);
-    if (nowMillis - this.#startedAt < ADOPTION_MILLIS) return devices;
+    if (nowMillis < this.#adoptionEndsAt) return devices;
     await this.interfaces.removeOrphans(devices);
     return [];
   }
@@ -292,7 +273,7 @@ export class Meshd {
 
   #onKernelEvent(event: KernelEvent): void {
     if (event.kind === "interfaceGone") {
-      const link = this.#links.get(event.device);
+      const link = this.links.get(event.device);
       // The event may be older than the interface's last *up*; networkInterfaces() lists only those that are up now.
       const isUp = event.device in networkInterfaces();
       if (link?.isInterfaceUp && !isUp)
@@ -302,7 +283,7 @@ export class Meshd {
         );
     } else if (event.kind === "routeChanged") {
       if (this.#ownRoutes.onRouteChange(event.prefix)) this.#retry.schedule();
-    } else if (this.#meshes.size + this.#removing.size > 0) {
+    } else if (this.#meshes.size + this.#links.removing.length > 0) {
       void this.#objectGone(event.nextHop);
     }
   }
@@ -318,7 +299,7 @@ export class Meshd {
     try {
       const counts = readDevices();
       const countedAt = monotonicMillis();
-      for (const link of this.#links.values()) {
+      for (const link of this.links.values()) {
         const count = counts.get(link.device);
         if (count) link.addCounts(count, countedAt);
       }
@@ -327,18 +308,10 @@ export class Meshd {
     }
   }
 
-  #awaitBoundary(nowMillis: number): void {
-    if (this.#boundary) clearTimeout(this.#boundary);
-    this.#boundary = null;
-    const boundaries = this.#specs().flatMap((spec) => spec.links.map((link) => nextBoundary(link, nowMillis)));
-    const adoption = this.#startedAt + ADOPTION_MILLIS;
-    const next = Math.min(
-      ...boundaries.filter((boundary) => boundary !== null),
-      adoption > nowMillis ? adoption + 100 : Number.POSITIVE_INFINITY,
-    );
-    if (!Number.isFinite(next) || this.#stopped) return;
-    const waitMillis = Math.min(0x7fff_ffff, Math.max(1, next - monotonicMillis() + 1));
-    this.#boundary = setTimeout(() => this.#reconcileInBackground(), waitMillis);
+  /** The next time at which a link starts or ends, or at which tunnels wait no longer for their mesh. */
+  #nextBoundary(nowMillis: number): number {
+    const adoption = nowMillis < this.#adoptionEndsAt ? this.#adoptionEndsAt : Number.POSITIVE_INFINITY;
+    return Math.min(nextBoundaryOf(this.#specs(), nowMillis), adoption);
   }
 
   #reconcileInBackground(): void {
@@ -377,7 +350,7 @@ export class Meshd {
     return wantedObjects(
       this.#parts.config,
       meshes,
-      [...this.#links.values()],
+      [...this.links.values()],
       this.#meshIndexes,
       this.#ownRoutes.prefixes,
     );

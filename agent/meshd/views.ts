@@ -1,4 +1,5 @@
 /** What meshd reports: measurements, counters, and its objects in the kernel. */
+import type { RegionId } from "../model/ids.ts";
 import type { Counters, Measurements } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { readDevices } from "./counters/device-counters.ts";
@@ -8,6 +9,7 @@ import { NFT_TABLE } from "./kernel/marks.ts";
 import type { Link } from "./link/link.ts";
 import type { MeshInstance } from "./mesh-instance.ts";
 import type { Meshd } from "./meshd.ts";
+import type { Route } from "./routing/routes.ts";
 import { readKernelObjects } from "./steering/kernel-objects.ts";
 import { hasTable } from "./steering/table.ts";
 
@@ -18,7 +20,7 @@ export function measurementsOf(meshd: Meshd): Measurements {
       links: [...meshd.links.values()]
         .filter((link) => link.meshId === mesh.spec.meshId)
         .map((link) => linkMeasurement(link, mesh)),
-      routes: mesh.routes,
+      routes: mesh.routes.map((route) => routeView(route, mesh.peers)),
       refusedAdvertisements: mesh.refusals.byReason,
       changes: [...mesh.changes],
     })),
@@ -43,6 +45,26 @@ function linkMeasurement(link: Link, mesh: MeshInstance): Measurements["meshes"]
     lossReversePpm: health.lossReversePpm,
     shortageKbps: link.shortageKbps(monotonicMillis()),
     refusedAdvertisements: mesh.refusals.ofLink(link.tag),
+  };
+}
+
+function routeView(
+  { destination, buyer, trafficClass, path, bucketGroups, costMicros, backup, reason }: Route,
+  peers: ReadonlyMap<string, RegionId>,
+): Measurements["meshes"][number]["routes"][number] {
+  const counts = Map.groupBy(
+    bucketGroups.flatMap((tag) => peers.get(tag) ?? []),
+    (peer) => peer,
+  );
+  return {
+    destination,
+    buyer,
+    trafficClass,
+    path: [...path],
+    costMicros,
+    nextHops: [...counts].map(([region, each]) => ({ region, weight: each.length })),
+    backup: (backup !== null && peers.get(backup)) || null,
+    reason,
   };
 }
 
