@@ -12,28 +12,22 @@ import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { readDevices } from "./counters/device-counters.ts";
-import { type FoundTunnel, foundTunnels } from "./eni/found.ts";
 import type { WireguardKind } from "./eni/tunnel-device.ts";
 import type { Batch } from "./kernel/batch.ts";
 import { type KernelEvent, KernelMonitor } from "./kernel/monitor.ts";
 import { Interfaces } from "./link/interfaces.ts";
 import type { Link } from "./link/link.ts";
-import { LinkSet, nextBoundaryOf } from "./link/link-set.ts";
+import { LinkSet } from "./link/link-set.ts";
 import { Prober } from "./link/prober.ts";
 import { type MeshEvents, MeshInstance } from "./mesh-instance.ts";
-import { forEachParallel } from "./parallel.ts";
+import { type Failure, Reconciler } from "./reconciler.ts";
 import { Retry } from "./retry.ts";
 import { decodeRoutingPacket } from "./routing/wire.ts";
 import type { IncarnationFile } from "./state/incarnation.ts";
 import type { SteeringKernel } from "./steering/kernel.ts";
 import { MeshIndexes } from "./steering/mesh-indexes.ts";
-import { OwnRoutes } from "./steering/own-routes.ts";
-import { wantedObjects, wantedSteering } from "./steering/wanted.ts";
 import { WakeUp } from "./wake-up.ts";
 
-/** Tunnels that no mesh claims within this time of a start are removed. */
-const ADOPTION_MILLIS = 30_000;
-const MAX_PARALLEL = 8;
 /** Between *no transit* and the end: one flooding time, until all other nodes route around this one. */
 const NO_TRANSIT_MILLIS = 150;
 /** Between two reads of the interface counters: the shortest backlog that capacity is measured over. */
@@ -53,15 +47,8 @@ export interface MeshdParts {
   readonly log: Logger;
 }
 
-/** A link that could not be brought up; it does not affect the others. */
-interface Failure {
-  readonly meshId: MeshId;
-  readonly error: unknown;
-}
-
 export class Meshd {
   readonly #parts: MeshdParts;
-  readonly #meshIndexes = new MeshIndexes();
   readonly #meshes = new Map<MeshId, MeshInstance>();
   readonly #links: LinkSet;
   /** False: the kernel may still hold an earlier state. */
@@ -69,8 +56,7 @@ export class Meshd {
   readonly #prober: Prober;
   readonly #monitor: KernelMonitor;
   readonly #retry: Retry;
-  readonly #adoptionEndsAt = monotonicMillis() + ADOPTION_MILLIS;
-  readonly #ownRoutes: OwnRoutes;
+  readonly #reconciler: Reconciler;
   readonly interfaces: Interfaces;
   #incarnation: number;
   #last: Promise<unknown> = Promise.resolve();
@@ -81,21 +67,29 @@ export class Meshd {
   constructor(parts: MeshdParts) {
     this.#parts = parts;
     this.#incarnation = parts.incarnation;
-    const { probeMillis: intervalMillis, primaryDevices } = parts.config;
+    const intervalMillis = parts.config.probeMillis;
     this.#links = new LinkSet({ intervalMillis, instance: randomInt(1, 0xffff_ffff) });
-    this.#ownRoutes = new OwnRoutes(primaryDevices);
     this.#retry = new Retry(() => {
       parts.kernel.invalidate();
       this.#reconcileInBackground();
     }, parts.log);
     this.#monitor = new KernelMonitor((event) => this.#onKernelEvent(event), parts.log);
+    const meshIndexes = new MeshIndexes();
     this.interfaces = new Interfaces(
-      { ...parts, meshIndexes: this.#meshIndexes },
+      { ...parts, meshIndexes },
       {
         onPacket: (link, packet) => this.#received(link, packet),
         onFailure: (link, reason) => this.#interfaceFailed(link, reason),
       },
     );
+    this.#reconciler = new Reconciler({
+      ...parts,
+      meshes: this.#meshes,
+      links: this.#links,
+      interfaces: this.interfaces,
+      meshIndexes,
+      onInterfaceUp: () => this.#prober.wake(),
+    });
     this.#prober = new Prober({
       intervalMillis,
       links: () => this.links.values(),
@@ -184,76 +178,12 @@ export class Meshd {
   async #reconcile(): Promise<readonly Failure[]> {
     if (this.#stopped) return [];
     const nowMillis = monotonicMillis();
-    const { wireguard } = this.#parts;
-    await this.#ownRoutes.refresh(this.#leasedPrefixes());
-    this.#links.update(this.#specs(), nowMillis);
-    const [live, gone] = [[...this.links.values()], this.#links.removing];
-    this.interfaces.keepKeysOf(live, gone);
-    // Routes leave links before their interfaces are removed.
-    for (const mesh of this.#meshes.values()) {
-      const ofMesh = live.filter((link) => link.meshId === mesh.spec.meshId);
-      mesh.setLinks(ofMesh, nowMillis);
-    }
-    const guarding = this.#guard([...live, ...gone], false);
-    guarding.catch(() => {});
-    const found = await foundTunnels(wireguard);
-    const failures: Failure[] = [];
-    await forEachParallel(live, MAX_PARALLEL, async (link) => {
-      const tunnel = found.get(link.device);
-      try {
-        if (link.isInterfaceUp && tunnel?.peerPublicKey && tunnel.up) await this.interfaces.change(link);
-        else {
-          await this.interfaces.bringUp(link, tunnel, guarding);
-          this.#prober.wake();
-        }
-      } catch (error) {
-        failures.push({ meshId: link.meshId, error });
-      }
-    });
-    // Interfaces of links that ended are removed even if the kernel refused the guard.
-    const refused = await guarding.then(
-      () => null,
-      (error: unknown) => ({ error }),
-    );
-    await this.interfaces.remove(gone.map((link) => link.device).filter((device) => found.get(device)?.isOurs ?? true));
-    this.#links.clearRemoved();
-    if (refused) throw refused.error;
-    const waiting = await this.#removeOrphans(found, gone, nowMillis);
-    await this.#guard(live, waiting.length === 0);
-    this.#meshIndexes.keepOnly(new Set(this.#meshes.keys()));
-    if (!this.#stopped) this.#boundary.schedule(this.#nextBoundary(nowMillis));
+    const failures = await this.#reconciler.run(nowMillis);
+    if (!this.#stopped) this.#boundary.schedule(this.#reconciler.nextBoundary(nowMillis));
     this.#isKernelAsWanted = failures.length === 0;
     if (failures[0]) this.#retry.failed(failures[0].error);
     else this.#retry.succeeded();
     return failures;
-  }
-
-  /**
-   * Installs nftables rules, rules and routes, before any interface comes up. While tunnels wait to be adopted the table
-   * of the meshd before stays, even if no mesh is wanted yet (`mayRemove` is false).
-   */
-  async #guard(links: readonly Link[], mayRemove: boolean): Promise<void> {
-    const { kernel } = this.#parts;
-    const isEmpty = this.#meshes.size === 0 && links.length === 0;
-    if (isEmpty && !mayRemove) return;
-    await Promise.all([
-      kernel.setRuleset(isEmpty ? null : wantedSteering(this.#specs(), links, this.#meshIndexes)),
-      kernel.apply(() => this.#wantedObjects()),
-    ]);
-  }
-
-  /** Returns the tunnels that stay: soon after a start the agent may not have applied their mesh yet. */
-  async #removeOrphans(
-    found: ReadonlyMap<string, FoundTunnel>,
-    gone: readonly Link[],
-    nowMillis: number,
-  ): Promise<readonly string[]> {
-    const known = new Set([...this.links.keys(), ...gone.map((link) => link.device)]);
-    const orphans = [...found.values()].filter(({ device, isOurs }) => isOurs && !known.has(device));
-    const devices = orphans.map(({ device }) => device);
-    if (nowMillis < this.#adoptionEndsAt) return devices;
-    await this.interfaces.removeOrphans(devices);
-    return [];
   }
 
   #received(link: Link, packet: Buffer): void {
@@ -282,7 +212,7 @@ export class Meshd {
           `the interface was ${event.what === "down" ? "set down" : event.what} by another process`,
         );
     } else if (event.kind === "routeChanged") {
-      if (this.#ownRoutes.onRouteChange(event.prefix)) this.#retry.schedule();
+      if (this.#reconciler.ownRoutes.onRouteChange(event.prefix)) this.#retry.schedule();
     } else if (this.#meshes.size + this.#links.removing.length > 0) {
       void this.#objectGone(event.nextHop);
     }
@@ -308,22 +238,16 @@ export class Meshd {
     }
   }
 
-  /** The next time at which a link starts or ends, or at which tunnels wait no longer for their mesh. */
-  #nextBoundary(nowMillis: number): number {
-    const adoption = nowMillis < this.#adoptionEndsAt ? this.#adoptionEndsAt : Number.POSITIVE_INFINITY;
-    return Math.min(nextBoundaryOf(this.#specs(), nowMillis), adoption);
-  }
-
   #reconcileInBackground(): void {
     // Logged and retried by `reconcile`.
     this.reconcile().catch(() => {});
   }
 
   #meshEvents(): MeshEvents {
-    const { kernel, log, incarnationFile } = this.#parts;
+    const { log, incarnationFile } = this.#parts;
     return {
       onRoutes: () => {
-        kernel.apply(() => this.#wantedObjects()).catch((error: unknown) => this.#retry.failed(error));
+        this.#reconciler.applyRoutes().catch((error: unknown) => this.#retry.failed(error));
       },
       onChange: (mesh, change) => log.info({ mesh: mesh.spec.meshId, reason: change.reason }, change.what),
       onIncarnation: (incarnation) => {
@@ -339,28 +263,5 @@ export class Meshd {
         this.removeMesh(meshId).catch((error: unknown) => this.#retry.failed(error));
       },
     };
-  }
-
-  #specs(): readonly MeshSpec[] {
-    return [...this.#meshes.values()].map((mesh) => mesh.spec);
-  }
-
-  #wantedObjects(): ReturnType<typeof wantedObjects> {
-    const meshes = [...this.#meshes.values()].map((mesh) => mesh.kernelRoutes());
-    return wantedObjects(
-      this.#parts.config,
-      meshes,
-      [...this.links.values()],
-      this.#meshIndexes,
-      this.#ownRoutes.prefixes,
-    );
-  }
-
-  /** Prefixes of other regions that the traffic of hosts behind this router is steered to. */
-  #leasedPrefixes(): readonly string[] {
-    const prefixes = this.#specs().flatMap((spec) =>
-      spec.pairs.filter((pair) => pair.destinationRegion !== spec.self).map((pair) => pair.destination),
-    );
-    return [...new Set(prefixes)];
   }
 }
