@@ -1,4 +1,4 @@
-/** The agent's end of the unix socket to meshd: one connection, typed both ways, opened again when meshd comes back. */
+/** The agent's end of the Unix socket to meshd: one connection, typed both ways, reconnected when needed. */
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { z } from "zod";
@@ -41,7 +41,7 @@ export class MeshdClient {
     );
   }
 
-  /** @throws EphemeshError MESHD_UNREACHABLE (retryable), or meshd's own refusal by its code */
+  /** Fails after 10 s. @throws EphemeshError MESHD_UNREACHABLE (retryable), or the error that meshd returned */
   async ask<T extends MeshdMessage>(type: T, body: Request<T>): Promise<Reply<T>> {
     this.#socket ??= this.#connect();
     const socket = await this.#socket;
@@ -75,7 +75,7 @@ export class MeshdClient {
       const socket = connect(this.#path);
       let isLost = false;
       const lost = (cause?: Error) => {
-        // Told twice, by the error and by the end: by then the next connection may have requests of its own.
+        // Called twice, for error and close: by then the next connection may have requests of its own.
         if (isLost) return;
         isLost = true;
         this.#socket = null;
@@ -114,7 +114,7 @@ function unreachable(reason: string): EphemeshError {
   return new EphemeshError(
     "MESHD_UNREACHABLE",
     `meshd does not answer: ${reason}. Interfaces and routes stay as they are.`,
-    "`ephemesh up` starts it again by itself; `ephemesh doctor` looks for what it misses.",
+    "`ephemesh up` restarts it by itself; `ephemesh doctor` checks what it needs.",
     { retryable: true },
   );
 }

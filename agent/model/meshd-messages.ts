@@ -1,10 +1,10 @@
 /**
- * Everything that agent and meshd say to one another, over a unix socket, one JSON object a line:
+ * The messages between agent and meshd, over a Unix socket, one JSON object a line:
  * request `{id, type, body}` → reply `{id, ok: true, body}` or `{id, ok: false, error: {code, message, remedy}}`.
- * The set is closed, each message is idempotent and names only objects of ours (docs/PROTOCOL.md).
+ * No other message is accepted; each is idempotent and names only objects of ours (docs/PROTOCOL.md).
  *
- * Times named `…MonotonicMillis` are CLOCK_MONOTONIC in milliseconds (`process.hrtime`), which both processes share
- * and nobody can set: a lease ends without the agent and whatever happens to the wall clock.
+ * Times named `…MonotonicMillis` are CLOCK_MONOTONIC in milliseconds (`process.hrtime`), which both processes share and
+ * which cannot be set: a lease ends on time without the agent, and if the wall clock is changed.
  */
 import { z } from "zod";
 import { ipAddress as address } from "./address.ts";
@@ -40,7 +40,7 @@ export const completeLink = z.strictObject({
   linkId,
   attempt,
   peerPublicKey: key32,
-  /** Of the peer's endpoint: refused here, before anything is agreed, where it would leave by the standing peering. */
+  /** Of the peer's endpoint: refused before anything is agreed if it is reached over the standing peering. */
   peerAddress: address,
   kem: z.discriminatedUnion("role", [
     z.strictObject({ role: z.literal("initiator"), ciphertext: z.string().max(1500) }),
@@ -58,12 +58,12 @@ export const linkSpec = z.strictObject({
   peer: regionId,
   underlay: z.string(),
   peerEndpoint: z.strictObject({ address, port }),
-  /** Smaller of what both ends said in the handshake. */
+  /** The smaller of both ends' MTU in the handshake. */
   mtu: z.number().int().min(1280).max(9000),
   shares: z.array(linkShare).min(1),
-  /** Routes over the link from here on … */
+  /** Routes use the link from here … */
   startsMonotonicMillis: monotonicMillis,
-  /** … until 2 s before this; the interface goes 5 s after it. Epoch k of the metering is the k-th 10 s after the start. */
+  /** … until 2 s before this; the interface is removed 5 s after it. Metering epoch k is the k-th 10 s after the start. */
   notAfterMonotonicMillis: monotonicMillis,
   bounds: z.strictObject({
     maxRttMicros: z.number().int().positive(),
@@ -92,20 +92,20 @@ export const meshSpec = z.strictObject({
     .array(z.strictObject({ regionId, routingKey: hex32, prefixes: z.array(prefix) }))
     .min(2)
     .max(512),
-  /** Links of this region, wanted now: what is not here is taken down. */
+  /** The wanted links of this region: all others of the mesh are removed. */
   links: z.array(linkSpec).max(512),
   pairs: z.array(meshPair).max(65_536),
-  /** Regions where each buyer may pass: itself and the sellers of its leases. Every hop is paid for. */
+  /** Regions that each buyer's paths may lead through: itself and the sellers of its leases. */
   transit: z.array(
     z.strictObject({
       buyer: regionId,
       regions: z.array(regionId),
-      /** What every link of a path must have; what the regions must have is decided by whom the list names. */
+      /** Attributes that every link of a path must have; constraints on regions are applied by leaving them out. */
       require: z.array(z.enum(["postQuantum"])).optional(),
     }),
   ),
   fallback: z.enum(["peering", "drop"]),
-  /** Highest clearing price of its auctions, in millionths of a price unit per Mbit/s and slot: decides a pair that two meshes hold. */
+  /** Highest clearing price of its auctions, in millionths of a price unit per Mbit/s and slot: decides between two meshes with the same pair. */
   microPricePerMbps: z.number().int().nonnegative(),
 });
 export type MeshSpec = z.infer<typeof meshSpec>;
@@ -116,7 +116,7 @@ export const empty = z.strictObject({});
 
 const count = z.number().int().nonnegative();
 
-/** Why an advertisement of a peer is refused; a duplicate of one that is known is no refusal. */
+/** Reasons to refuse a peer's link-state advertisement. A duplicate of the newest one is not refused. */
 export const REFUSAL_REASONS = [
   "malformed",
   "otherMesh",
@@ -126,13 +126,13 @@ export const REFUSAL_REASONS = [
   "rateLimited",
 ] as const;
 
-/** A link's health as measured by probes inside it. `waiting`: no probe has come back yet. */
+/** A link's health as measured by probes inside it. `waiting`: probes have not arrived both ways yet. */
 export const linkMeasurement = z.strictObject({
   linkId,
   attempt,
   peer: regionId,
   device: z.string(),
-  /** Link-local, of both ends; their scope is the device. */
+  /** Link-local addresses of both ends, in the scope of the device. */
   ownAddress: z.ipv6(),
   peerAddress: z.ipv6(),
   state: z.enum(["waiting", "up", "down"]),
@@ -142,16 +142,16 @@ export const linkMeasurement = z.strictObject({
   jitterMicros: z.number().int().nullable(),
   lossForwardPpm: z.number().int().nullable(),
   lossReversePpm: z.number().int().nullable(),
-  /** What it was seen to carry under load within the last minute, where that is less than what is leased. */
+  /** Capacity observed under load within the last minute, if it is less than what is leased. */
   shortageKbps: z.number().int().nullable(),
-  /** Advertisements that came over the link and were refused, since it was made. */
+  /** Advertisements from this neighbour that were refused since meshd has the mesh. */
   refusedAdvertisements: count,
 });
 export const chosenRoute = z.strictObject({
   destination: regionId,
   buyer: regionId,
   trafficClass: z.enum(TRAFFIC_CLASSES),
-  /** Next hop and every region up to the destination, as this node computes it; empty: the peering carries the pair. */
+  /** From the next hop to the destination, as this node computes it; empty: no path, so the mesh's `fallback` applies. */
   path: z.array(regionId),
   costMicros: z.number().int().nullable(),
   /** Traffic is shared in proportion to the weights; more than one next hop where bulk is spread. */
@@ -167,7 +167,7 @@ export const measurements = z.strictObject({
       meshId,
       links: z.array(linkMeasurement),
       routes: z.array(chosenRoute),
-      /** Advertisements that were refused since meshd has this mesh, over all links, by reason. */
+      /** Advertisements that were refused since meshd has this mesh, from all neighbours, by reason. */
       refusedAdvertisements: z.record(z.enum(REFUSAL_REASONS), count),
       /** The most recent 100, oldest first. */
       changes: z.array(routeChange),
@@ -176,7 +176,7 @@ export const measurements = z.strictObject({
 });
 export type Measurements = z.infer<typeof measurements>;
 
-/** Packets that this end of a link dropped, by what dropped them; read at most every 5 s. */
+/** Packets that this end of a link dropped; all but `interface` are read at most every 5 s. */
 export const droppedPackets = z.strictObject({
   /** The interface itself, both directions. */
   interface: count,
@@ -193,7 +193,7 @@ export const droppedPackets = z.strictObject({
 });
 export type DroppedPackets = z.infer<typeof droppedPackets>;
 
-/** Cumulative since the interface came up, `droppedPackets` also at most since meshd started; inner IP bytes. */
+/** Cumulative since the interface came up; `droppedPackets` since meshd started, if that is later. Inner IP bytes. */
 export const linkCounter = z.strictObject({
   linkId,
   attempt,
@@ -216,7 +216,7 @@ export const linkCounter = z.strictObject({
 export const counters = z.strictObject({ links: z.array(linkCounter) });
 export type Counters = z.infer<typeof counters>;
 
-/** What of ours is in the kernel, read afresh; for `status`, `doctor` and the teardown record. */
+/** meshd's objects in the kernel, read when asked; for `status`, `doctor` and the teardown record. */
 export const snapshot = z.strictObject({
   meshes: z.array(meshId),
   devices: z.array(z.string()),
@@ -224,7 +224,7 @@ export const snapshot = z.strictObject({
   routes: z.number().int(),
   nextHops: z.number().int(),
   nftTables: z.array(z.string()),
-  /** How the tunnels are made here. */
+  /** Whether tunnels are made by the kernel or by wireguard-go. */
   wireguard: z.enum(["kernel", "userspace"]),
 });
 
@@ -257,11 +257,11 @@ export const meshdReply = z.discriminatedUnion("ok", [
   }),
 ]);
 
-/** What meshd needs of the configuration; the agent's part of it never reaches meshd. */
+/** The part of the configuration that meshd gets. */
 export const meshdConfig = z.strictObject({
   region: z.string(),
   routingKeyFile: z.string(),
-  /** Holds the incarnation and nothing secret but it; meshd's own directory. */
+  /** meshd's own directory, for the incarnation. */
   stateDir: z.string(),
   socket: z.string(),
   underlays: z.array(
@@ -274,7 +274,7 @@ export const meshdConfig = z.strictObject({
       portLast: port,
     }),
   ),
-  /** Devices of the standing peering: never touched, never an underlay. */
+  /** Devices of the standing peering: never changed, never an underlay. */
   primaryDevices: z.array(z.string()),
   probeMillis: z.number().int().min(50).max(1000),
   logLevel: z.enum(["error", "warn", "info", "debug"]),
