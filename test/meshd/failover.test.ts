@@ -46,9 +46,9 @@ describe("meshd: four regions, one buyer, spokes and a path around", function ()
     await until(
       () => network.client(index).ask("measurements", {}),
       ({ meshes }) =>
-        meshes[0]?.routes
-          .filter((route) => route.destination === destination && route.trafficClass === "bulk")
-          .every((route) => pleases(route.path)) === true,
+        meshes[0]?.routes.some(
+          (route) => route.destination === destination && route.trafficClass === "bulk" && pleases(route.path),
+        ) === true,
     );
   }
 

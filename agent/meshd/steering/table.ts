@@ -3,7 +3,7 @@ import { z } from "zod";
 import { commandJson } from "../kernel/commands.ts";
 import { NFT_TABLE } from "../kernel/marks.ts";
 
-/** The first element is nft's metainfo, even if there is no table: an answer without it is invalid. */
+/** nft prints its version first, even if there is no table: an answer without any element is invalid. */
 const tables = z.object({
   nftables: z.array(z.object({ table: z.object({ family: z.string(), name: z.string() }).optional() })).min(1),
 });

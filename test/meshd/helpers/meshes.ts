@@ -5,7 +5,7 @@ import type { LinkSpec, MeshPair, MeshSpec } from "../../../agent/model/meshd-me
 import { monotonicMillis } from "../../../agent/model/time.ts";
 import { type MeshdClient, until } from "./client.ts";
 
-/** Where the meshds of a mesh run, whoever made the network: a test's own, or a lab. */
+/** The network that the meshds of a mesh run in: a test's own, or a lab. */
 export interface MeshNode {
   readonly index: number;
   readonly routingKey: `0x${string}`;
@@ -146,11 +146,14 @@ export async function applyEverywhere(network: MeshNetwork, plan: MeshPlan, at: 
   await Promise.all(at.map((self) => network.client(self).ask("applyMesh", { mesh: meshSpecOf(network, self, plan) })));
 }
 
-/** Each of these nodes has its way to every other one over their own link. */
+/** Each of these nodes reaches every other one over their own link, and its kernel has the routes. */
 export async function untilDirect(network: MeshNetwork, indexes: readonly number[]): Promise<void> {
-  for (const index of indexes)
+  for (const index of indexes) {
+    const routes = async () => (await network.client(index).ask("measurements", {})).meshes[0]?.routes ?? [];
+    const found = await until(routes, (all) => all.length > 0 && all.every(({ path }) => path.length === 1));
     await until(
-      () => network.client(index).ask("measurements", {}),
-      ({ meshes }) => meshes[0]?.routes.every((route) => route.path.length === 1) === true,
+      () => network.client(index).ask("snapshot", {}),
+      ({ nextHops }) => nextHops >= found.length,
     );
+  }
 }

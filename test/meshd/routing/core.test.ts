@@ -123,7 +123,7 @@ describe("routing core, many instances under simulated time", function () {
   });
 
   it("a loop-free alternate is in place the instant the cut is noticed", () => {
-    // A triangle: whoever loses one side has the other two.
+    // A triangle: a node that loses one side has the other two.
     const links = [
       [1, 2],
       [2, 3],

@@ -80,7 +80,7 @@ describe("spread of bulk over next hops", () => {
     );
   });
 
-  it("a group keeps its link while that is up and downstream; the bucket groups of a lost one turn at once, and no other", () => {
+  it("a group keeps its link while that is up and downstream; the bucket groups of a lost one move at once, and no others", () => {
     const three = [candidate("a", 3e5), candidate("b", 2e5), candidate("c", 1e5)];
     const before = started(...three);
     const left = three.filter(({ tag }) => tag !== "b");
@@ -106,7 +106,7 @@ describe("spread of bulk over next hops", () => {
     assert.equal(gone.spread?.better, null, "what did not hold begins anew");
   });
 
-  it("bucket groups that turned in a hurry to what was in use turn to what is better once that has held, though nothing else changes", () => {
+  it("bucket groups that moved at once to links in use move to better ones once these are better for 1 s, even if nothing else changes", () => {
     fc.assert(
       fc.property(candidates, candidates, fc.integer({ min: 1, max: 900_000 }), (old, list, own) => {
         let now = 10_000;
@@ -137,7 +137,7 @@ describe("spread of bulk over next hops", () => {
     assert.deepEqual(count(decideSpread(turned.spread, list, 1, 12_000).spread?.bucketGroups ?? []), { a: 7, f: 1 });
   });
 
-  it("a path that got much worse gives its bucket groups away at once, but only once in 5 s", () => {
+  it("the bucket groups of a path that got much worse move at once, but only once in 5 s", () => {
     const before = started(candidate("a", 2e5), candidate("b", 2e5));
     const worse = [candidate("a", 2e6, 10_000, 5e5), candidate("b", 2e5)];
     const fled = decideSpread(before, worse, 1_000_000, 10_000);
@@ -171,7 +171,7 @@ describe("local repair", () => {
     assert.match(repairChoice(choice, safe, 10_000)?.reason ?? "", /loop-free alternate via 100 costs 30\.0 ms/);
   });
 
-  it("of a spread, the bucket groups of what was lost turn to what is in use; where nothing is, to one that cannot loop", () => {
+  it("of a spread, the bucket groups of a lost link move to the links in use, or else to a loop-free one", () => {
     const three = [candidate("a", 3e5), candidate("b", 2e5), candidate("c", 1e5)];
     const spread = started(...three);
     const repaired = repairSpread(spread, three.slice(1), 1_000_000);

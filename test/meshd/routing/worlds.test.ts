@@ -72,7 +72,7 @@ describe("routing, whole worlds under simulated time", function () {
     );
   });
 
-  it("bulk uses both sides of a diamond; when one is lost its bucket groups turn before anybody is told", () => {
+  it("bulk uses both sides of a diamond; when one is lost its bucket groups move before the loss is flooded", () => {
     const world = new Simulator({ nodes: 4, links: diamond, classes: TRAFFIC_CLASSES });
     world.until(5_000);
     const route = world.routeOf(1, 4, "bulk");
@@ -137,7 +137,7 @@ describe("routing, whole worlds under simulated time", function () {
     assert.ok(world.changes.every(({ reason }) => /\d/.test(reason) || reason.startsWith("no path")));
   });
 
-  it("advertisements with absurd values, too large, or stale are refused, whoever signed them", () => {
+  it("advertisements with absurd values, too large, or stale are refused, even if signed correctly", () => {
     const world = new Simulator({ nodes: 3, links: [link(1, 2), link(2, 3)] });
     world.until(3_000);
     const liar = world.node(2);
@@ -173,7 +173,7 @@ describe("routing, whole worlds under simulated time", function () {
     assert.ok((victim.database.get({ origin: 2 as RegionId, fragment: 0 })?.signed.lsa.links.length ?? 0) > 0);
   });
 
-  it("whoever claims the tag of a link of others breaks nothing", () => {
+  it("a region that claims the tag of another link breaks nothing", () => {
     const world = new Simulator({ nodes: 4, links: [link(1, 2), link(2, 3), link(3, 4)] });
     world.until(3_000);
     const liar = world.node(4);
