@@ -1,7 +1,8 @@
 /**
- * Packets dropped by shapers and by our nftables rules. They cost two commands for all links together (`tc` and `nft`,
- * about 10 ms of processor time), which run only when the agent asks, and at most every 5 s. The kernel's counters start
- * from zero when a shaper or our table is replaced; the totals here continue, less what was dropped since the last read.
+ * Packets dropped by shapers and by our nftables rules. Reading them costs two commands for all links together, `tc` and
+ * `nft` (6 ms of processor time with 4 links, 10 ms with 50); they run only when the agent asks, and at most every 5 s.
+ * The kernel's counters start from zero when a shaper or our table is replaced; the totals here continue, less what was
+ * dropped since the last read.
  */
 import type { Logger } from "pino";
 import { z } from "zod";
