@@ -20,7 +20,7 @@ describe("meshd: log level", function () {
     assert.deepEqual(await levels("info"), [INFO, INFO]);
   });
 
-  it("at `warn` it says nothing of that", async () => {
+  it("at `warn` it logs neither", async () => {
     assert.deepEqual(await levels("warn"), []);
   });
 });
