@@ -1,10 +1,13 @@
 import { strict as assert } from "node:assert";
+import { BUCKET_GROUPS } from "../../agent/meshd/kernel/marks.ts";
 import { until } from "./helpers/client.ts";
 import { agree, applyEverywhere, bothWays, type MeshPlan, untilDirect } from "./helpers/meshes.ts";
 import { differences, fullSnapshot, inside, run, TestNetwork } from "./helpers/network.ts";
 import { Pings } from "./helpers/pings.ts";
 
 const BOTH = [1, 2];
+/** To one destination of one buyer: one object for each bucket group of each class. */
+const NEXT_HOPS = Object.values(BUCKET_GROUPS).reduce((sum, groups) => sum + groups, 0);
 
 describe("meshd: underlays", function () {
   this.timeout(60_000);
@@ -95,7 +98,9 @@ describe("meshd: underlays", function () {
         const unused = devices.filter(({ isUp }) => !isUp).map(({ device }) => device);
         await until(
           () => run(network.node(index).router, "ip", ["nexthop", "show"]),
-          (hops) => hops.includes(" dev eph") && !unused.some((device) => hops.includes(` dev ${device} `)),
+          (hops) =>
+            hops.split(" dev eph").length - 1 === NEXT_HOPS &&
+            !unused.some((device) => hops.includes(` dev ${device} `)),
         );
       }
       await untilDirect(network, BOTH);

@@ -153,7 +153,9 @@ export async function untilDirect(network: MeshNetwork, indexes: readonly number
     const found = await until(routes, (all) => all.length > 0 && all.every(({ path }) => path.length === 1));
     await until(
       () => network.client(index).ask("snapshot", {}),
-      ({ nextHops }) => nextHops >= found.length,
+      // One object for each bucket group.
+      ({ nextHops }) =>
+        nextHops >= found.flatMap((route) => route.nextHops).reduce((sum, { weight }) => sum + weight, 0),
     );
   }
 }
