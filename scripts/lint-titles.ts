@@ -1,8 +1,8 @@
 /** Checks the titles of the commits since the rule was made: `area: Imperative title`, at most 72 characters. */
 import { execFileSync } from "node:child_process";
 
-/** The commit that made the rule. */
-const SINCE = "636eccd";
+/** The last commit before the rule. */
+const SINCE = "cbc333baea970b57c4ab5f9364f0b0cb1c0e7578";
 const MAX_LENGTH = 72;
 /** Verbs that only look like another form. */
 const IMPERATIVE =
@@ -21,7 +21,7 @@ if (import.meta.main) {
   const log = (...range: string[]) =>
     execFileSync("git", ["log", "--no-merges", "--format=%h %s", ...range], { encoding: "utf8" }).trim();
   // A shallow clone does not have the commit.
-  const known = execFileSync("git", ["rev-list", "--all"], { encoding: "utf8" }).includes(`\n${SINCE}`);
+  const known = execFileSync("git", ["rev-list", "--all"], { encoding: "utf8" }).includes(SINCE);
   const commits = (known ? log(`${SINCE}..HEAD`) : log("-1")).split("\n").filter(Boolean);
   for (const commit of commits) {
     const title = commit.slice(commit.indexOf(" ") + 1);
