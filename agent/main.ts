@@ -141,7 +141,11 @@ commandWithJson(
 )
   .option("--rpc <url>", "node to read from; need not be trusted (default: from the configuration)")
   .option("--deployment <folder>", "deployment to audit (default: from the configuration)")
-  .option("--block <number>", "last block to count (default: the head)", wholeNumber)
+  .option(
+    "--block <number>",
+    "last block to count (default: the head; on Clique, half of the validators' number below it)",
+    wholeNumber,
+  )
   .option("--region <number>", "audit the score of this seller only", wholeNumber)
   .option("--validators <addresses>", "validators, separated by commas (default: from the deployment)")
   .addOption(
@@ -152,13 +156,13 @@ commandWithJson(
   )
   .option("--quick", "read only the blocks that are said to hold settlements, not every block")
   .option("--bundle <file>", "write the proof to a file")
-  .option("--verify <file>", "check such a file, without a network")
+  .option("--verify <file>", "check a file that --bundle wrote, without a network")
   .option("--checkpoint <file>", "continue from this file, and save there what was verified")
   .action(async (options: AuditOptions) => {
     const { showAudit } = await import("./cli/audit.ts");
     process.exitCode = (await showAudit(options)) ? 0 : EXIT.mismatch;
   });
-commandWithJson("drain", "start nothing new from now on; finish what runs")
+commandWithJson("drain", "start no event and place no orders; finish what runs")
   .option("--off", "end draining: trade again")
   .action(async (options: CommonOptions & { off?: boolean }) => (await import("./cli/writes.ts")).drain(options));
 commandWithJson("down", "end an event, or all events of this region: release, dissolve, settle")

@@ -4,7 +4,7 @@
  * (ROUTING.md, section 6).
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import pino, { type Logger } from "pino";
@@ -189,11 +189,12 @@ function withPriority(child: ChildProcess): ChildProcess {
 }
 
 /** Makes the folders with the owners that each process needs, and refuses a second `up` for the same region. */
-function prepareFolders(config: Config, owner: Owner | null): string {
+export function prepareFolders(config: Config, owner: Owner | null): string {
   const { uid, gid } = owner ?? { uid: 0, gid: 0 };
-  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(config.stateDir, { recursive: true });
   chownSync(config.stateDir, uid, gid);
-  // meshd is root without CAP_DAC_OVERRIDE: its files must belong to root.
+  // meshd is root without CAP_DAC_OVERRIDE: its files must belong to root, and it must be able to pass the user's folder.
+  chmodSync(config.stateDir, 0o711);
   mkdirSync(`${config.stateDir}/meshd`, { recursive: true, mode: 0o700 });
   chownSync(`${config.stateDir}/meshd`, 0, 0);
   mkdirSync(config.runDir, { recursive: true, mode: 0o2750 });

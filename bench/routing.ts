@@ -1,5 +1,5 @@
 /**
- * Failover and calm, side by side: ours, babeld, FRR's OSPF with BFD, on the same lab with the same faults and the same
+ * Failover and stability, side by side: ours, babeld, FRR's OSPF with BFD, on the same lab with the same faults and the same
  * stream of probes (docs/BENCHMARKS.md). Each system gets a fresh lab per kind of fault. What runs without being asked for takes a
  * quarter of an hour: three systems, three runs of each fault.
  *   scripts/bench routing [--json FILE] [--runs N] [--systems ours,babeld-0.2,…] [--faults cut,down,…] [--verbose]
@@ -39,7 +39,7 @@ interface Measured {
 const options = optionsOf(
   {
     name: "scripts/bench routing",
-    summary: "Failover and calm of ephemesh, babeld and FRR's OSPF with BFD, on the same lab with the same faults.",
+    summary: "Failover and stability of ephemesh, babeld and FRR's OSPF with BFD, on the same lab with the same faults.",
     duration: "about 17 minutes: three systems, three runs of each fault",
     needs: "root, and babeld and FRR, which scripts/bootstrap bench installs",
   },

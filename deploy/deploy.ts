@@ -2,7 +2,7 @@
  * scripts/deploy --rpc URL --key FILE [--constants consortium|embedded] [--consortium ADDRESS] [--token ADDRESS]
  *
  * Deploys with Hardhat Ignition into `deployments/chain-<id>`: the plan, Ignition's journal and artifacts, and at the
- * end `deployment.json`, which agents and console read. Run again after a crash, it goes on with the same plan; run again
+ * end `deployment.json`, which agents and auditors read. Run again after a crash, it goes on with the same plan; run again
  * after the end, it changes nothing. Exit codes: 0 deployed, 1 failed, 2 wrong options.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";

@@ -28,7 +28,7 @@ function readRepository(): Repository {
   const texts = new Map<string, string>();
   const walk = (folder: string): void => {
     for (const entry of readdirSync(`${ROOT}/${folder}`, { withFileTypes: true })) {
-      if (NOT_OURS.has(entry.name)) continue;
+      if (folder === "" && NOT_OURS.has(entry.name)) continue;
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       paths.add(path);
       if (entry.isDirectory()) walk(path);

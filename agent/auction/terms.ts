@@ -21,7 +21,7 @@ export interface ContractTerms {
   /** Of the cell's radius at the earth's centre, scaled by 10^9. */
   readonly cosine: number;
   readonly attributes: number;
-  /** Only sellers with the deployment's least score. */
+  /** Only sellers with the deployment's minimum score. */
   readonly requiresMinScore: boolean;
   readonly latencyBoundMicros: number;
   readonly lotMbps: number;

@@ -126,7 +126,7 @@ export function rpcError(cause: unknown): EphemeshError {
     return new EphemeshError(
       "RPC_REFUSED",
       `The RPC node answers with an error: ${answered.details ?? text}.`,
-      "The agent tries again. If it lasts, the node is not set up for this chain (deployments/ has the configuration).",
+      "The agent tries again. If it lasts, check the node's gas price, gas limit and genesis (docs/decisions/0010-no-consensus-of-our-own.md).",
       { retryable: true, cause },
     );
   return new EphemeshError(

@@ -93,7 +93,7 @@ function machineChecks(): Check[] {
           throw new EphemeshError(
             "NO_CAPABILITY",
             "CAP_NET_ADMIN is missing: this user cannot make interfaces.",
-            "Run `ephemesh up` as root, for example by its systemd unit.",
+            "Run `ephemesh up` as root.",
           );
         return "CAP_NET_ADMIN";
       },

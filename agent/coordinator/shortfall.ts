@@ -1,6 +1,6 @@
 /**
  * What a mesh still has to buy: everything at first, what a lost peer carried, the same again before the term ends
- * (top-up and renewal are auctions like any other; MARKET.md, section 5). Pure.
+ * (top-up and renewal are auctions like any other; PROTOCOL.md, "What an event buys, and when"). Pure.
  */
 import type { GrantedLease } from "../auction/facts.ts";
 import { backoff } from "../model/backoff.ts";

@@ -350,7 +350,7 @@ function journalError(cause: unknown, file: string): EphemeshError {
   return new EphemeshError(
     "JOURNAL_UNUSABLE",
     `The journal ${file} cannot be used: ${message}.`,
-    "Check that stateDir exists and belongs to the agent's user; `ephemesh doctor` checks both.",
+    "Check that stateDir exists and belongs to the agent's user; `ephemesh doctor` checks that it exists.",
     { retryable: true, cause },
   );
 }

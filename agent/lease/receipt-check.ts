@@ -88,7 +88,7 @@ export function requirePast(epochs: number, lease: MeteredLease, nowSeconds: num
     throw new EphemeshError(
       "RECEIPT_FUTURE",
       `The receipt covers ${epochs} epochs, which are not over yet. Nothing was signed.`,
-      "Ask again when the last epoch is over. If it is, one of the two clocks is wrong: run `ephemesh doctor`.",
+      "Ask again when the last epoch is over. If it is, the chain clocks of the two agents differ: compare the block that `ephemesh status` shows on both sides.",
       { retryable: true },
     );
 }

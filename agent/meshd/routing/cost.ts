@@ -1,6 +1,6 @@
 /**
  * The additive cost of one edge, in microseconds: the expected time to carry one unit of the class's traffic, where each
- * lost unit is sent again (ROUTING.md, "Cost"). Monotone in each argument, saturating.
+ * lost unit is sent again (ROUTING.md, section 5). Monotone in each argument, saturating.
  */
 import type { TrafficClass } from "../../model/traffic-class.ts";
 
