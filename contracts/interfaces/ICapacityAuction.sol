@@ -126,7 +126,7 @@ struct OrderView {
 /// @param kind reason for the auction.
 /// @param fabric as in `AuctionTerms`.
 /// @param cosine as in `AuctionTerms`.
-/// @param place the opener's place at the opening: the centre of the cell.
+/// @param place the opener's place when the auction was opened: the centre of the cell.
 /// @param attributes as in `AuctionTerms`.
 /// @param minScore score that sellers need, 0 to 1000.
 /// @param latencyBoundMicros as in `AuctionTerms`.
@@ -312,7 +312,7 @@ interface ICapacityAuction {
     /// @param slots term of all leases, in slots of 60 s.
     /// @param lotMbps size of one lot in Mbit/s.
     /// @param price P, the clearing price.
-    /// @param week week of the opening, whose budgets pay.
+    /// @param week week in which the auction was opened, whose budgets pay.
     /// @param leases one word for each lease.
     event LeasesGranted(
         AuctionId indexed auctionId,

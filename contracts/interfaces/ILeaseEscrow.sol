@@ -37,7 +37,7 @@ struct Account {
 /// @param slots term in slots of 60 s.
 /// @param lotMbps size of one lot in Mbit/s.
 /// @param price P: the clearing price.
-/// @param week week of the auction's opening, whose budgets pay.
+/// @param week week in which the auction was opened, whose budgets pay.
 struct Lease {
     AuctionId auctionId;
     uint16 index;

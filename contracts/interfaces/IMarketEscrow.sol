@@ -50,7 +50,7 @@ interface IMarketEscrow {
     /// @param auctionId the auction.
     /// @param opener region that opened it.
     /// @param byAgent whether the deposit counts against the agent key's allowance.
-    /// @param deposit deposit of the opening.
+    /// @param deposit deposit of the auction.
     /// @param depositBack whether the opener gets it back.
     /// @param lostBonds bonds of orders that were never revealed.
     /// @param root Merkle root of the leases; 0: no leases.

@@ -7,7 +7,7 @@ type RegionId is uint32;
 /// @notice Number that the consortium gives to the organisation that runs one or more regions.
 type OrganisationId is uint32;
 
-/// @notice Number of an auction, from 1 in the order of opening. 0: no auction.
+/// @notice Number of an auction, from 1 in the order in which they were opened. 0: no auction.
 type AuctionId is uint32;
 
 /// @notice Number of a mesh: that of its first auction.

@@ -274,7 +274,7 @@ contract ParityHarness {
     /// @param slots term in slots of 60 s.
     /// @param lotMbps size of one lot in Mbit/s.
     /// @param price P, the clearing price.
-    /// @param week week of the opening.
+    /// @param week week in which the auction was opened.
     /// @return root the root.
     function leaseRoot(
         uint256[] calldata words,

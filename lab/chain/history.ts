@@ -135,7 +135,7 @@ class History {
       await wallet.send(this.#options.deployment.escrow, leaseEscrowAbi, "registerBudget", [id]);
   }
 
-  /** One auction from its opening to the settlement of its leases. @returns the number of leases */
+  /** One auction, from `open` to the settlement of its leases. @returns the number of leases */
   async #auction(round: number, fabric: number, settles: boolean): Promise<number> {
     const { auction } = this.#options.deployment;
     const members = this.#traders.filter((trader) => isAttached(trader, fabric));
