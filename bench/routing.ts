@@ -39,7 +39,8 @@ interface Measured {
 const options = optionsOf(
   {
     name: "scripts/bench routing",
-    summary: "Failover and stability of ephemesh, babeld and FRR's OSPF with BFD, on the same lab with the same faults.",
+    summary:
+      "Failover and stability of ephemesh, babeld and FRR's OSPF with BFD, on the same lab with the same faults.",
     duration: "about 17 minutes: three systems, three runs of each fault",
     needs: "root, and babeld and FRR, which scripts/bootstrap bench installs",
   },

@@ -5,8 +5,9 @@ import { classOfDscp } from "../../agent/model/traffic-class.ts";
 /** EF. */
 export const STREAM_DSCP = 46;
 
-const WAY = 0xf << 10;
+/** The bits of a next hop id that hold class and bucket group. */
+const CLASS_AND_GROUP = 0xf << 10;
 
 export function isOfStreamClass(id: number): boolean {
-  return (id & WAY) === (nextHopId(0, classOfDscp(STREAM_DSCP), 0, 0) & WAY);
+  return (id & CLASS_AND_GROUP) === (nextHopId(0, classOfDscp(STREAM_DSCP), 0, 0) & CLASS_AND_GROUP);
 }

@@ -3,12 +3,12 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { EphemeshError } from "../../agent/model/errors.ts";
-import { freePort } from "../free-port.ts";
 import type { Lab } from "../lab.ts";
 import { CORE_MANAGEMENT_ADDRESS } from "../layout/addressing.ts";
 import { CORE } from "../layout/place.ts";
 import { type ExitStatus, LabProcess } from "../process/lab-process.ts";
 import { openRelay } from "../process/relay.ts";
+import { unusedPort } from "../unused-port.ts";
 
 export const CHAIN_ID = 7357;
 const RPC_PORT = 8545;
@@ -20,7 +20,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 export interface ChainNodeOptions {
   /** Runs in this lab's core and is relayed to the loopback; absent: runs on the loopback. */
   readonly lab?: Lab;
-  /** Port on the loopback; absent or 0: any free port. */
+  /** Port on the loopback; absent or 0: any unused port. */
   readonly port?: number;
   /** Unix second of the genesis block; absent: now. An earlier one leaves room for a history. */
   readonly genesisTimestamp?: number;
@@ -52,7 +52,7 @@ export class ChainNode {
    */
   static async start(options: ChainNodeOptions = {}): Promise<ChainNode> {
     const { lab, chainId = CHAIN_ID } = options;
-    const port = lab ? RPC_PORT : options.port || (await freePort());
+    const port = lab ? RPC_PORT : options.port || (await unusedPort());
     const host = lab ? "0.0.0.0" : "127.0.0.1";
     const args = [
       ...["--host", host, "--port", String(port), "--chain-id", String(chainId), "--accounts", "1"],

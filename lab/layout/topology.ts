@@ -57,7 +57,7 @@ const topologySchema = z
   });
 export type Topology = z.infer<typeof topologySchema>;
 
-/** @param source names the origin of the value in errors. @throws EphemeshError LAB_TOPOLOGY_INVALID */
+/** @param source names in errors where the value is from. @throws EphemeshError LAB_TOPOLOGY_INVALID */
 export function parseTopology(value: unknown, source: string): Topology {
   const parsed = topologySchema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -10,7 +10,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { buildContracts } from "../../deploy/artifacts.ts";
 import type { Deployment } from "../../deploy/contracts.ts";
 import { ChainNode } from "../../lab/chain/chain-node.ts";
-import { freePort } from "../../lab/free-port.ts";
+import { unusedPort } from "../../lab/unused-port.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** No chain of an operator's: they are in deployments/ too. */
@@ -178,7 +178,7 @@ describe("scripts/deploy", function () {
       });
 
     it("an RPC node that does not answer", async () => {
-      const rpc = `http://127.0.0.1:${await freePort()}`;
+      const rpc = `http://127.0.0.1:${await unusedPort()}`;
       const { exitCode, stderr } = await start(["--rpc", rpc, "--key", keyFile]).ended;
       assert.equal(
         stderr,

@@ -10,8 +10,8 @@ import type { RegionId } from "../../../agent/model/ids.ts";
 import { runAgent } from "../../../agent/serve.ts";
 import { ChainNode } from "../../../lab/chain/chain-node.ts";
 import { type Consortium, foundConsortium, type LabRegion } from "../../../lab/chain/consortium.ts";
-import { freePort } from "../../../lab/free-port.ts";
 import { uniformTopology } from "../../../lab/layout/topology.ts";
+import { unusedPort } from "../../../lab/unused-port.ts";
 import { changeRegister } from "../../helpers/change-register.ts";
 import { patiently } from "../../helpers/eventually.ts";
 import { Ether } from "./ether.ts";
@@ -148,7 +148,7 @@ export class Regions {
           writeFileSync(`${own}/${name}`, `${secret}\n`);
           chmodSync(`${own}/${name}`, 0o600);
         }
-        const [control, api] = [await freePort(), await freePort()];
+        const [control, api] = [await unusedPort(), await unusedPort()];
         const config = {
           region: region.name,
           stateDir: `${own}/state`,

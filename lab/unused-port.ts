@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { EphemeshError } from "../agent/model/errors.ts";
 
-/** A free TCP port on the loopback. @throws EphemeshError PORT_TAKEN */
-export async function freePort(): Promise<number> {
+/** An unused TCP port on the loopback. @throws EphemeshError PORT_TAKEN */
+export async function unusedPort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -12,7 +12,7 @@ export async function freePort(): Promise<number> {
   if (typeof address === "object" && address !== null) return address.port;
   throw new EphemeshError(
     "PORT_TAKEN",
-    "The loopback has no free port.",
+    "The loopback has no unused port.",
     "Close programs that listen on the loopback.",
   );
 }
