@@ -19,7 +19,7 @@ const QUIET = "#666";
 const STEPS: readonly (readonly [step: keyof DemoFigures["steps"], label: string, colour: string])[] = [
   ["scan", "scan", "#88ccee"],
   ["open", "open auction", "#44aa99"],
-  ["auctionWindows", "sealed orders", "#ddcc77"],
+  ["auctionPhases", "sealed orders", "#ddcc77"],
   ["clear", "clear", "#cc6677"],
   ["handshake", "handshake", "#aa4499"],
   ["eni", "interfaces", "#332288"],
@@ -68,7 +68,7 @@ function timeline({ steps, triggerToFirstPacketMillis }: DemoFigures): string[] 
     text(
       LEFT,
       52,
-      `${seconds(triggerToFirstPacketMillis)} s, of which ${seconds(steps.auctionWindows + steps.leaseLead)} s are the auction's windows and the wait for the lease to start`,
+      `${seconds(triggerToFirstPacketMillis)} s, of which ${seconds(steps.auctionPhases + steps.leaseLead)} s are the auction's phases and the wait for the lease to start`,
       `fill="${QUIET}"`,
     ),
     ...bars,
@@ -125,8 +125,8 @@ function text(x: number, y: number, content: string, more = `fill="${INK}"`): st
 
 /** The README's row of the demo. */
 export function readmeRow({ triggerToFirstPacketMillis, steps }: DemoFigures): string {
-  const waiting = seconds(steps.auctionWindows + steps.leaseLead);
-  return `| [trigger to first packet](docs/DEMO.md) | ${seconds(triggerToFirstPacketMillis)} s | ${waiting} s of it are windows of the auction and the wait for the lease |`;
+  const waiting = seconds(steps.auctionPhases + steps.leaseLead);
+  return `| [trigger to first packet](docs/DEMO.md) | ${seconds(triggerToFirstPacketMillis)} s | ${waiting} s of it are phases of the auction and the wait for the lease |`;
 }
 
 /** The page with another run's output in its last block. */

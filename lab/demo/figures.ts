@@ -2,7 +2,7 @@
 export interface DemoFigures {
   readonly triggerToFirstPacketMillis: number;
   readonly steps: Readonly<
-    Record<"scan" | "open" | "auctionWindows" | "clear" | "handshake" | "eni" | "leaseLead" | "firstPacket", number>
+    Record<"scan" | "open" | "auctionPhases" | "clear" | "handshake" | "eni" | "leaseLead" | "firstPacket", number>
   >;
   readonly peeringMbps: number;
   readonly meshMbps: number;

@@ -110,7 +110,7 @@ export async function timeFormation(
     steps: {
       scan: Math.round(scanned - mesh.triggeredMillis),
       open: Math.round(opened - scanned),
-      auctionWindows: Math.round(lastReveal - opened),
+      auctionPhases: Math.round(lastReveal - opened),
       clear: Math.round(cleared - lastReveal),
       handshake: Math.round(agreed - cleared),
       eni: Math.round(upMillis - agreed),
