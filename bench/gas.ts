@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
 import type { TransactionReceipt } from "viem";
 import { leaseProof } from "../agent/auction/leases.ts";
+import { EPOCH_SECONDS, SLOT_SECONDS } from "../agent/model/market.ts";
 import { JSON_FILE, optionsOf } from "../lab/options.ts";
 import { DAY, type Grant, Market, type Sealed, type TestOrder, type TestRegion } from "../test/contracts/market.ts";
 
@@ -59,9 +60,13 @@ report();
 async function warmUp(): Promise<void> {
   for (let round = 0; round < 2; round++) {
     const [grant] = await traded(market.regions.slice(0, 10));
-    await market.warpTo(grant.terms.startSeconds + grant.terms.slots * 60);
+    await market.warpTo(grant.terms.startSeconds + grant.terms.slots * SLOT_SECONDS);
     for (const { index } of grant.leases)
-      await market.settle(grant, index, market.receiptFor(grant, index, grant.terms.slots * 6));
+      await market.settle(
+        grant,
+        index,
+        market.receiptFor(grant, index, (grant.terms.slots * SLOT_SECONDS) / EPOCH_SECONDS),
+      );
     await market.warpTo((await market.now()) + DAY);
   }
 }
@@ -90,7 +95,7 @@ async function steps(): Promise<void> {
     sealed.filter(({ index }) => index !== 1).map(({ index }) => index),
   );
   const granted = grant!;
-  await market.warpTo(granted.terms.startSeconds + granted.terms.slots * 60);
+  await market.warpTo(granted.terms.startSeconds + granted.terms.slots * SLOT_SECONDS);
   await market.settle(granted, 0, market.receiptFor(granted, 0, 360));
   measured("settle", await market.settle(granted, 1, market.receiptFor(granted, 1, 360)));
   await disputed(granted, 2);

@@ -7,6 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import Table from "cli-table3";
+import { EXIT } from "../agent/cli/exit-codes.ts";
 import { EphemeshError } from "../agent/model/errors.ts";
 import { monotonicMillis } from "../agent/model/time.ts";
 import type { Lab } from "../lab/lab.ts";
@@ -146,7 +147,7 @@ function chosen<T extends { readonly name: string }>(names: string, known: reado
   const unknown = wanted.filter((name) => !known.some((each) => each.name === name));
   if (unknown.length > 0) {
     console.error(`scripts/bench routing: no "${unknown}"; there are ${known.map((each) => each.name).join(", ")}`);
-    process.exit(2);
+    process.exit(EXIT.usage);
   }
   return known.filter(({ name }) => wanted.includes(name));
 }

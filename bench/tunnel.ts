@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import Table from "cli-table3";
+import { EXIT } from "../agent/cli/exit-codes.ts";
 import { JSON_FILE, optionsOf } from "../lab/options.ts";
 import type { Figure } from "./tunnel/figure.ts";
 import { firstPacket } from "./tunnel/first-packet.ts";
@@ -53,7 +54,7 @@ const wanted = PART_NAMES.filter((name) => names.includes(name));
 const unknown = names.filter((name) => !PART_NAMES.some((known) => known === name));
 if (unknown.length > 0) {
   console.error(`scripts/bench tunnel: no part "${unknown}"; there are ${PART_NAMES.join(", ")}`);
-  process.exit(2);
+  process.exit(EXIT.usage);
 }
 
 const before = loadavg();

@@ -1,6 +1,7 @@
 /** The lab's command line: up, down, exec, fault, status. */
 import { Command, InvalidArgumentError } from "commander";
 import { execa } from "execa";
+import { EXIT } from "../agent/cli/exit-codes.ts";
 import { describeError } from "../agent/model/errors.ts";
 import { Lab } from "./lab.ts";
 import { readTopology } from "./layout/topology.ts";
@@ -174,5 +175,5 @@ try {
   await program.parseAsync();
 } catch (error) {
   console.error(describeError(error));
-  process.exitCode = 1;
+  process.exitCode = EXIT.failed;
 }

@@ -2,6 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type ParseArgsOptionDescriptor, parseArgs } from "node:util";
+import { EXIT } from "../agent/cli/exit-codes.ts";
 
 export interface Script {
   /** As it is called, for example `scripts/bench gas`. */
@@ -37,7 +38,7 @@ export function optionsOf<const T extends Readonly<Record<string, ScriptOption>>
     const options = Object.keys(known).map((name) => `--${name}`);
     console.error(`${script.name}: ${(error as Error).message.split(". ")[0]}. Nothing was done.`);
     console.error(`Options: ${options.join(", ")}. \`${script.name} --help\` describes them.`);
-    return process.exit(2);
+    return process.exit(EXIT.usage);
   }
 }
 

@@ -1,6 +1,7 @@
 /** `scripts/demo`: runs the demo, prints and writes its figures; --keep leaves the regions running until Ctrl-C. */
 import { writeFile } from "node:fs/promises";
 import Table from "cli-table3";
+import { EXIT } from "../../agent/cli/exit-codes.ts";
 import { describeError } from "../../agent/model/errors.ts";
 import { readTopology } from "../layout/topology.ts";
 import { JSON_FILE, optionsOf } from "../options.ts";
@@ -47,6 +48,6 @@ try {
   if ((error as { code?: string }).code === "INTERRUPTED") console.error("\nInterrupted. The lab was removed.");
   else {
     console.error(describeError(error));
-    process.exitCode = 1;
+    process.exitCode = EXIT.failed;
   }
 }

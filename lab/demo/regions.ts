@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { meshView } from "../../agent/api/views.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
+import { DAY_SECONDS } from "../../agent/model/market.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
 import { ChainNode } from "../chain/chain-node.ts";
 import { foundConsortium } from "../chain/consortium.ts";
@@ -12,7 +13,7 @@ import { type Snapshot, takeSnapshot } from "../snapshot.ts";
 import { secondsText } from "./figures.ts";
 import { logExcerpt } from "./steps.ts";
 
-const HISTORY_SECONDS = 14 * 86_400;
+const HISTORY_SECONDS = 14 * DAY_SECONDS;
 
 type MeshView = ReturnType<typeof meshView>;
 
