@@ -30,9 +30,11 @@ describe("scripts/lint prose", () => {
 });
 
 describe("scripts/lint titles", () => {
+  const faultOfTitle = (title: string) => faultOf(`${title}\n\nThe reason.`);
+
   it("wants `area: Imperative title` of at most 72 characters", () => {
-    assert.equal(faultOf("meshd: Count refused advertisements"), null);
-    assert.equal(faultOf("bench: Process both files"), null);
+    assert.equal(faultOfTitle("meshd: Count refused advertisements"), null);
+    assert.equal(faultOfTitle("bench: Process both files"), null);
     for (const title of [
       "Count refused advertisements",
       "Meshd: Count refused advertisements",
@@ -42,6 +44,11 @@ describe("scripts/lint titles", () => {
       "meshd: Count refused advertisements.",
       `meshd: Count ${"x".repeat(60)}`,
     ])
-      assert.notEqual(faultOf(title), null, title);
+      assert.notEqual(faultOfTitle(title), null, title);
+  });
+
+  it("wants a body", () => {
+    for (const body of ["", "\n", "\n\n  \n"])
+      assert.equal(faultOf(`meshd: Count refused advertisements${body}`), "no body that says why");
   });
 });
