@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from "node:path";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
-/** main → coordinator → drivers → pure → model (ARCHITECTURE.md). Higher may import lower, and the same only within one part. */
+/** main → coordinator → drivers → pure → model (ARCHITECTURE.md). A part may import lower layers; of its own layer, SIDEWAYS. */
 const LAYERS: Readonly<Record<string, number>> = {
   ...layer(5, ["main.ts", "up.ts", "serve.ts", "cli"]),
   ...layer(4, ["api"]),
@@ -13,6 +13,16 @@ const LAYERS: Readonly<Record<string, number>> = {
   ...layer(1, ["auction", "lease", "reputation", "scan", "topology", "trigger", "config.ts"]),
   ...layer(0, ["model"]),
 };
+
+/** What parts import of other parts of their layer. */
+const SIDEWAYS = [
+  "auction → config.ts",
+  "chain → journal",
+  "main.ts → cli",
+  "main.ts → serve.ts",
+  "main.ts → up.ts",
+  "up.ts → cli",
+];
 
 interface Import {
   readonly from: string;
@@ -33,6 +43,14 @@ describe("architecture", () => {
   it("imports point one way: main → coordinator → drivers → pure → model", () => {
     const upward = imports.filter(({ from, to }) => LAYERS[partOf(from)]! < LAYERS[partOf(to)]!);
     assert.deepEqual(upward, []);
+  });
+
+  it("of its own layer a part imports only the parts that are listed, and each listed pair is used", () => {
+    const sideways = imports
+      .map(({ from, to }) => [partOf(from), partOf(to)] as const)
+      .filter(([from, to]) => from !== to && LAYERS[from] === LAYERS[to])
+      .map(([from, to]) => `${from} → ${to}`);
+    assert.deepEqual([...new Set(sideways)].sort(), SIDEWAYS);
   });
 
   it("the pure parts import no driver of the outside: no socket, file, process or clock", () => {
