@@ -60,7 +60,8 @@ describe("documentation: what is cited is there", () => {
   it("invariants", () => assert.deepEqual(said(brokenInvariants(repository)), []));
   it("tests that invariants, security and benchmarks name", () =>
     assert.deepEqual(said(brokenTests(repository, TEST_PAGES)), []));
-  it("the contracts' errors, each of them explained", () => assert.deepEqual(said(brokenRefusals(repository)), []));
+  it("errors of the contracts and refusals on the control channel, each of them explained", () =>
+    assert.deepEqual(said(brokenRefusals(repository)), []));
 });
 
 describe("documentation: each rule finds what is not there", () => {
@@ -141,12 +142,15 @@ describe("documentation: each rule finds what is not there", () => {
   it("an error without an explanation, and an explanation without an error", () => {
     const repository = repositoryOf({
       "contracts/A.sol": "    error One(uint256 a);\n    error Two();\n",
+      "agent/control/a.ts": 'throw refusal("CONTROL_ONE", ""); throw new EphemeshError(\n"CONTROL_TWO", "")',
       [REFUSALS_PAGE]:
-        "| `Zero` | x |\n## Refusals of the contracts\n| error | when |\n|---|---|\n| `One`, `Three` | x `Two` |\n",
+        "| `Zero` | x |\n## Refusals on the control channel\n| `CONTROL_ONE`, `LINK_NONE` | x |\n## Refusals of the contracts\n| error | when |\n|---|---|\n| `One`, `Three` | x `Two` |\n",
     });
     assert.deepEqual(said(brokenRefusals(repository)), [
       `${REFUSALS_PAGE}:0 Two is not explained`,
-      `${REFUSALS_PAGE}:0 Three is no error of the contracts`,
+      `${REFUSALS_PAGE}:0 Three is in no source`,
+      `${REFUSALS_PAGE}:0 CONTROL_TWO is not explained`,
+      `${REFUSALS_PAGE}:0 LINK_NONE is in no source`,
     ]);
   });
 });

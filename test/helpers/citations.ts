@@ -219,14 +219,27 @@ export function brokenTests(repository: Repository, pages: readonly string[]): P
 
 export const REFUSALS_PAGE = "docs/PROTOCOL.md";
 
-/** Every error of the contracts is explained in the tables of refusals, and nothing else is called one. */
+/** Codes of refusals: of messages on the control channel, and of what the messages say. */
+const CONTROL_CODE = /"((?:CONTROL|TOPOLOGY|LINK|HANDSHAKE|RECEIPT|EPOCH|RELAY|TEARDOWN)_[A-Z_]+)"/g;
+const CONTROL_SOURCES = /^agent\/(?:control|coordinator\/handlers|lease)\/.*\.ts$/;
+
+/**
+ * Every error of the contracts and every refusal on the control channel is explained in the tables of refusals, and
+ * nothing else is called one.
+ */
 export function brokenRefusals(repository: Repository): Problem[] {
-  const sources = [...repository.texts].filter(([file]) => /^contracts\/(?!test\/).*\.sol$/.test(file));
-  const declared = new Set(
-    sources.flatMap(([, text]) => [...text.matchAll(/^\s*error (\w+)\(/gm)].map(([, name = ""]) => name)),
-  );
+  return [
+    ...unexplained(repository, /^contracts\/(?!test\/).*\.sol$/, /^\s*error (\w+)\(/gm, "Refusals of the contracts"),
+    ...unexplained(repository, CONTROL_SOURCES, CONTROL_CODE, "Refusals on the control channel"),
+  ];
+}
+
+/** What the sources declare by a pattern, and the first cells of the tables under a heading: each without the other. */
+function unexplained(repository: Repository, sources: RegExp, pattern: RegExp, heading: string): Problem[] {
+  const texts = [...repository.texts].filter(([file]) => sources.test(file));
+  const declared = new Set(texts.flatMap(([, text]) => [...text.matchAll(pattern)].map(([, name = ""]) => name)));
   const page = repository.texts.get(REFUSALS_PAGE) ?? "";
-  const part = page.slice(page.indexOf("\n## Refusals of the contracts"));
+  const part = page.split(/^## /m).find((each) => each.startsWith(`${heading}\n`)) ?? "";
   const explained = [...part.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell = ""]) =>
     [...cell.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name),
   );
@@ -237,6 +250,6 @@ export function brokenRefusals(repository: Repository): Problem[] {
   });
   return [
     ...[...declared].filter((name) => !explained.includes(name)).map((name) => problem(name, "is not explained")),
-    ...explained.filter((name) => !declared.has(name)).map((name) => problem(name, "is no error of the contracts")),
+    ...explained.filter((name) => !declared.has(name)).map((name) => problem(name, "is in no source")),
   ];
 }
