@@ -529,7 +529,7 @@ describe("coordinator: one mesh's life, without a socket", () => {
       cosigned(0, 1),
     ];
 
-    it("INV-12: the chain's messages stand behind what was done about them, and count all the same: salt, links, receipts", () => {
+    it("INV-12: the chain's messages follow what was done about them, and count all the same: salt, links, receipts", () => {
       const inOrder = new Life(hub).tell(local[0]!, ...chain, ...local.slice(1)).mesh;
       assert.deepEqual(new Life(hub).tell(...local, ...chain).mesh, inOrder);
       assert.equal(inOrder.receipts.size, 1);

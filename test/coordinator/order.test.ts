@@ -112,7 +112,7 @@ describe("the auction that a region opens", () => {
     assert.throws(() => opened(facts({ fabrics: ["other"] })), { code: "FABRIC_UNKNOWN" });
   });
 
-  it("has the least score and the profile of its policy", () => {
+  it("has the minimum score and the profile of its policy", () => {
     const { requiresMinScore, profile } = opened(facts()).terms;
     assert.deepEqual([requiresMinScore, profile], [false, 0]);
     const careful = opened(facts({ config: { buy: { disaster: { ...POLICY, minScore: true, profile: "normal" } } } }));

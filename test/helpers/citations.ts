@@ -198,7 +198,7 @@ function isTitle(cited: string, titles: readonly string[]): boolean {
   });
 }
 
-/** Titles in quotation marks stand behind a file of test/ (list item or last cell of a row), or are of any test. */
+/** Titles in quotation marks follow a file of test/ (list item or last cell of a row), or are of any test. */
 export function brokenTests(repository: Repository, pages: readonly string[]): Problem[] {
   const tests = [...repository.texts]
     .filter(([file]) => file.startsWith("test/"))

@@ -23,6 +23,14 @@ describe("scripts/lint prose", () => {
     ]);
   });
 
+  it("finds constants called WAY, least scores, and what stands behind or up again", () => {
+    assert.deepEqual(terms("const WAY = 1; // the least score"), ["1 WAY", "1 least score"]);
+    assert.deepEqual(terms("a mesh stands\n up again; they stand behind it; the way"), [
+      "1 stands up again",
+      "2 stand behind",
+    ]);
+  });
+
   it("leaves old names alone where a page quotes them", () => {
     assert.deepEqual(terms("- `leastScore` is `minScore` now", "CHANGELOG.md"), []);
     assert.deepEqual(terms("leastScore is minScore now", "CHANGELOG.md"), ["1 leastScore"]);
