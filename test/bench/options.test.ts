@@ -14,13 +14,13 @@ describe("options of a benchmark", () => {
     return stderr;
   };
 
-  it("one that it does not know is named, with those that it does", async () => {
+  it("an unknown option is named, with the known ones", async () => {
     const said = await refused("--runs", "3");
     assert.match(said, /^scripts\/bench simulate: Unknown option '--runs'\. Nothing was done\.$/m);
     assert.match(said, /--faults, --cuts/);
   });
 
-  it("a number that is none, and figures that could not be written, are said before anything is measured", async () => {
+  it("an invalid number and a file that cannot be written are reported before anything is measured", async () => {
     assert.match(await refused("--cuts", "many"), /--cuts many is not a whole number/);
     assert.match(await refused("--json", "/nowhere/figures.json"), /cannot be written: \/nowhere is not a writable/);
   });

@@ -20,8 +20,8 @@ function record(fate: (sentMillis: number) => number | "lost"): StreamRecord {
   };
 }
 
-describe("lab/arrivals: what a stream says about a fault", () => {
-  it("a fault that nobody notices takes no time", () => {
+describe("lab/arrivals: figures of a fault from a stream", () => {
+  it("a fault without a bad packet has a recovery time of 0", () => {
     const found = interruption(
       record(() => 0),
       3000,
@@ -46,7 +46,7 @@ describe("lab/arrivals: what a stream says about a fault", () => {
     assert.equal(found.badMillis, 200);
   });
 
-  it("a second with more than 2 % bad packets is not recovered, however good its beginning", () => {
+  it("a second with more than 2 % bad packets is not recovered, even if it begins well", () => {
     const found = interruption(
       record((at) => (at >= 3000 && at < 4000 && at % 100 === 0 ? "lost" : 0)),
       3000,
@@ -55,7 +55,7 @@ describe("lab/arrivals: what a stream says about a fault", () => {
     assert.equal(found.recoveredMillis, 820);
   });
 
-  it("packets that come more than 80 ms late are bad, those of a slightly longer way are not", () => {
+  it("packets more than 80 ms late are bad, those of a slightly longer path are not", () => {
     const late = interruption(
       record((at) => (at >= 3000 ? 81 : 0)),
       3000,
@@ -69,14 +69,14 @@ describe("lab/arrivals: what a stream says about a fault", () => {
     assert.equal(detour.recoveredMillis, 0);
   });
 
-  it("how late is too late may be said: a delay that grows by 55 ms one way is a fault where 35 ms are allowed", () => {
+  it("the limit for late packets can be set: 55 ms more delay are a fault if 35 ms are allowed", () => {
     const slower = record((at) => (at >= 3000 && at < 3400 ? 55 : 0));
     assert.equal(interruption(slower, 3000).recoveredMillis, 0);
     assert.equal(interruption(slower, 3000, 35).recoveredMillis, 400);
     assert.equal(interruption(slower, 3000, 35).badMillis, 400);
   });
 
-  it("a stream that never comes back has not recovered, and its gap ends nowhere", () => {
+  it("a stream that never comes back has not recovered, and its gap has no end", () => {
     const found = interruption(
       record((at) => (at >= 3000 ? "lost" : 0)),
       3000,

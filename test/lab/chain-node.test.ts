@@ -17,7 +17,7 @@ describe("lab/chain-node: the embedded chain", function () {
   this.timeout(60_000);
   const latest = async (node: ChainNode) => (await node.request("eth_getBlockByNumber", ["latest", false])) as Block;
 
-  it("starts at the time given, asks nothing for gas, and mines for every transaction", async () => {
+  it("starts at the given time, charges nothing for gas, and mines a block for each transaction", async () => {
     const node = await ChainNode.start({ genesisTimestamp: 1_700_000_000 });
     try {
       assert.deepEqual(
@@ -56,7 +56,7 @@ describe("lab/chain-node: the embedded chain", function () {
     }
   });
 
-  it("inside a lab every router reaches it by the management LAN, and this process by a door on the loopback", async () => {
+  it("in a lab every router reaches it over the management LAN, and this process via a relay on the loopback", async () => {
     const lab = await Lab.up({ topology: uniformTopology({ regions: 2, rttMillis: 1 }) });
     try {
       const node = await ChainNode.start({ lab });
@@ -72,7 +72,7 @@ describe("lab/chain-node: the embedded chain", function () {
     }
   });
 
-  it("a port that is taken is an error that says so, not a node of somebody else's", async () => {
+  it("a port in use is an error that says so, and no other node is used", async () => {
     const squatter = createServer().listen(0, "127.0.0.1");
     await once(squatter, "listening");
     const address = squatter.address();

@@ -15,7 +15,7 @@ interface Pings {
   readonly rttMillis: readonly number[];
 }
 
-describe("lab: cables as measured, faults as asked for (real namespaces)", function () {
+describe("lab: cables and faults have their configured effect (real namespaces)", function () {
   this.timeout(60_000);
   let lab: Lab;
   before(async () => {
@@ -41,7 +41,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
   const median = (values: readonly number[]) =>
     values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
-  it("a round trip takes what the topology says, and the best of them half a millisecond at most beyond", async () => {
+  it("a round trip takes as long as the topology says, the shortest at most half a millisecond more", async () => {
     const { rttMillis } = await ping("r1", overFabric(2), 100);
     // Of the shortest alone: the others also tell how busy the machine is.
     const shortest = Math.min(...rttMillis);
@@ -68,7 +68,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
     );
   });
 
-  it("a fifth is lost when a fifth is asked for, one way only", async () => {
+  it("a loss of 20 % in one direction is 20 %, and only in that direction", async () => {
     await lab.loseOneWay("r1", "r2", 200_000, { fabric: "peering" });
     const { sent, arrivals } = await burst();
     // Five standard deviations of a binomial.
@@ -76,7 +76,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
     assert.equal((await lab.readLink({ fabric: "peering", from: "r2", to: "r1" })).lossPpm, 0);
   });
 
-  it("a cut is silent, both ways, on the fabrics alone, and heals", async () => {
+  it("a cut is silent, in both directions, only on the fabrics, and can be healed", async () => {
     await lab.cut("r1", "r2");
     assert.equal((await ping("r1", overFabric(2), 5)).received, 0);
     assert.match(await lab.exec("r1", ["ip", "link", "show", "ix0"]), /LOWER_UP/);
@@ -94,14 +94,14 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
     assert.equal((await ping("r1", overPeering(2), 5)).received, 0);
   });
 
-  it("a changed delay holds from the next frame on", async () => {
+  it("a changed delay applies from the next frame on", async () => {
     await lab.delay("r1", "r2", 120);
     assert.ok(Math.min(...(await ping("r1", overFabric(2), 5)).rttMillis) >= 120);
     await lab.delay("r1", "r2", 10);
     assert.ok(Math.min(...(await ping("r1", overFabric(2), 5)).rttMillis) < 120);
   });
 
-  it("the standing peering carries its rate for all together, and no more", async () => {
+  it("all regions together get the rate of the standing peering, and no more", async () => {
     const file = process.execPath;
     const both = await Promise.all([
       Transfer.start(lab, { from: "r1", to: "r2", file }),
@@ -115,7 +115,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
     assert.ok(sum > 20 / 2 && sum < 20, `${sum.toFixed(1)} Mbit/s of 20`);
   });
 
-  it("a pair that is limited carries that much, and others are not slowed", async () => {
+  it("a limit applies to its pair and to no other", async () => {
     await lab.limit("r1", "r2", 5, { fabric: "peering" });
     const transfer = await Transfer.start(lab, { from: "r1", to: "r2", file: process.execPath });
     await transfer.reached(1_500_000);
@@ -125,7 +125,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
     assert.ok(rate > 4 && rate < 5.1, `${rate.toFixed(2)} Mbit/s of 5`);
   });
 
-  it("a device that goes down is seen at its own end alone, and comes back with its addresses and routes", async () => {
+  it("only its own end sees a device go down, and it comes back with its addresses and routes", async () => {
     const routes = await lab.exec("r1", ["ip", "route", "show"]);
     await lab.setDevice("r1", "up0", "down");
     assert.match(await lab.exec("r1", ["ip", "link", "show", "up0"]), /state DOWN/);
@@ -157,7 +157,7 @@ describe("lab: cables as measured, faults as asked for (real namespaces)", funct
     await assert.rejects(lab.setDevice("r1", "lan0", "down"), { code: "LAB_UNKNOWN_DEVICE" });
   });
 
-  it("a file whose bytes changed on the way is noticed at the far end", async () => {
+  it("the far end notices a file whose bytes changed on the path", async () => {
     const receiver = lab.spawnIn("r2/host", [
       process.execPath,
       new URL("../../lab/traffic/transfer.ts", import.meta.url).pathname,

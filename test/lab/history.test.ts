@@ -64,7 +64,7 @@ describe("lab/history: two weeks of real leases before the present", function ()
     expect(summary.leases).to.be.greaterThan(12);
   });
 
-  it("scores differ enough to decide between sellers", () => {
+  it("scores differ enough to rank sellers", () => {
     const scores = [...summary.scores.values()];
     expect(Math.max(...scores) - Math.min(...scores)).to.be.greaterThan(100_000);
   });

@@ -57,7 +57,7 @@ describe("lab: what is made is removed (real namespaces)", function () {
     assert.deepEqual(await own(), before);
   });
 
-  it("Ctrl-C takes the lab down before the process ends", async () => {
+  it("Ctrl-C removes the lab before the process ends", async () => {
     const { owner, sleeperPid } = await ownedElsewhere();
     owner.kill("SIGINT");
     await once(owner, "exit");
@@ -65,7 +65,7 @@ describe("lab: what is made is removed (real namespaces)", function () {
     assert.equal(await identify(sleeperPid), undefined);
   });
 
-  it("what an owner left that was killed -9 is removed by the next run", async () => {
+  it("the next run removes what an owner left after kill -9", async () => {
     const { owner, sleeperPid } = await ownedElsewhere();
     owner.kill("SIGKILL");
     await once(owner, "exit");
@@ -77,7 +77,7 @@ describe("lab: what is made is removed (real namespaces)", function () {
   });
 
   for (const millis of [250, 400, 550, 700]) {
-    it(`an owner killed -9 while it makes the lab (after ${millis} ms) leaves nothing that the next run does not find`, async () => {
+    it(`an owner killed -9 while it makes the lab (after ${millis} ms) leaves nothing after the next run`, async () => {
       const owner = spawn(process.execPath, [OWNER, id], { stdio: "ignore" });
       // The instant of the kill is the subject here.
       await delay(millis);
@@ -88,7 +88,7 @@ describe("lab: what is made is removed (real namespaces)", function () {
     });
   }
 
-  it("a lab whose owner lives is left alone", async () => {
+  it("a lab whose owner runs is not removed", async () => {
     const { owner, sleeperPid } = await ownedElsewhere();
     assert.ok(!(await removeAbandonedLabs()).includes(id));
     assert.equal((await knownLabs()).find((lab) => lab.id === id)?.state, "owned");
@@ -98,13 +98,13 @@ describe("lab: what is made is removed (real namespaces)", function () {
     nothingLeft();
   });
 
-  it("two runs that remove the same at the same time do not disturb one another", async () => {
+  it("two runs can remove the same lab at the same time", async () => {
     await Lab.up({ id, topology, keep: true });
     await Promise.all([removeLab(id, 0), removeLab(id, 0)]);
     nothingLeft();
   });
 
-  it("a name that is taken is refused, and the lab that has it goes on", async () => {
+  it("a name in use is refused, and the lab with that name goes on", async () => {
     const lab = await Lab.up({ id, topology });
     await assert.rejects(Lab.up({ id, topology }), { code: "LAB_NAME_TAKEN" });
     assert.match(await lab.exec("r1", ["ping", "-c", "1", "-W", "1", "192.0.2.12"]), /1 received/);
@@ -117,7 +117,7 @@ describe("lab: what is made is removed (real namespaces)", function () {
     }
   });
 
-  it("a lab that is kept can be joined by another process and has the faults that were set", async () => {
+  it("another process can join a kept lab, which still has its faults", async () => {
     const maker = await Lab.up({ id, topology, keep: true });
     await maker.cut("r1", "r2");
     const joined = await Lab.attach(id);
@@ -128,7 +128,7 @@ describe("lab: what is made is removed (real namespaces)", function () {
     await assert.rejects(Lab.attach(id), { code: "LAB_NOT_FOUND" });
   });
 
-  it("two routers may have a WireGuard interface of one name", async () => {
+  it("two routers may have WireGuard interfaces of the same name", async () => {
     const lab = await Lab.up({ id, topology });
     for (const region of ["r1", "r2"]) {
       const tunnel = lab.spawnIn(region, ["wireguard-go", "-f", "eph0"], { env: { LOG_LEVEL: "verbose" } });
@@ -141,7 +141,7 @@ describe("lab: what is made is removed (real namespaces)", function () {
     nothingLeft();
   });
 
-  it("a command that fails or does not exist says so, with its own words", async () => {
+  it("a command that fails or does not exist is reported with its own output", async () => {
     const lab = await Lab.up({ id, topology });
     await assert.rejects(lab.exec("r1", ["ip", "link", "show", "nothing0"]), (error: Error) =>
       /nothing0/.test(error.message),

@@ -11,7 +11,7 @@ describe("lab/main: the lab from a terminal (real namespaces)", function () {
   const id = `t${randomBytes(4).toString("hex")}`;
   after(() => removeLab(id, 0));
 
-  it("brings six clouds up, breaks and fixes a cable, takes them down", async () => {
+  it("makes the six clouds, cuts and heals a cable, and removes them", async () => {
     const up = await lab("up", id);
     assert.equal(up.exitCode, 0, up.stderr);
     assert.match(up.stdout, /us-east-1\/host\teph-/);
@@ -30,7 +30,7 @@ describe("lab/main: the lab from a terminal (real namespaces)", function () {
     assert.doesNotMatch((await lab("status")).stdout, new RegExp(id));
   });
 
-  it("wrong input ends with 1 and a sentence, and makes nothing", async () => {
+  it("wrong input is reported with exit code 1, and nothing is made", async () => {
     for (const [args, said] of [
       [["up", "not-a-name"], /lower-case letters/],
       [["up", id, "--topology", "/nowhere.json"], /Cannot read/],

@@ -9,23 +9,23 @@ import { uniformTopology } from "../../lab/layout/topology.ts";
 
 const topology = uniformTopology({ regions: 3, rttMillis: 40, pairMbps: 100 });
 
-describe("lab/netem-plan: cables as the kernel's own queues", () => {
+describe("lab/netem-plan: cables as queues of the kernel", () => {
   const [from, to] = attachments(topology).filter((at) => at.fabricIndex === 1);
   const link = topologyLink(topology, { fabric: "fabric-1", from: "r1", to: "r2" });
 
-  it("each pair of a fabric has a queue of its own toward the receiver, found by the sender's address", () => {
+  it("each pair of a fabric has its own queue toward the receiver, chosen by the sender's address", () => {
     const queues = tcLines(topology).filter((line) => line.includes(" netem "));
     assert.equal(new Set(queues).size, 2 * 3 * 2);
     assert.equal(tcLines(topology).filter((line) => line.includes("flower src_mac")).length, queues.length);
     assert.equal(ipLines(topology, "lab").filter((line) => line.includes("type veth")).length, 6);
   });
 
-  it("the queue holds what waits and what is under way", () => {
+  it("the queue is large enough for packets that wait and packets in flight", () => {
     // 100 Mbit/s for 20 ms under way, 50 ms waiting.
     assert.match(linkLine(from!, to!, link), /limit 578 delay 20000us loss random 0% rate 100000kbit$/);
   });
 
-  it("jitter goes upward from the delay, a cut is all lost, no rate is no limit", () => {
+  it("jitter is added to the delay, a cut is a loss of 100 %, no rate is no limit", () => {
     const changed = linkLine(from!, to!, { ...link, jitterMicros: 4000, cut: true, rateKbps: 0 });
     assert.match(
       changed,
@@ -37,7 +37,7 @@ describe("lab/netem-plan: cables as the kernel's own queues", () => {
 describe("lab/netem-fabric (real namespaces)", function () {
   this.timeout(120_000);
 
-  it("carries with delay, loses, cuts and heals where the kernel can; says so where it cannot", async () => {
+  it("delays, loses, cuts and heals if the kernel has netem; otherwise says that it has not", async () => {
     await loadKernelModules();
     if (!(await kernelHasNetem())) {
       await assert.rejects(Lab.up({ topology, fabrics: "netem" }), { code: "LAB_NO_NETEM" });

@@ -13,7 +13,7 @@ const MOCHA = new URL("../../node_modules/.bin/mocha", import.meta.url).pathname
 describe("lab/rootless: the lab in a user namespace", function () {
   this.timeout(180_000);
 
-  it("a mesh on real interfaces works in it as it does for root", async () => {
+  it("a mesh on real interfaces works as for root", async () => {
     const { stdout, exitCode } = await execa(ROOTLESS, [MOCHA, "--exit", VERTICAL], { reject: false, all: true });
     assert.equal(exitCode, 0, stdout);
     assert.match(stdout, /[1-9]\d* passing/);
@@ -28,7 +28,7 @@ describe("lab/rootless: the lab in a user namespace", function () {
     assert.equal(inside.exitCode, 7);
   });
 
-  it("ended from outside, it takes every process and namespace along", async () => {
+  it("when it is ended from outside, every process and namespace in it ends", async () => {
     const owner = execa(ROOTLESS, [process.execPath, OWNER, "rootless"], { reject: false });
     const [line] = await once(createInterface({ input: owner.stdout }), "line");
     assert.match(String(line), /^up \d+$/);
@@ -41,7 +41,7 @@ describe("lab/rootless: the lab in a user namespace", function () {
     assert.equal(existsSync("/run/ephemesh-lab/rootless"), false);
   });
 
-  it("without /dev/net/tun it says what to ask for, and starts nothing", async () => {
+  it("without /dev/net/tun it says what is missing, and starts nothing", async () => {
     const refused = await execa(
       "unshare",
       ["--mount", "sh", "-c", `mount -t tmpfs tmpfs /dev/net && ${ROOTLESS} echo started`],

@@ -14,7 +14,7 @@ import {
 } from "../../lab/snapshot.ts";
 import { Stream } from "../../lab/traffic/stream.ts";
 
-describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namespaces)", function () {
+describe("INV-10: lab/snapshot sees everything that is left in a namespace (real namespaces)", function () {
   this.timeout(60_000);
   let lab: Lab;
   let before_: Snapshot;
@@ -25,7 +25,7 @@ describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namesp
   });
   after(() => lab.down());
 
-  it("two snapshots are equal byte for byte when only traffic flowed", async () => {
+  it("two snapshots are equal byte for byte if only traffic flowed", async () => {
     const stream = await Stream.start(lab, { from: "r1", to: "r2", intervalMillis: 2 });
     await stream.arrival(monotonicMillis() + 300);
     await stream.stop();
@@ -95,7 +95,7 @@ describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namesp
     },
   ];
   for (const { what, section, plant, remove } of plants) {
-    it(`sees ${what} that was left, and that it is gone`, async () => {
+    it(`sees ${what} that was left, and its removal`, async () => {
       await here(plant);
       const with_ = await takeSnapshot(here);
       assert.ok(leftBehind(before_, with_) > 0);
@@ -106,7 +106,7 @@ describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namesp
     });
   }
 
-  it("sees that something of others' was removed", async () => {
+  it("sees the removal of an object of others", async () => {
     await here(["ip", "route", "del", "10.2.0.0/16"]);
     const found = differences(before_, await takeSnapshot(here));
     await here(["ip", "route", "add", "10.2.0.0/16", "via", "198.18.0.12"]);
@@ -117,7 +117,7 @@ describe("INV-10: lab/snapshot sees whatever is left in a namespace (real namesp
     assert.match(describeDifferences({ ...before_ }, { ...before_, rules: [] }), /^rules\n {2}- 0:/);
   });
 
-  it("sees a rule of a foreign nftables table that was taken away and put back", async () => {
+  it("sees that a rule of a foreign nftables table was removed and added again", async () => {
     await here(["nft", "add", "table", "inet", "theirs"]);
     await here(["nft", "add", "chain", "inet", "theirs", "c"]);
     await here(["nft", "add", "rule", "inet", "theirs", "c", "accept"]);

@@ -15,7 +15,7 @@ import { sixClouds } from "../../lab/topologies/generate.ts";
 const SIX_CLOUDS = new URL("../../lab/topologies/six-clouds.json", import.meta.url);
 
 describe("lab/topology", () => {
-  it("six-clouds.json is what the generator makes of the measured data", async () => {
+  it("six-clouds.json is the generator's output for the measured data", async () => {
     assert.deepEqual(await readTopology(SIX_CLOUDS), await sixClouds());
   });
 
@@ -36,7 +36,7 @@ describe("lab/topology", () => {
     assert.ok(Math.abs(distanceKm(place("us-east-1"), place("ca-central-1")) - 785) < 15);
   });
 
-  it("a link's delay is half of what was measured that way round", async () => {
+  it("a link's delay is half of the measured round trip in that direction", async () => {
     const topology = await readTopology(SIX_CLOUDS);
     const there = topologyLink(topology, { fabric: "ix-atlantic", from: "eu-central-1", to: "us-east-1" });
     const back = topologyLink(topology, { fabric: "ix-atlantic", from: "us-east-1", to: "eu-central-1" });
@@ -71,7 +71,7 @@ describe("lab/topology", () => {
     assert.equal(membersOf(topology, "peering").length, 6);
   });
 
-  it("no two things have one address", () => {
+  it("all addresses differ", () => {
     const addresses: string[] = [];
     for (let region = 1; region <= 63; region++) {
       addresses.push(managementAddress(region));
