@@ -1,6 +1,6 @@
 /**
- * Market quality: gains kept, balance, what the best lie adds, for our rule and four others; and the pool over years.
- * `--json FILE` writes the figures; docs/images/market-pool.svg is drawn anew. `--books N` (default 16) for each size.
+ * Market quality of our rule and four others: gains kept, balance, what the best misreport adds. And the pool over years.
+ * `--json FILE` writes the figures; docs/images/market-pool.svg is redrawn. `--books N` (default 16) for each size.
  */
 import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
@@ -26,7 +26,7 @@ interface Quality {
 }
 
 const SIZES = [4, 10, 30, 100];
-/** So many traders of a book search for their best lie; of a large one, evenly chosen. */
+/** The number of traders of a book that search for their best misreport; in a large book they are evenly spaced. */
 const SEARCHERS = 30;
 const options = optionsOf(
   {
@@ -107,7 +107,7 @@ function measure(
   };
 }
 
-/** By true values, whatever scores say. */
+/** By true values, without the scores. */
 function possibleGains(orders: readonly Order[]): number {
   const plain = orders.map((order) => ({ ...order, bps: 0, score: 0 }));
   return welfare(plain, ours(plain).fills);
@@ -116,7 +116,7 @@ function possibleGains(orders: readonly Order[]): number {
 function report(): void {
   for (const book of new Set(quality.map((row) => row.book))) {
     const table = new Table({
-      head: [book, ...SIZES.map((n) => `${n} traders: kept · balance · lie · worst · split or shill`)],
+      head: [book, ...SIZES.map((n) => `${n} traders: kept · balance · misreport · worst · split or shill`)],
       style: { head: [], border: [] },
     });
     for (const rule of Object.keys(RULES)) {
@@ -131,7 +131,7 @@ function report(): void {
     console.log(table.toString());
   }
   console.log(
-    "Gains kept and balance in % of the gains. Lies in % of an equal split: the mean of all, the worst of each book; split or shill adds to the worst.",
+    "Gains kept and balance in % of the gains. Gains by a misreport in % of an equal split: mean of all traders, and worst of each book; split or shill is added to the worst.",
   );
   const table = new Table({
     head: [

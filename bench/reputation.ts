@@ -1,6 +1,6 @@
 /**
- * Attacks on the score, ours beside three other rules: 100 regions, 6,000 leases, sellers chosen by the real market rule.
- * `--seeds N` (5), `--json FILE`, `--plot FILE` writes how a seller that begins to milk its name loses it.
+ * Attacks on the score, with our rule and three others: 100 regions, 6,000 leases, sellers chosen by the real market rule.
+ * `--seeds N` (5), `--json FILE`, `--plot FILE` draws how a seller that begins to fail loses its score.
  */
 import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
@@ -23,7 +23,11 @@ const options = optionsOf(
   {
     seeds: { type: "string", default: "5", wholeNumber: true, description: "simulated worlds of each scenario" },
     json: JSON_FILE,
-    plot: { type: "string", placeholder: "FILE", description: "draw the score of a milking seller to FILE (SVG)" },
+    plot: {
+      type: "string",
+      placeholder: "FILE",
+      description: "draw the score of a seller that begins to fail to FILE (SVG)",
+    },
   },
 );
 const seeds = range(1, Number(options.seeds));

@@ -1,9 +1,9 @@
 /**
- * Routing in the simulator, with the very code that runs in meshd: convergence after a cut, loops, control traffic,
+ * Routing in the simulator, with the code that runs in meshd: convergence after a cut, loops, control traffic,
  * time per computation, and random faults. `--json FILE` writes the figures, `--faults N` says how many random faults
  * (half of them on graphs of 50 nodes and more), `--cuts N` how many cuts for each size.
  *
- * A route is computed 10 ms of simulated time after the news that causes it, which is longer than it takes.
+ * A route is computed 10 ms of simulated time after the event that triggers it, which is longer than a computation takes.
  */
 import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
@@ -53,7 +53,7 @@ report();
 
 function convergence(nodes: number, links: number, cuts: number) {
   const random = randomOf(seed * 1_000 + nodes);
-  // While the world begins, many advertisements cost one computation: how it begins is not measured.
+  // At the start many advertisements share one computation; the start is not measured.
   const world = new Simulator({
     ...randomWorld(nodes, links, random),
     classes: TRAFFIC_CLASSES,
@@ -91,13 +91,13 @@ function convergence(nodes: number, links: number, cuts: number) {
     maxLoopMillis: Math.max(0, ...world.loops.map((loop) => loop.lastedMillis)),
     bytesPerNodeAndCut: Math.round(bytesOfCuts / cuts / nodes),
     idleKbitPerNode: ((world.bytes - idle.bytes) * 8) / (world.nowMillis - idle.millis) / nodes,
-    // The kernel counts processor time in steps of a few milliseconds: of many the mean is exact, a quantile is not.
+    // The kernel counts processor time in steps of a few milliseconds: so the mean of many computations is exact, a quantile is not.
     computationMillis: computations.reduce((sum, each) => sum + each, 0) / computations.length,
     computations: computations.length,
   };
 }
 
-/** How long packets that would have used the link did not all arrive, counted from when its ends noticed. */
+/** Time during which not all packets that used the link arrived, from when its ends noticed the cut. */
 function cutAndHeal(world: Simulator, link: SimLink) {
   const affected = flowsOver(world, link);
   const allArrive = (): boolean =>
@@ -108,7 +108,7 @@ function cutAndHeal(world: Simulator, link: SimLink) {
   let badMillis = 0;
   let isWell = false;
   let looks = false;
-  // Once for all that turns in one instant.
+  // Once for all changes at one instant.
   world.onRoutes = () => {
     if (!looks) world.at(world.nowMillis, look);
     looks = true;
@@ -121,7 +121,7 @@ function cutAndHeal(world: Simulator, link: SimLink) {
   };
   world.until(cutAt + 400);
   world.onRoutes = () => {};
-  // A node that the cut leaves alone has no way.
+  // A node that the cut isolates has no path.
   const isStranded = !isWell;
   world.until(cutAt + 3_000);
   world.setUp(link, true);
@@ -159,7 +159,7 @@ function randomFaults(count: number) {
   const worlds = Math.ceil(count / FAULTS_A_WORLD);
   const runs: (FaultRun & { readonly rough: boolean })[] = [];
   for (let world = 0; world < worlds; world++) {
-    // Two calm ones and two rough ones in turn, each once small and once large.
+    // Two worlds with few and two with many faults in turn, each small once and large once.
     const nodes = world % 2 === 0 ? 6 + Math.floor(random() * 25) : 50 + Math.floor(random() * 11);
     const rough = world % 4 >= 2;
     runs.push({ ...runFaults(nodes, FAULTS_A_WORLD, rough, random), rough });

@@ -1,4 +1,4 @@
-/** Traders as they truly are: drawn evenly, or by list prices and surges from real data. The same seed, the same books. */
+/** Traders with their true values: drawn evenly, or from list prices and surges of real data. One seed gives the same books. */
 import { readFileSync } from "node:fs";
 import { handicapOf, maxBoost } from "../../agent/auction/clearing.ts";
 import type { Order } from "./rules.ts";
@@ -16,7 +16,7 @@ export function seeded(seed: number): Random {
   };
 }
 
-/** Half buys, half sells; values evenly within 1..10,000, one to four lots. */
+/** Half of the traders buy, half sell; values evenly within 1..10,000, one to four lots. */
 export function evenBook(traders: number, random: Random): Order[] {
   return Array.from({ length: traders }, (_, i) => ({
     side: i % 2 === 0 ? "bid" : "ask",
@@ -27,7 +27,7 @@ export function evenBook(traders: number, random: Random): Order[] {
   }));
 }
 
-/** A lot's worth to a buyer is what its region pays to the internet; a seller's cost is a transfer between regions. */
+/** The value of a lot to a buyer is its region's price of internet traffic; a seller's cost is a transfer between regions. */
 export function dataBook(traders: number, random: Random): Order[] {
   const { egress, transfers, surges } = data();
   const pick = (list: readonly number[]) => list[Math.floor(random() * list.length)]!;
@@ -38,7 +38,7 @@ export function dataBook(traders: number, random: Random): Order[] {
   );
 }
 
-/** Scores evenly over the scale, boosts of what they allow up to `most`; without a score nobody has either. */
+/** Scores spread evenly over the scale, boosts as the score allows up to `most`; without scores there are no boosts. */
 export function withScores(orders: readonly Order[], most: number, random: Random): Order[] {
   return orders.map((order) => {
     const score = Math.floor(random() * 1001);
@@ -79,7 +79,7 @@ function read(): Data {
   return { egress: usd(true), transfers: usd(false), surges };
 }
 
-/** USD per GB in units of 10^-5, a tenth up or down: list prices alone are the same for whole continents. */
+/** USD per GB in units of 10^-5, varied by up to a tenth, because list prices are the same for whole continents. */
 function dollars(usd: number, random: Random): number {
   return Math.max(1, Math.round(usd * 1e5 * (0.9 + 0.2 * random())));
 }

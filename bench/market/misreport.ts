@@ -1,15 +1,15 @@
-/** What one trader that knows the whole book can add by lying: one false order, or several under several names. */
+/** What one trader that knows the whole book gains by a misreport: one false order, or several under several names. */
 import type { Side } from "../../agent/auction/commitment.ts";
 import { CAP, type Order, type Rule } from "./rules.ts";
 
 export interface Gains {
   /** By another price or quantity. */
   readonly single: number;
-  /** By two orders or a shill on either side, beyond the best single one. */
+  /** By two orders or a shill on either side, in addition to the best single order. */
   readonly more: number;
 }
 
-/** Of the book's trader `who`; the order in the book is the truth. */
+/** The gain of trader `who`, whose order in the book is truthful. */
 export function bestMisreport(rule: Rule, book: readonly Order[], who: number): Gains {
   const truth = book[who]!;
   const others = book.filter((_, i) => i !== who);
@@ -37,7 +37,7 @@ export function bestMisreport(rule: Rule, book: readonly Order[], who: number): 
   return { single: single - honest, more: more - single };
 }
 
-/** Under another name, without a score: an order that is there for its price alone. */
+/** An order under another name, without a score, that is only to move the price. */
 function shill(truth: Order, side: Side, price: number): Order {
   return {
     ...truth,
@@ -49,7 +49,7 @@ function shill(truth: Order, side: Side, price: number): Order {
   };
 }
 
-/** Lots beyond what a buyer wants are worth nothing; a lot that a seller has not got costs it the cap. */
+/** Lots beyond what a buyer wants have no value; a lot that a seller does not have costs it the cap. */
 function utility(rule: Rule, truth: Order, others: readonly Order[], mine: readonly Order[]): number {
   const { fills, money } = rule([...others, ...mine]);
   let [bought, sold, paid] = [0, 0, 0];
@@ -65,7 +65,7 @@ function utility(rule: Rule, truth: Order, others: readonly Order[], mine: reado
   return uses - able * truth.price - (delivers - able) * CAP - paid;
 }
 
-/** Only what changes a place in the order of prices matters: each other order's, and a hair to either side. */
+/** Only a change of place in the order of prices matters, so prices to try are those of other orders and one unit to each side. */
 function criticalPrices(book: readonly Order[], truth: Order): number[] {
   const own = 10_000 + truth.bps;
   const wanted = book.flatMap(({ price, bps }) => {

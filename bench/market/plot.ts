@@ -1,4 +1,4 @@
-/** A line chart as SVG text: plain marks that read in light and dark, on a white ground. */
+/** A line chart as SVG text: readable in light and dark mode, on a white background. */
 export interface Line {
   readonly name: string;
   readonly points: readonly number[];
@@ -7,7 +7,7 @@ export interface Line {
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [720, 320, 64, 40, 34, 150];
 const COLOURS = ["#1f77b4", "#d62728", "#2ca02c", "#9467bd"];
 
-/** @param x label of the abscissa, over which the points stand evenly. */
+/** @param x label of the x axis, on which the points are evenly spaced. */
 export function lineChart(title: string, x: string, y: string, lines: readonly Line[]): string {
   const most = Math.max(...lines.flatMap(({ points }) => points), 1e-9);
   const longest = Math.max(...lines.map(({ points }) => points.length));

@@ -26,19 +26,19 @@ export interface World {
   readonly weeks: number;
   readonly auctionsPerWeek: number;
   readonly ordersPerAuction: number;
-  /** Share of leases that a region serves in full; the rest fail altogether. */
+  /** Share of leases that a region serves in full; the others fail completely. */
   readonly quality: (region: number) => number;
-  /** One in so many weeks a region is replaced by a newcomer. */
+  /** A region is replaced by a newcomer once in this many weeks, on average. */
   readonly turnoverWeeks: number;
 }
 
 export interface Years {
   /** Pool at the end of each week, in parts of that week's turnover averaged over the run. */
   readonly pool: readonly number[];
-  /** Of turnover: what came in, what went out. */
+  /** Income and spending, as shares of turnover. */
   readonly inflow: number;
   readonly outflow: number;
-  /** Of the boosts that were asked for, those that the budget bore. */
+  /** Share of the requested boosts that the budget covered. */
   readonly covered: number;
   readonly meanScore: number;
 }

@@ -10,7 +10,7 @@ export interface Order {
   readonly bps: number;
 }
 
-/** By order: lots won, and what it pays (a bid) or receives (an ask). */
+/** For each order: lots won, and what it pays (bid) or receives (ask). */
 export interface Outcome {
   readonly fills: readonly number[];
   readonly money: readonly number[];
@@ -49,14 +49,14 @@ function firstExcluded(orders: readonly Order[]): Outcome {
   return priced(orders, walk.fills, price, price);
 }
 
-/** The marginal bid and ask do not trade, and price the others: nobody can move its own price. */
+/** The marginal bid and ask do not trade, and set the price of the others, so nobody can change its own price. */
 function tradeReduction(orders: readonly Order[]): Outcome {
   const { last, lastBid, lastAsk } = walked(orders);
   const rest = orders.map((order, i) => (last.includes(i) ? { ...order, lots: 0 } : order));
   return priced(orders, walked(rest).fills, lastBid, lastAsk);
 }
 
-/** Everybody at the mean of the first excluded pair where the marginal pair accepts it; else trade reduction. */
+/** All trade at the mean of the first excluded pair if the marginal pair accepts it; otherwise trade reduction. */
 function mcAfee(orders: readonly Order[]): Outcome {
   const walk = walked(orders);
   const price = (walk.excludedBid + walk.excludedAsk) / 2;
@@ -65,7 +65,7 @@ function mcAfee(orders: readonly Order[]): Outcome {
   return priced(orders, walk.fills, price, price);
 }
 
-/** Efficient; each pays or receives what its presence changes for the others. */
+/** VCG: efficient; each pays or receives what its presence changes for the others. */
 function vcg(orders: readonly Order[]): Outcome {
   const { fills } = walked(orders);
   const all = welfare(orders, fills);
@@ -88,7 +88,7 @@ interface Walk {
   readonly last: readonly number[];
   readonly lastBid: number;
   readonly lastAsk: number;
-  /** Of the first bid and ask without any fill; 0 and the cap where there is none. */
+  /** Prices of the first bid and ask without a fill; 0 and the cap if there is none. */
   readonly excludedBid: number;
   readonly excludedAsk: number;
 }

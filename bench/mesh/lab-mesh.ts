@@ -33,7 +33,7 @@ export class LabMesh implements MeshNetwork {
     this.#configs = configs;
   }
 
-  /** Starts one meshd per region and returns when all of them answer. The standing peering is none of the mesh's. */
+  /** Starts one meshd per region and returns when all of them answer. The standing peering is not part of the mesh. */
   static async start(lab: Lab, probeMillis: number): Promise<LabMesh> {
     const made = await Promise.all(lab.topology.regions.map((_, offset) => makeNode(lab, offset + 1, probeMillis)));
     const mesh = new LabMesh(
@@ -71,7 +71,7 @@ export class LabMesh implements MeshNetwork {
       alive.exitCode = status.exitCode ?? 1;
     });
     const client = await MeshdClient.connect(socketOf(this.#lab, index), alive);
-    // As `ephemesh up` does it: once it runs, and not while it starts.
+    // As `ephemesh up` does: after the start, not during it.
     setPriority(process_.pid, MESHD_NICE);
     this.#running.set(index, { process: process_, client });
   }

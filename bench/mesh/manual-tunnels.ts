@@ -76,7 +76,7 @@ async function tunnelByHand(
   await Promise.all([end(a, b, keys[0], keys[1]), end(b, a, keys[1], keys[0])]);
 }
 
-/** What the kernel forgets when the interface goes down comes back with these lines. */
+/** These lines restore what the kernel forgets when the interface goes down. */
 export function handLines(links: readonly HandLink[], at: number, peer: number, families: Families): readonly string[] {
   const device = handDevice(peer);
   return [
@@ -110,7 +110,7 @@ async function bringUp(lab: Lab, { at, device, config, lines, wireguardGo }: Han
   await lab.exec(region, ["ip", "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }
 
-/** The kernel's WireGuard where it has one, else a process of wireguard-go, as meshd decides it too. */
+/** The kernel's WireGuard if it has one, else a wireguard-go process, as in meshd. */
 async function makeDevice(lab: Lab, region: string, device: string, wireguardGo: Command): Promise<void> {
   try {
     await lab.exec(region, ["ip", "link", "add", device, "type", "wireguard"]);

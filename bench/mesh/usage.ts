@@ -8,7 +8,7 @@ export async function cpuMillis(pids: readonly number[]): Promise<number> {
   return spent.reduce((sum, millis) => sum + millis, 0);
 }
 
-/** The long-lived `ip` and `tc` of meshd; tunnels are nobody's routing. */
+/** The long-lived `ip` and `tc` of meshd; tunnels do no routing. */
 async function helpersOf(pid: number): Promise<readonly number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
   const children = text
@@ -19,7 +19,7 @@ async function helpersOf(pid: number): Promise<readonly number[]> {
   return children.filter((_, index) => ["ip", "tc"].includes(names[index]?.trim() ?? ""));
 }
 
-/** Nanoseconds on a processor stand first in schedstat, per thread. */
+/** The first field of schedstat, for each thread, is nanoseconds on a processor. */
 async function cpuOf(pid: number): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => [] as string[]);
   const spent = await Promise.all(

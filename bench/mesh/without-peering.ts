@@ -2,8 +2,8 @@ import type { Lab } from "../../lab/lab.ts";
 import { CORE_MANAGEMENT_ADDRESS, MANAGEMENT_DEVICE, PEERING_DEVICE } from "../../lab/layout/addressing.ts";
 
 /**
- * What reaches the other side went over a tunnel: the standing peering is down, and what it carried follows a default
- * route to nowhere. Without any route back to its source, the loosest reverse-path filter drops what a tunnel delivers.
+ * Takes the standing peering down, so that what arrives came over a tunnel. A default route that reaches no region is
+ * added: without a route back to the source, even a loose reverse-path filter drops what a tunnel delivers.
  */
 export async function withoutPeering(lab: Lab): Promise<void> {
   const route = ["ip", "route", "add", "default", "via", CORE_MANAGEMENT_ADDRESS, "dev", MANAGEMENT_DEVICE] as const;

@@ -1,8 +1,8 @@
 /**
  * An adversary that looks for the best deviation: a region that may fail leases in order to sell their capacity a second
- * time at half as much again, and knows its own score. It pays a fifth of a failed lease's price from its bond. Honest
- * service earns its ask; what the best policy found earns is told as a multiple of what an honest region does that asks
- * what suits it best.
+ * time at 1.5 times the price, and knows its own score. It pays a fifth of a failed lease's price from its bond. Honest
+ * service earns the ask. The earnings of the best policy found are given relative to those of the honest region with the
+ * best ask.
  */
 import { fake, leasesOf, type MakeRule, range, world } from "./attacks.ts";
 import { type Day, market, seeded } from "./market.ts";
@@ -12,10 +12,10 @@ export interface Policy {
   /** Fails leases once its score is above `high`, until it is below `low`. */
   readonly high: number;
   readonly low: number;
-  /** What it delivers meanwhile. */
+  /** Share of a lease that it delivers while it fails leases. */
   readonly quality: number;
   readonly ask: number;
-  /** Real regions with full bonds, so many fake leases with each of them a week. */
+  /** Real regions with full bonds that take part, and fake leases a week with each of them. */
   readonly friends: number;
 }
 
@@ -28,7 +28,7 @@ const FAKE_COST = 0.05;
 const SELF = 10;
 const FRIENDS = range(11, 4);
 
-/** Earned in sixty days. */
+/** Earnings in sixty days. */
 export function earned(make: MakeRule, policy: Policy, seed: number): number {
   let failing = false;
   const quality = (_: number, __: number, score: number) => {
@@ -47,7 +47,7 @@ export function earned(make: MakeRule, policy: Policy, seed: number): number {
   return income(days, policy.ask) - FAKE_COST * friends.length * Math.ceil(days.length / 7);
 }
 
-/** The best of so many drawn by lot, by its mean over the seeds, and of the corners that a person would try. */
+/** The policy with the best mean over the seeds, among random ones and some that a person would try. */
 export function bestPolicy(make: MakeRule, seeds: readonly number[], tries: number): { policy: Policy; gain: number } {
   const random = seeded(4_711);
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)]!;

@@ -1,4 +1,4 @@
-/** What an attacker may try, each in a market of a hundred regions, and the figure that shows what came of it. */
+/** Attacks, each in a market of a hundred regions, with the figure that shows its effect. */
 import { DAYS, type Day, LEASES_A_DAY, market, seeded, type Trader } from "./market.ts";
 import { areaUnderCurve, fairness, mean, rankCorrelation } from "./measures.ts";
 import type { Rule, Settled } from "./rules.ts";
@@ -10,11 +10,11 @@ const REGIONS = 100;
 const [GOOD, MEDIUM, BAD] = [0.98, 0.85, 0.5];
 /** The first sixty are good, the next twenty-five medium, the rest bad. */
 const honest = (id: number): number => (id < 60 ? GOOD : id < 85 ? MEDIUM : BAD);
-/** Attackers take the places of good regions, but for those that EigenTrust trusts. */
+/** Attackers replace good regions, except those that EigenTrust trusts. */
 const FIRST = 10;
 const TURN = 30;
 
-/** A figure's name, and how it is found with one rule and seed. */
+/** Names of figures, with what computes them for one rule and seed. */
 export const SCENARIOS: readonly ((make: MakeRule, seed: number) => Figures)[] = [
   base,
   milking,
@@ -45,7 +45,7 @@ function base(make: MakeRule, seed: number): Figures {
   };
 }
 
-/** Good for a month, then takes what it can. */
+/** Serves well for a month, then fails leases. */
 function milking(make: MakeRule, seed: number): Figures {
   const attackers = range(FIRST, 5);
   const quality = (_: number, day: number) => (day < TURN ? GOOD : 0.2);
@@ -78,7 +78,7 @@ function onOff(make: MakeRule, seed: number): Figures {
   return { "on-off: score against a good seller's": againstGood(days, attackers) };
 }
 
-/** Serves badly, and comes back under a new name every ten days; an old name serves nobody any more. */
+/** Serves badly, and comes back under a new name every ten days; an old name serves nobody. */
 function whitewash(make: MakeRule, seed: number): Figures {
   const names = DAYS / 10;
   const traders = world((id) => {
@@ -93,7 +93,7 @@ function whitewash(make: MakeRule, seed: number): Figures {
   return { "whitewash: most gained by leaving and rejoining": Math.max(...gains) };
 }
 
-/** Twenty names that only pay one another, with two full bonds among them. */
+/** Twenty names that only pay one another; together they have two full bonds. */
 function ring(make: MakeRule, seed: number): Figures {
   const members = range(REGIONS, 20);
   const traders = world((id) => (id < REGIONS ? {} : { idle: true }), 20);
@@ -140,7 +140,7 @@ function slander(make: MakeRule, seed: number): Figures {
   };
 }
 
-/** Serves one half of the buyers well and the other badly: 1 is the score of one that serves all in the mean. */
+/** Serves one half of the buyers well and the other badly: 1 is the score of a region that serves all buyers with the mean quality. */
 function selective(make: MakeRule, seed: number): Figures {
   const attackers = range(FIRST, 5);
   const split = market(
@@ -177,7 +177,7 @@ function newcomer(make: MakeRule, seed: number): Figures {
   return { "newcomer, asking 5 % less: days to half of an incumbent's rate": mean(waited) };
 }
 
-/** Of the last month's scores. */
+/** Mean score of the last month. */
 export function againstGood(days: readonly Day[], attackers: readonly number[]): number {
   const good = range(30, 30);
   const last = days.slice(-20);

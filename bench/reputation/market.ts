@@ -1,6 +1,6 @@
 /**
- * Sixty days of a market: every day a hundred leases, each cleared by the real market rule among sellers drawn by lot,
- * whose asks carry the handicap of yesterday's score; then delivered as well as its seller serves that buyer.
+ * Sixty days of a market with a hundred leases a day. The real market rule clears each among randomly drawn sellers, whose
+ * asks have the handicap of yesterday's score. Then the seller delivers as well as it serves that buyer.
  */
 import { clearBook, handicapOf, type RevealedOrder } from "../../agent/auction/clearing.ts";
 import type { Rule, Settled } from "./rules.ts";
@@ -8,10 +8,10 @@ import type { Rule, Settled } from "./rules.ts";
 export interface Trader {
   /** Part of a lease that this buyer gets on a day; `score` is the seller's own. */
   readonly quality: (buyer: number, day: number, score: number) => number;
-  /** Ask, as a part of what others ask in the mean. */
+  /** Ask, relative to the mean ask of the others. */
   readonly ask?: number;
   readonly joins?: number;
-  /** Does not trade: a name that only speaks for others. */
+  /** Does not sell; it only reports on others. */
   readonly idle?: boolean;
   readonly bond?: number;
   /** As a buyer: reports a lease as broken off at its start. */
@@ -20,7 +20,7 @@ export interface Trader {
 
 export interface Day {
   readonly day: number;
-  /** At the day's beginning. */
+  /** At the beginning of the day. */
   readonly scores: readonly number[];
   readonly leases: readonly Settled[];
 }
@@ -28,7 +28,7 @@ export interface Day {
 export const DAYS = 60;
 export const LEASES_A_DAY = 100;
 const ASKS = 12;
-/** A region can serve so many leases a day. */
+/** Leases that a region can serve in a day. */
 const CAPACITY = 4;
 const PRICE = 1_000;
 const PRICE_SPREAD = 0.2;
@@ -59,7 +59,7 @@ export function market(
   });
 }
 
-/** mulberry32: the same seed, the same market. */
+/** mulberry32: one seed gives the same market. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

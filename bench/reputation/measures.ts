@@ -1,4 +1,4 @@
-/** Figures of merit over scores. */
+/** Quality measures of scores. */
 
 /** Spearman's rank correlation; ties share their mean rank. */
 export function rankCorrelation(xs: readonly number[], ys: readonly number[]): number {
@@ -9,14 +9,14 @@ export function rankCorrelation(xs: readonly number[], ys: readonly number[]): n
   return covariance(a, b) / Math.sqrt(covariance(a, a) * covariance(b, b));
 }
 
-/** How often one of the better has the higher score; ties count half. */
+/** How often a seller of the better group has the higher score; ties count half. */
 export function areaUnderCurve(better: readonly number[], worse: readonly number[]): number {
   let won = 0;
   for (const high of better) for (const low of worse) won += high > low ? 1 : high === low ? 0.5 : 0;
   return won / (better.length * worse.length);
 }
 
-/** Jain's index: 1 where all get the same. */
+/** Jain's index: 1 if all get the same. */
 export function fairness(shares: readonly number[]): number {
   const squares = shares.reduce((sum, share) => sum + share * share, 0);
   return squares === 0 ? 1 : mean(shares) ** 2 / (squares / shares.length);

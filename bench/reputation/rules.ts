@@ -1,13 +1,13 @@
-/** The product's rule and three that others use, behind one face: settle leases, then say a score from 0 to 1. */
+/** The product's rule and three others behind one interface: settle leases, then give a score from 0 to 1. */
 import { type Credit, NO_CREDIT, ONE, SCORE_SCALE, scoreAt, settleCredit } from "../../agent/reputation/rule.ts";
 
 export interface Settled {
   readonly seller: number;
   readonly buyer: number;
-  /** Of the lease's size, in reference leases. */
+  /** Size of the lease, in reference leases. */
   readonly delivered: number;
   readonly failed: number;
-  /** Of the buyer, as a part of a full bond. */
+  /** Bond of the buyer, as a share of a full bond. */
   readonly bond: number;
   readonly day: number;
 }
@@ -15,7 +15,7 @@ export interface Settled {
 export interface Rule {
   readonly name: string;
   settle(lease: Settled): void;
-  /** Of all regions at the beginning of a day. */
+  /** Scores of all regions at the beginning of a day. */
   scores(regions: number, day: number): number[];
 }
 
@@ -77,7 +77,7 @@ export function reliabilityTimesVolume(): Rule {
   };
 }
 
-/** Kamvar, Schlosser, Garcia-Molina 2003: a walk over local trust, with a few regions trusted beforehand. */
+/** Kamvar, Schlosser, Garcia-Molina 2003: a random walk over local trust, with a few pre-trusted regions. */
 export function eigenTrust(): Rule {
   const pairs = new Map<number, Faded>();
   const [restart, rounds, trusted] = [0.15, 25, [0, 1, 2]];

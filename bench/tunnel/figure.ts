@@ -5,7 +5,7 @@ export interface Figure {
   readonly measured: number;
   readonly unit: string;
   readonly goal: string;
-  /** Null: no goal of ours, a figure to compare with. */
+  /** Null: no goal, only for comparison. */
   readonly met: boolean | null;
   readonly beside: string;
 }

@@ -1,4 +1,4 @@
-/** From a lease (both meshds are told) to the first packet from host to host, and WireGuard by hand beside it. */
+/** Time from a lease (both meshds are told) to the first packet from host to host, and the same with WireGuard by hand. */
 import type { MeshId } from "../../agent/model/ids.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
 import { Stream } from "../../lab/traffic/stream.ts";

@@ -1,4 +1,4 @@
-/** A hundred ENIs on one router: how long until the kernel holds them, what a look without a change costs, and whom it taxes. */
+/** A hundred ENIs on one router: time until the kernel has them, cost of a pass without changes, and effect on foreign traffic. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { MeshId } from "../../agent/model/ids.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
@@ -17,7 +17,7 @@ const FOREIGN = { router: "198.51.100.1", far: "198.51.100.2", device: "foreign"
 export async function manyEnis(count: number): Promise<readonly Figure[]> {
   return withPair(0, async (pair) => {
     const { lab, mesh } = pair;
-    // The far ends exist as keys alone: nobody answers, and 100 processes are enough for one machine.
+    // The far ends are only keys, and nobody answers: 100 processes are enough for one machine.
     const links: TestLink[] = [];
     for (let number = 0; number < count; number++) links.push(await agreeLease(mesh, LEASE_MBPS, `eni ${number}`));
     const spec = meshSpecOf(mesh, 1, {
@@ -40,7 +40,7 @@ export async function manyEnis(count: number): Promise<readonly Figure[]> {
     };
     const fromNothing = await apply();
     const snapshot = await mesh.client(1).ask("snapshot", {});
-    // The interfaces that came are announced; what is heard from here on is somebody's writing.
+    // The new interfaces are announced by now; every later announcement is a write.
     await delay(1_000);
     const writes = await watchWrites(pair);
     const unchanged: number[] = [];
@@ -75,7 +75,7 @@ async function makeForeign({ lab }: Pair): Promise<void> {
   ]);
 }
 
-/** Counts what the kernel announces of links, addresses, routes, rules and nftables, until it is asked. */
+/** Counts the kernel's announcements about links, addresses, routes, rules and nftables until it is stopped. */
 async function watchWrites({ lab }: Pair): Promise<() => Promise<number>> {
   const router = lab.topology.regions[0]!.name;
   const heard: string[] = [];
@@ -100,9 +100,9 @@ interface Measured {
   readonly unchanged: readonly number[];
   readonly written: number;
   readonly without: readonly number[];
-  /** With the ENIs and their rules; meshd stands still, as its search for far ends that do not exist is no normal work. */
+  /** With the ENIs and their rules; meshd is paused, because probing far ends that do not exist is no normal load. */
   readonly within: readonly number[];
-  /** The same while it searches. */
+  /** The same while meshd probes them. */
   readonly besideSearch: number;
 }
 
@@ -119,7 +119,7 @@ function figures(measured: Measured): readonly Figure[] {
       unit: "ms",
       goal: "≤ 5,000",
       met: fromNothing <= 5_000 && made === count,
-      beside: `${made} interfaces stand`,
+      beside: `${made} interfaces made`,
     },
     {
       name: "reconcileUnchangedMillis",
@@ -137,7 +137,7 @@ function figures(measured: Measured): readonly Figure[] {
       unit: "",
       goal: "0",
       met: written === 0,
-      beside: `heard by ip, tc and nft monitor over ${unchanged.length} times`,
+      beside: `seen by ip, tc and nft monitor in ${unchanged.length} times`,
     },
     {
       name: "foreignForwardingShare",

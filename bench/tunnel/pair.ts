@@ -19,7 +19,7 @@ const FLOWS_WITHIN_MILLIS = 20_000;
 export interface Pair {
   readonly lab: Lab;
   readonly mesh: LabMesh;
-  /** Of the second host: via the lease, and via the tunnel made by hand. */
+  /** Addresses of the second host: via the lease, and via the tunnel made by hand. */
   readonly addresses: { readonly ours: string; readonly byHand: string };
 }
 
@@ -69,7 +69,7 @@ export async function lines(lab: Lab, place: string, text: readonly string[]): P
   await lab.exec(place, ["ip", "-batch", "-"], { input: `${text.join("\n")}\n` });
 }
 
-/** Until an echo comes back. */
+/** Waits until an echo comes back. */
 export async function flows(lab: Lab, place: string, address: string): Promise<void> {
   for (const until = monotonicMillis() + FLOWS_WITHIN_MILLIS; monotonicMillis() < until; await delay(20)) {
     const answered = await lab.exec(place, ["ping", "-c", "1", "-W", "1", "-q", address]).then(

@@ -1,4 +1,4 @@
-/** What `critical` (marked EF) waits behind bulk that wants more than the lease of 20 Mbit/s. */
+/** Queueing delay of `critical` (marked EF) while bulk exceeds the lease of 20 Mbit/s. */
 import { hostOf } from "../../lab/layout/place.ts";
 import type { Figure } from "./figure.ts";
 import { agreeLease, applyLease, flows, withPair } from "./pair.ts";
@@ -31,7 +31,7 @@ export async function priority(): Promise<readonly Figure[]> {
     return [
       {
         name: "criticalP99Ratio",
-        what: "p99 of critical under bulk, against unloaded, 20 Mbit/s",
+        what: "p99 of critical under bulk, relative to unloaded, 20 Mbit/s",
         measured: ratio,
         unit: "×",
         goal: "≤ 2",

@@ -1,4 +1,4 @@
-/** How exactly a lease is kept: TCP goodput as a share of the leased rate. Headers alone take 3.7 %. */
+/** How exactly the rate of a lease is kept: TCP goodput as a share of the leased rate. Headers alone take 3.7 %. */
 import { hostOf } from "../../lab/layout/place.ts";
 import type { Figure } from "./figure.ts";
 import { agreeLease, applyLease, flows, withPair } from "./pair.ts";

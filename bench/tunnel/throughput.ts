@@ -1,4 +1,4 @@
-/** Unshaped: what a lease that is wider than the machine costs, turn and turn about with a tunnel made by hand. */
+/** Unshaped: CPU cost of a lease that is faster than the machine, measured alternately with a tunnel made by hand. */
 import { hostOf } from "../../lab/layout/place.ts";
 import { processesInside } from "../../lab/process/processes.ts";
 import { cpuMillis } from "../mesh/usage.ts";
@@ -70,7 +70,7 @@ export async function throughput(rounds: number): Promise<readonly Figure[]> {
 const mbpsOf = (turns: readonly Turn[]) => turns.map(({ mbps }) => mbps);
 const costOf = (turns: readonly Turn[]) => turns.map(({ cpuSecondsPerGigabyte }) => cpuSecondsPerGigabyte);
 
-/** Everything in the regions' namespaces counts, iperf3 too, whose system calls forwarding is done in; the wire does not. */
+/** All processes in the regions' namespaces count, also iperf3, whose system calls do the forwarding; the wire does not. */
 async function turn({ lab }: Pair, host: string, address: string): Promise<Turn> {
   const pids = async () => {
     const routers = lab.topology.regions.map(({ name }) => lab.namespace(name));
@@ -80,7 +80,7 @@ async function turn({ lab }: Pair, host: string, address: string): Promise<Turn>
   const before = await cpuMillis(known);
   const { mbps, bytes, endsCpuSeconds } = await tcpGoodput(lab, host, address, { seconds: SECONDS });
   const spent = ((await cpuMillis(known)) - before) / 1000 + endsCpuSeconds;
-  // The first second is left out of the bytes, not of the processor's time.
+  // The first second is excluded from the bytes, but not from the processor time.
   const carried = (bytes * (SECONDS + 1)) / SECONDS;
   return { mbps, cpuSecondsPerGigabyte: spent / (carried / 1e9) };
 }

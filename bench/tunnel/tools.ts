@@ -1,4 +1,4 @@
-/** iperf3 and ping, as figures. */
+/** Figures from iperf3 and ping. */
 import { z } from "zod";
 import type { Lab } from "../../lab/lab.ts";
 import type { LabProcess } from "../../lab/process/lab-process.ts";
@@ -14,7 +14,7 @@ const report = z.object({
 export interface Goodput {
   readonly mbps: number;
   readonly bytes: number;
-  /** Of sender and receiver together. */
+  /** Sender and receiver together. */
   readonly endsCpuSeconds: number;
 }
 
@@ -24,7 +24,7 @@ export async function serve(lab: Lab, place: string, port = 5201): Promise<LabPr
   return server;
 }
 
-/** TCP; what the receiver got, its first second left out. */
+/** TCP: what the receiver got, without the first second. */
 export async function tcpGoodput(
   lab: Lab,
   place: string,
@@ -46,7 +46,7 @@ export async function tcpGoodput(
   };
 }
 
-/** As many packets of 64 bytes as the sender can make: what arrives, a second. */
+/** Packets of 64 bytes that arrive per second when the sender sends as many as it can. */
 export async function packetsPerSecond(lab: Lab, place: string, address: string, seconds: number): Promise<number> {
   const args = ["--udp", "--length", "64", "--bandwidth", "0", "--time", String(seconds), "--json"];
   const text = await lab.exec(place, ["iperf3", "--client", address, ...args], {
@@ -56,7 +56,7 @@ export async function packetsPerSecond(lab: Lab, place: string, address: string,
   return (packets - lost_packets) / took;
 }
 
-/** Round trips in milliseconds, ascending; what was lost is infinite. EF by `tos` 0xb8. */
+/** Round trips in milliseconds, ascending; a lost packet is infinite. `tos` 0xb8 is EF. */
 export async function roundTrips(
   lab: Lab,
   place: string,

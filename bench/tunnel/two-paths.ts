@@ -1,4 +1,4 @@
-/** Two leased paths against one: a buyer with leases from two sellers, each joined with where the traffic goes. */
+/** Two leased paths against one: a buyer with leases from two sellers, each connected to the destination of the traffic. */
 import { monotonicMillis } from "../../agent/model/time.ts";
 import { hostAddress } from "../../lab/layout/addressing.ts";
 import { hostOf } from "../../lab/layout/place.ts";
@@ -14,7 +14,7 @@ import { serve, tcpGoodput } from "./tools.ts";
 
 const ALL = [1, 2, 3, 4];
 const LEASE_MBPS = 30;
-/** Enough flows for the hash to even out: with 16, one path gets 10 or more once in five times. */
+/** Enough flows for an even hash: with 16, one path gets 10 or more in one of five runs. */
 const STREAMS = 32;
 
 export async function twoPaths(): Promise<readonly Figure[]> {
