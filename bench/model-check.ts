@@ -1,7 +1,7 @@
 /**
  * What the compiler's model checker (constrained Horn clauses, bundled z3) can prove of the libraries' arithmetic.
- * By hand, not in CI: `scripts/bench model-check [--only NAME] [--json FILE]`. Each claim is an `assert` over all inputs
- * in the ranges of MARKET.md section 1; a claim that is false on purpose shows that the checker would say so.
+ * Run by hand, not in CI: `scripts/bench model-check [--only NAME] [--json FILE]`. Each claim is an `assert` over all inputs
+ * in the ranges of MARKET.md section 1; two claims are false on purpose and must be refuted.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,11 +19,11 @@ interface Claim {
 
 type Verdict = "proved" | "refuted" | "not decided" | "no answer in time" | "error";
 
-/** Rounding by the library itself; the rest restates its lines alone, for whole settlements are beyond the checker. */
+/** Rounding calls the library; the other claims repeat its lines, because the checker cannot decide whole settlements. */
 const CLAIMS: readonly Claim[] = [
   {
     name: "round-up",
-    says: "⌈a / b⌉ never asks less than a, and less than one unit more",
+    says: "⌈a / b⌉ · b is at least a and less than a + b",
     body: `function claim(uint64 a, uint32 b) external pure {
       require(b > 0);
       uint256 up = Orders.ceilDiv(a, b);
@@ -60,7 +60,7 @@ const CLAIMS: readonly Claim[] = [
   },
   {
     name: "bond-shares",
-    says: "the shares of two leases after one another add up to the share of both together",
+    says: "the bond shares of two leases in a row add up to the share of both together",
     body: `function claim(uint64 bond, uint32 c, uint32 one, uint32 two, uint32 lots) external pure {
       require(lots > 0 && lots <= 1000000 && c <= lots && one <= lots && two <= lots);
       require(uint256(c) + one + two <= lots);
@@ -71,7 +71,7 @@ const CLAIMS: readonly Claim[] = [
   },
   {
     name: "buyer-conserved",
-    says: "a settlement gives the buyer back what it does not pay, and pays within what it locked",
+    says: "a settlement returns to the buyer what it does not pay, and pays at most what was locked",
     body: `uint256 locked; uint256 free;
     function lock(uint64 u) external { require(u <= free); free -= u; locked += u; }
     function deposit(uint64 u) external { free += u; total += u; }
@@ -168,7 +168,7 @@ async function main(): Promise<void> {
   if (missed.length > 0) throw new Error(`a planted fault was proved: ${missed.map(({ name }) => name).join(", ")}`);
 }
 
-/** The checker has no time limit of its own that works: it runs in a thread that can be stopped. */
+/** The checker's own time limit does not work, so it runs in a thread that can be stopped. */
 function within(millis: number, source: string): Promise<Verdict> {
   const worker = new Worker(new URL(import.meta.url), { workerData: source });
   return new Promise((resolve) => {

@@ -1,8 +1,8 @@
 /**
- * Mutation testing of the contracts: one small fault at a time, and the tests that should notice it. By hand, not in CI:
+ * Mutation testing of the contracts: one small fault at a time, and the tests that should notice it. Run by hand, not in CI:
  *   scripts/bench mutation --libraries 60 --contracts 20 [--seed 1] [--only Budgets] [--json FILE]
- * A library's fault meets the vectors and its fuzz tests first, then like a contract's the mocha tests and the market's
- * random stories.
+ * A fault in a library is tested with the vectors and its fuzz tests first, then, like a fault in a contract, with the
+ * mocha tests and the random stories of the market.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ type Verdict = "no program" | "vectors" | "fuzz" | "tests" | "stories" | "SURVIV
 const root = fileURLToPath(new URL("../", import.meta.url));
 const contract = (name: string): Target => ({ file: `contracts/${name}.sol`, contract: name });
 const HARNESS: Target = { file: "contracts/test/ParityHarness.sol", contract: "ParityHarness" };
-/** Fuzz tests of the libraries by themselves, each with its library compiled in. */
+/** Fuzz tests of single libraries, each with its library compiled in. */
 const suite = (name: string): Target => ({ file: `test/contracts/${name}.t.sol`, contract: `${name}Test` });
 const [AUCTION, ESCROW, MEMBERSHIP] = ["CapacityAuction", "LeaseEscrow", "Membership"].map(contract) as [
   Target,
@@ -33,7 +33,7 @@ const [AUCTION, ESCROW, MEMBERSHIP] = ["CapacityAuction", "LeaseEscrow", "Member
   Target,
 ];
 
-/** Whose creation code a file is part of, and whether the vectors reach it. */
+/** The contracts whose creation code contains a file, and whether the vectors test it. */
 const PARTS: Readonly<
   Record<string, { readonly vectors: boolean; readonly fuzz?: readonly Target[]; readonly targets: readonly Target[] }>
 > = {
@@ -57,7 +57,7 @@ const options = optionsOf(
     name: "scripts/bench mutation",
     summary:
       "Mutation testing of the contracts: changes one place of the source at a time and runs the tests against it.",
-    duration: "hours with the defaults: each mutant is compiled and meets the tests",
+    duration: "hours with the defaults: each mutant is compiled and tested",
     needs: "nothing else; it builds the contracts if necessary",
   },
   {
@@ -147,7 +147,7 @@ async function vectorsHold(creation: Hex): Promise<boolean> {
   }
 }
 
-/** Puts the faulty code where tests find it: the artifacts, and what deployments are made of. */
+/** Writes the faulty code to where tests read it: the artifacts, and the creation code of deployments. */
 function install(targets: readonly Target[], code: ReadonlyMap<string, Hex>): () => void {
   const undo: (() => void)[] = [];
   const change = (path: string, edit: (text: string) => string) => {
@@ -186,7 +186,7 @@ function copyOfTheProject(): string {
   return to;
 }
 
-/** The same seed draws the same faults, spread over the files by how many each has. */
+/** One seed draws the same faults. */
 function sampled(names: readonly string[], count: number): Mutant[] {
   const all = names.flatMap((name) => {
     const file = `contracts/${CONTRACTS.includes(name) ? "" : "libraries/"}${name}.sol`;

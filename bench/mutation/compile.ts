@@ -1,4 +1,4 @@
-/** The contracts' creation code by the pinned compiler, from sources in memory: what the build does, without writing it. */
+/** The contracts' creation code by the pinned compiler, from sources in memory: as the build makes it, without writing files. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Hex } from "viem";
@@ -19,7 +19,7 @@ export interface Target {
   readonly contract: string;
 }
 
-/** Null where the source is no program any more. */
+/** Null if the source does not compile. */
 export function creationCode(
   targets: readonly Target[],
   changed: Readonly<Record<string, string>>,

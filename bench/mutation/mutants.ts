@@ -40,7 +40,7 @@ const OPERATORS: Readonly<Record<string, readonly string[]>> = {
   "|=": ["&="],
 };
 const MODIFIERS = /\b(onlyAuction|onlyTreasury\(regionId\)|nonReentrant|restricted)\b ?/g;
-/** What is no statement: declarations of events and errors, imports, what is said in comments. */
+/** No statements: declarations of events and errors, imports, comments. */
 const NO_CODE = /^\s*(\/\/|\*|\/\*|import|pragma|event|error|using|type |contract|library|interface|struct|enum)/;
 
 export function mutantsOf(file: string, source: string): Mutant[] {
@@ -135,12 +135,12 @@ function matching(code: string, open: number): number {
   return code.length - 1;
 }
 
-/** Of the same length, so that places stay what they are. */
+/** Replaces comments by spaces, so that positions stay the same. */
 function withoutComments(source: string): string {
   return source.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, " "));
 }
 
-/** Within an event, an error, a struct or a string: nothing runs there. */
+/** Whether a position is in an event, an error, a struct or a string, where no code runs. */
 function inDeclaration(code: string, at: number): boolean {
   const before = code.slice(0, at);
   const statement = before.slice(Math.max(before.lastIndexOf(";"), before.lastIndexOf("}")) + 1);
