@@ -162,6 +162,8 @@ async function main(): Promise<void> {
   }
   console.log(table.toString());
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  const broken = results.filter(({ verdict }) => verdict === "error").map(({ name }) => name);
+  if (broken.length > 0) throw new Error(`claims that do not compile: ${broken.join(", ")}`);
   const missed = CLAIMS.filter(
     ({ name, planted }) => planted && results.some((r) => r.name === name && r.verdict === "proved"),
   );
@@ -198,7 +200,7 @@ function check(source: string): Verdict {
       outputSelection: { "*": { "*": [] } },
     },
   };
-  const read = (path: string) => ({ contents: readFileSync(new URL(`../../${path}`, import.meta.url), "utf8") });
+  const read = (path: string) => ({ contents: readFileSync(new URL(`../${path}`, import.meta.url), "utf8") });
   const { errors = [] } = JSON.parse(solc.compile(JSON.stringify(input), { import: read })) as {
     errors?: { severity: string; message: string }[];
   };
