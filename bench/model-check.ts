@@ -26,7 +26,7 @@ const CLAIMS: readonly Claim[] = [
     says: "⌈a / b⌉ · b is at least a and less than a + b",
     body: `function claim(uint64 a, uint32 b) external pure {
       require(b > 0);
-      uint256 up = Orders.ceilDiv(a, b);
+      uint256 up = Arithmetic.ceilDiv(a, b);
       assert(up * b >= a);
       assert(up * b < uint256(a) + b);
     }`,
@@ -37,7 +37,7 @@ const CLAIMS: readonly Claim[] = [
     body: `function claim(uint32 price, uint16 boost, uint64 p) external pure {
       require(boost <= 2500);
       require(p <= uint256(price) * (10000 + uint256(boost)));
-      assert(Orders.ceilDiv(p, 10000 + uint256(boost)) <= price);
+      assert(Arithmetic.ceilDiv(p, 10000 + uint256(boost)) <= price);
     }`,
   },
   {
@@ -129,7 +129,7 @@ const CLAIMS: readonly Claim[] = [
 ];
 
 const PATIENCE_MILLIS = 120_000;
-const HEAD = 'pragma solidity ^0.8.30;\nimport {Orders} from "contracts/libraries/Orders.sol";\n';
+const HEAD = 'pragma solidity ^0.8.30;\nimport {Arithmetic} from "contracts/libraries/Arithmetic.sol";\n';
 
 if (isMainThread) await main();
 else parentPort!.postMessage(check(workerData as string));

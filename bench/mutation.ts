@@ -37,6 +37,7 @@ const [AUCTION, ESCROW, MEMBERSHIP] = ["CapacityAuction", "LeaseEscrow", "Member
 const PARTS: Readonly<
   Record<string, { readonly vectors: boolean; readonly fuzz?: readonly Target[]; readonly targets: readonly Target[] }>
 > = {
+  Arithmetic: { vectors: true, fuzz: [suite("Orders"), suite("Clearing")], targets: [AUCTION, ESCROW] },
   Clearing: { vectors: true, fuzz: [suite("Clearing")], targets: [AUCTION] },
   Orders: { vectors: true, fuzz: [suite("Orders"), suite("Clearing")], targets: [AUCTION] },
   Leases: { vectors: true, fuzz: [suite("Orders"), suite("Clearing")], targets: [AUCTION, ESCROW] },

@@ -18,6 +18,7 @@ import {IMarketEscrow} from "./interfaces/IMarketEscrow.sol";
 import {IMembership, Place, Role, Attestation} from "./interfaces/IMembership.sol";
 import {IReputation} from "./interfaces/IReputation.sol";
 import {AuctionId, MeshId, OrganisationId, Price, RegionId} from "./interfaces/Types.sol";
+import {Arithmetic} from "./libraries/Arithmetic.sol";
 import {Budgets} from "./libraries/Budgets.sol";
 import {Clearing} from "./libraries/Clearing.sol";
 import {Leases} from "./libraries/Leases.sol";
@@ -232,7 +233,7 @@ contract CapacityAuction is ICapacityAuction {
         requireRange("price", limit, 1, cap);
         requireRange("lots", order.lots, 1, Orders.MAX_LOTS);
         uint256 amount = limit * order.lots * slots;
-        if (5 * uint256(order.bond) < amount) revert BondTooSmall(order.bond, Orders.ceilDiv(amount, 5));
+        if (5 * uint256(order.bond) < amount) revert BondTooSmall(order.bond, Arithmetic.ceilDiv(amount, 5));
 
         uint256 bps;
         uint256 effective;
@@ -356,7 +357,7 @@ contract CapacityAuction is ICapacityAuction {
         if (tally.ended == 0) found.bondsHeld = uint64(tally.bonds - book.revealedBonds);
         (found.marginalBid, found.marginalAsk) = (tally.marginalBid, tally.marginalAsk);
         found.scaledPrice = tally.price;
-        found.price = Price.wrap(uint32(Orders.ceilDiv(tally.price, Orders.SCALE)));
+        found.price = Price.wrap(uint32(Arithmetic.ceilDiv(tally.price, Orders.SCALE)));
         for (uint16 i = 0; i < tally.orders; ++i) {
             Order order = books[auctionId][i];
             if (order.isRevealed() && !order.isAsk()) found.lotsTraded += uint32(filled(auctionId, tally, order, i));
@@ -586,7 +587,7 @@ contract CapacityAuction is ICapacityAuction {
         Cell storage cell = cells[auctionId];
         uint256 minStart = block.timestamp + LEASE_DELAY;
         uint40 start = uint40(minStart > cell.earliestStart ? minStart : cell.earliestStart);
-        Price price = Price.wrap(uint32(Orders.ceilDiv(outcome.price, Orders.SCALE)));
+        Price price = Price.wrap(uint32(Arithmetic.ceilDiv(outcome.price, Orders.SCALE)));
         uint16 week = Budgets.weekOf(t.openedAt);
         uint256[] memory words = Clearing.leases(book, outcome);
         root = Leases.rootOf(words, Leases.packTerms(start, t.slots, t.lotMbps, price, week));
@@ -634,7 +635,7 @@ contract CapacityAuction is ICapacityAuction {
             IMarketEscrow(escrow).releaseAsk(regionId, uint64(released), order.byAgent());
         } else {
             uint256 unit = order.buyerUnitUp(tally.price);
-            uint256 subsidy = Orders.ceilDiv(tally.price, Orders.SCALE) - unit;
+            uint256 subsidy = Arithmetic.ceilDiv(tally.price, Orders.SCALE) - unit;
             uint256 need = Orders.budgetNeed(order.effective(), order.bps()) * order.lots();
             released = (order.lots() * order.price() - fill * unit) * t.slots;
             budgetBack = (need - fill * subsidy) * t.slots;

@@ -96,7 +96,7 @@ function guards(code: string): Edit[] {
 
 /** ⌈a / b⌉ that rounds down. */
 function roundings(code: string): Edit[] {
-  return [...code.matchAll(/(?<!function )\b(?:Orders\.)?ceilDiv\(/g)].flatMap((match) => {
+  return [...code.matchAll(/(?<!function )\b(?:Arithmetic\.)?ceilDiv\(/g)].flatMap((match) => {
     const open = match.index + match[0].length - 1;
     const close = matching(code, open);
     const [a, b] = splitArguments(code.slice(open + 1, close));

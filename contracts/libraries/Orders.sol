@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Arithmetic} from "./Arithmetic.sol";
 import {Side} from "../interfaces/ICapacityAuction.sol";
 import {AuctionId, Price, RegionId} from "../interfaces/Types.sol";
 
@@ -161,13 +162,13 @@ library Orders {
 
     /// @dev The most that a boosted bid can cost its budget, per lot and slot.
     function budgetNeed(uint256 effective_, uint256 boost) internal pure returns (uint256) {
-        return boost == 0 ? 0 : ceilDiv(effective_, SCALE) - effective_ / (SCALE + boost);
+        return boost == 0 ? 0 : Arithmetic.ceilDiv(effective_, SCALE) - effective_ / (SCALE + boost);
     }
 
     /// @dev u: what a bid pays per lot and slot at the scaled clearing price p.
     function buyerUnitUp(Order order, uint256 p) internal pure returns (uint256) {
         unchecked {
-            return ceilDiv(p, SCALE + order.bps());
+            return Arithmetic.ceilDiv(p, SCALE + order.bps());
         }
     }
 
@@ -186,12 +187,5 @@ library Orders {
     /// @dev Smaller is better: E, then the higher score, then the earlier commit.
     function askRank(Order order, uint256 index) internal pure returns (uint256) {
         return (order.effective() << 19) | ((1023 ^ order.score()) << 9) | index;
-    }
-
-    /// @dev Unchecked: prices and amounts are far below 2^255, and no divisor is 0.
-    function ceilDiv(uint256 a, uint256 b) internal pure returns (uint256) {
-        unchecked {
-            return (a + b - 1) / b;
-        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Arithmetic} from "./Arithmetic.sol";
 import {PairState, SellerState} from "../interfaces/IReputation.sol";
 
 /// @title ReputationRule: decayed credit, capped by pair, weighted by the buyer's bond
@@ -25,7 +26,7 @@ library ReputationRule {
     ) internal pure {
         uint256 weight = buyerBond < fullBond ? buyerBond : fullBond;
         uint256 cap = (PAIR_CAP * weight) / fullBond;
-        (x, y) = capped((x * weight) / fullBond, ceilDiv(y * weight, fullBond), cap);
+        (x, y) = capped((x * weight) / fullBond, Arithmetic.ceilDiv(y * weight, fullBond), cap);
 
         uint256 pairDelivered = decay(pair.delivered, day - pair.day);
         uint256 pairFailed = decay(pair.failed, day - pair.day);
@@ -60,7 +61,7 @@ library ReputationRule {
 
     function capped(uint256 delivered, uint256 failed, uint256 cap) private pure returns (uint256, uint256) {
         uint256 sum = delivered + failed;
-        return sum <= cap ? (delivered, failed) : ((delivered * cap) / sum, ceilDiv(failed * cap, sum));
+        return sum <= cap ? (delivered, failed) : ((delivered * cap) / sum, Arithmetic.ceilDiv(failed * cap, sum));
     }
 
     function replaced(uint256 total, uint256 part, uint256 by) private pure returns (uint96) {
@@ -82,9 +83,5 @@ library ReputationRule {
         if (dayCount == 11) return 10700304939443141497;
         if (dayCount == 12) return 10183428346603629346;
         return 9691519398493622098;
-    }
-
-    function ceilDiv(uint256 a, uint256 b) private pure returns (uint256) {
-        return (a + b - 1) / b;
     }
 }

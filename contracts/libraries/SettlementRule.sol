@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Arithmetic} from "./Arithmetic.sol";
 import {Settlement} from "../interfaces/ILeaseEscrow.sol";
 
 /// @title SettlementRule: who pays what for a lease, by what both parties signed and what each claims
@@ -69,7 +70,7 @@ library SettlementRule {
         uint256 slash = min(terms.bondShare, (terms.bondShare * failed) / term + sellerBreak);
         uint256 promised = (terms.mbps * term * ONE) / REFERENCE_MBITS;
         uint256 delivered = (promised * a) / term;
-        uint256 due = ceilDiv(terms.creditFee * delivered, ONE);
+        uint256 due = Arithmetic.ceilDiv(terms.creditFee * delivered, ONE);
         uint256 fee = min(due, sellerGets + terms.bondShare - slash);
 
         s.end = uint32(facts.end);
@@ -79,11 +80,16 @@ library SettlementRule {
         s.voided = uint32(voided);
         s.sellerGets = uint64(sellerGets);
         s.budgetPays = uint64((terms.lots * (terms.price - terms.buyerPrice) * terms.slots * a) / term);
-        s.buyerPays = uint64(min(buyerTotal, ceilDiv(buyerTotal * b, term) + buyerBreak));
+        s.buyerPays = uint64(min(buyerTotal, Arithmetic.ceilDiv(buyerTotal * b, term) + buyerBreak));
         s.slash = uint64(slash);
         s.fee = uint64(fee);
         s.delivered = uint128(due == 0 ? delivered : (delivered * fee) / due);
-        s.notDelivered = uint128(ceilDiv(promised * (failed + ceilDiv(b - a, 2) + ceilDiv(voided, 10)), term));
+        s.notDelivered = uint128(
+            Arithmetic.ceilDiv(
+                promised * (failed + Arithmetic.ceilDiv(b - a, 2) + Arithmetic.ceilDiv(voided, 10)),
+                term
+            )
+        );
     }
 
     function clamp(uint256 claimed, uint256 available, uint256 grace) private pure returns (uint256) {
@@ -93,9 +99,5 @@ library SettlementRule {
 
     function min(uint256 a, uint256 b) private pure returns (uint256) {
         return a < b ? a : b;
-    }
-
-    function ceilDiv(uint256 a, uint256 b) private pure returns (uint256) {
-        return (a + b - 1) / b;
     }
 }

@@ -5,6 +5,7 @@ import {Side} from "../interfaces/ICapacityAuction.sol";
 import {Lease, Receipt, Settlement} from "../interfaces/ILeaseEscrow.sol";
 import {PairState, SellerState} from "../interfaces/IReputation.sol";
 import {AuctionId, LeaseId, Price, RegionId} from "../interfaces/Types.sol";
+import {Arithmetic} from "../libraries/Arithmetic.sol";
 import {Clearing} from "../libraries/Clearing.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {Order, Orders} from "../libraries/Orders.sol";
@@ -95,7 +96,7 @@ contract ParityHarness {
         Order[] memory book = bookOf(inputs, cap);
         outcome = Clearing.check(book, bid, ask);
         if (!outcome.valid || outcome.lotsTraded == 0) return (outcome, price, fills);
-        price = Orders.ceilDiv(outcome.price, Orders.SCALE);
+        price = Arithmetic.ceilDiv(outcome.price, Orders.SCALE);
         fills = new Fill[](book.length);
         for (uint256 i = 0; i < book.length; ++i) fills[i] = fillOf(book, i, outcome, price);
     }

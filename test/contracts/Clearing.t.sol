@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Side} from "../../contracts/interfaces/ICapacityAuction.sol";
 import {RegionId} from "../../contracts/interfaces/Types.sol";
+import {Arithmetic} from "../../contracts/libraries/Arithmetic.sol";
 import {Clearing} from "../../contracts/libraries/Clearing.sol";
 import {Order, Orders} from "../../contracts/libraries/Orders.sol";
 
@@ -42,7 +43,7 @@ contract ClearingTest {
         if (expected.lots == 0) return;
         Clearing.Outcome memory o = Clearing.check(book, expected.bid, expected.ask);
         assert(o.lotsTraded == expected.lots);
-        uint256 price = Orders.ceilDiv(o.price, Orders.SCALE);
+        uint256 price = Arithmetic.ceilDiv(o.price, Orders.SCALE);
         (uint256 paid, uint256 budgets, uint256 received, uint256 pool) = (0, 0, 0, 0);
         for (uint256 i = 0; i < book.length; ++i) {
             Order order = book[i];
