@@ -92,7 +92,7 @@ export class MeshInstance {
   }
 
   receive(link: Link, packet: RoutingPacket, nowMillis: number): void {
-    if (packet.kind === "acknowledgement") this.#core.acknowledged(link.tag, packet.known);
+    if (packet.kind === "acknowledgement") this.#core.acknowledge(link.tag, packet.known);
     else this.#perform(this.#core.receive(link.tag, packet.bytes, packet.ageMillis, nowMillis), nowMillis);
   }
 

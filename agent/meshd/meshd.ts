@@ -103,7 +103,7 @@ export class Meshd {
         if (nowMillis >= this.#nextCounterReadMillis) this.#readCounters(nowMillis);
         for (const link of this.links.values()) {
           if (link.isHandshakeRestartDue(nowMillis))
-            this.interfaces.restartHandshake(link).catch((error: unknown) => this.#retry.failed(error));
+            this.interfaces.restartHandshake(link).catch((error: unknown) => this.#retry.reportFailure(error));
         }
       },
     });
@@ -156,7 +156,7 @@ export class Meshd {
   reconcile(): Promise<readonly Failure[]> {
     this.#isKernelAsWanted = false;
     const turn = this.#last.then(() => this.#reconcile());
-    this.#last = turn.catch((error: unknown) => this.#retry.failed(error));
+    this.#last = turn.catch((error: unknown) => this.#retry.reportFailure(error));
     return turn;
   }
 
@@ -181,8 +181,8 @@ export class Meshd {
     const failures = await this.#reconciler.run(nowMillis);
     if (!this.#stopped) this.#boundary.schedule(this.#reconciler.nextBoundary(nowMillis));
     this.#isKernelAsWanted = failures.length === 0;
-    if (failures[0]) this.#retry.failed(failures[0].error);
-    else this.#retry.succeeded();
+    if (failures[0]) this.#retry.reportFailure(failures[0].error);
+    else this.#retry.reportSuccess();
     return failures;
   }
 
@@ -193,11 +193,11 @@ export class Meshd {
   }
 
   #interfaceFailed(link: Link, reason: string): void {
-    link.interfaceDown();
+    link.markInterfaceDown();
     // If only the socket failed the interface is up, and its next hops are still there.
     if (link.device in networkInterfaces()) this.#parts.kernel.invalidate();
-    else this.#parts.kernel.interfaceGone(link.device);
-    this.#prober.interfaceFailed(link, reason);
+    else this.#parts.kernel.forgetInterface(link.device);
+    this.#prober.markInterfaceFailed(link, reason);
     this.#retry.schedule();
   }
 
@@ -247,7 +247,7 @@ export class Meshd {
     const { log, incarnationFile } = this.#parts;
     return {
       onRoutes: () => {
-        this.#reconciler.applyRoutes().catch((error: unknown) => this.#retry.failed(error));
+        this.#reconciler.applyRoutes().catch((error: unknown) => this.#retry.reportFailure(error));
       },
       onChange: (mesh, change) => log.info({ mesh: mesh.spec.meshId, reason: change.reason }, change.what),
       onIncarnation: (incarnation) => {
@@ -260,7 +260,7 @@ export class Meshd {
           { mesh: meshId },
           "another process uses our routing key and started before this one; this one leaves the mesh",
         );
-        this.removeMesh(meshId).catch((error: unknown) => this.#retry.failed(error));
+        this.removeMesh(meshId).catch((error: unknown) => this.#retry.reportFailure(error));
       },
     };
   }

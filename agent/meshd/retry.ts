@@ -19,7 +19,8 @@ export class Retry {
     this.#log = log;
   }
 
-  failed(error: unknown): void {
+  /** Logs the error, unless the same one is logged already, and schedules the action. */
+  reportFailure(error: unknown): void {
     const message = describeError(error);
     const pauseMillis = backoff(this.#failures + 1, FIRST_MILLIS, MAX_MILLIS);
     if (!this.#logged.has(message)) this.#log.warn({ againInMillis: pauseMillis }, message);
@@ -35,7 +36,8 @@ export class Retry {
     this.#schedule(FIRST_MILLIS);
   }
 
-  succeeded(): void {
+  /** The next failure is logged again, and waits 1 s. */
+  reportSuccess(): void {
     this.#failures = 0;
     this.#logged.clear();
   }

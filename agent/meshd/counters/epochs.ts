@@ -57,7 +57,7 @@ export class Epochs {
     this.#minDue = Math.floor(EPOCH_MILLIS / intervalMillis) - 2;
   }
 
-  sent(sequence: number, nowMillis: number): void {
+  addSent(sequence: number, nowMillis: number): void {
     this.#judge(nowMillis);
     if (nowMillis >= this.#startMillis) this.#open.push({ sequence, atMillis: nowMillis, heard: false, rttMicros: 0 });
   }

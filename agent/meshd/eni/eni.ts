@@ -50,7 +50,7 @@ export async function bringUpEni(
       const rateMbps = wanted.shares.reduce((sum, share) => sum + share.rateMbps, 0);
       await makeTunnel(device, tools.kind, rateMbps);
       isMade = true;
-      for (const batch of [tools.ip, tools.tc]) batch.deviceCreated(device);
+      for (const batch of [tools.ip, tools.tc]) batch.addDevice(device);
       const fresh = tools.tc.run(shapingLines(device, wanted.shares, [], true));
       await Promise.all([setKeys(device, wanted.config, tools.kind), fresh]);
     }

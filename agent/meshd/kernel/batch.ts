@@ -36,7 +36,7 @@ export class Batch {
   }
 
   /** Must be called for a new interface: the commands cache the index of each name. */
-  deviceCreated(device: string): void {
+  addDevice(device: string): void {
     if (this.#devices.has(device)) {
       this.#session?.end();
       this.#session = null;

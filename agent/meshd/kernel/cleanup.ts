@@ -51,11 +51,11 @@ export async function removeSteering(): Promise<void> {
   ]);
   await deleteNextHops(objects);
   const left = await readKernelObjects();
-  mustBeGone(steering(left.rules4).size + steering(left.rules6).size + left.nextHops.size);
+  requireGone(steering(left.rules4).size + steering(left.rules6).size + left.nextHops.size);
 }
 
 /** Batches continue after a line that fails, so the result is checked instead. */
-function mustBeGone(left: number): void {
+function requireGone(left: number): void {
   if (left === 0) return;
   throw new EphemeshError(
     "STILL_THERE",
@@ -78,7 +78,7 @@ export async function removeEverythingOfOurs(): Promise<Removed> {
   for (const device of devices) await removeTunnel(device);
   const nftTables = await deleteTable();
   const left = await readKernelObjects();
-  mustBeGone(left.rules4.size + left.rules6.size + left.routes.size + left.nextHops.size);
+  requireGone(left.rules4.size + left.rules6.size + left.routes.size + left.nextHops.size);
   return {
     devices,
     rules: objects.rules4.size + objects.rules6.size,

@@ -49,13 +49,13 @@ export class KernelMonitor {
       if (partial.length > MAX_LINE) child.kill("SIGKILL");
       for (const event of lines.map(parseEvent)) {
         if (event === null) continue;
-        this.#retry.succeeded();
+        this.#retry.reportSuccess();
         this.#onEvent(event);
       }
     });
     child.once("error", () => {});
     child.once("close", (code, signal) => {
-      if (!this.#stopped) this.#retry.failed(ended(signal ?? code));
+      if (!this.#stopped) this.#retry.reportFailure(ended(signal ?? code));
     });
   }
 

@@ -87,7 +87,7 @@ export class Interfaces {
   async bringUp(link: Link, found: FoundTunnel | undefined, guarded: Promise<void>): Promise<void> {
     const { wireguard, ip, tc, log } = this.#parts;
     const { spec, device } = link;
-    link.interfaceDown();
+    link.markInterfaceDown();
     const outcome = await bringUpEni(
       {
         device,
@@ -109,7 +109,7 @@ export class Interfaces {
       },
     );
     link.applied = spec;
-    link.interfaceUp(monotonicMillis());
+    link.markInterfaceUp(monotonicMillis());
     log.info({ device, link: spec.linkId, attempt: spec.attempt, peer: spec.peer }, `interface ${outcome}`);
   }
 
@@ -131,7 +131,7 @@ export class Interfaces {
 
   /** Starts a new WireGuard handshake; does nothing for an adopted link, whose keys are not known. */
   async restartHandshake(link: Link): Promise<void> {
-    link.handshakeStarted(monotonicMillis());
+    link.markHandshakeStarted(monotonicMillis());
     const config = this.#tunnelConfig(link);
     if (config) await setKeys(link.device, config, this.#parts.wireguard);
   }
@@ -168,7 +168,7 @@ export class Interfaces {
   #shares(link: Link, spec: LinkSpec): readonly BuyerShare[] {
     return spec.shares.map((share) => ({
       ...share,
-      meshIndex: this.#parts.meshIndexes.indexOf(link.meshId, share.buyer),
+      meshIndex: this.#parts.meshIndexes.assign(link.meshId, share.buyer),
     }));
   }
 

@@ -59,7 +59,7 @@ export class Link {
   }
 
   /** The interface came up. */
-  interfaceUp(nowMillis: number): void {
+  markInterfaceUp(nowMillis: number): void {
     this.#isInterfaceUp = true;
     this.#interfaceUpAt = nowMillis;
     this.#handshakeStartedAt = nowMillis;
@@ -67,7 +67,7 @@ export class Link {
   }
 
   /** The interface was removed or set down, or its socket failed. */
-  interfaceDown(): void {
+  markInterfaceDown(): void {
     this.#isInterfaceUp = false;
     this.#handshakeStartedAt = Number.POSITIVE_INFINITY;
   }
@@ -96,7 +96,7 @@ export class Link {
     );
   }
 
-  handshakeStarted(nowMillis: number): void {
+  markHandshakeStarted(nowMillis: number): void {
     this.#handshakeStartedAt = nowMillis;
   }
 

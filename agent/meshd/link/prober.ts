@@ -54,9 +54,9 @@ export class Prober {
   }
 
   /** The interface is known to have failed: the link is down before any probe is missing. */
-  interfaceFailed(link: Link, reason: string): void {
+  markInterfaceFailed(link: Link, reason: string): void {
     const nowMillis = monotonicMillis();
-    const change = link.health.interfaceFailed(reason, nowMillis);
+    const change = link.health.markInterfaceFailed(reason, nowMillis);
     if (change) this.#changed(link, change, nowMillis);
   }
 
@@ -93,7 +93,7 @@ export class Prober {
     const lateMillis = nowMillis - this.#dueMillis;
     if (this.#dueMillis === 0 || lateMillis <= this.#options.intervalMillis) return;
     this.#dueMillis = nowMillis;
-    for (const link of this.#options.links()) link.health.stalled(lateMillis, nowMillis);
+    for (const link of this.#options.links()) link.health.excuseStall(lateMillis, nowMillis);
   }
 
   #changed(link: Link, change: StateChange, nowMillis: number): void {
@@ -104,8 +104,8 @@ export class Prober {
 
   #send(link: Link, nowMillis: number): void {
     if (!link.socket || !link.maySendProbes(nowMillis)) return;
-    const probe = { ...link.health.probe(nowMillis), received: link.capacity.takeReport() };
-    link.epochs.sent(probe.sequence, nowMillis);
+    const probe = { ...link.health.nextProbe(nowMillis), received: link.capacity.takeReport() };
+    link.epochs.addSent(probe.sequence, nowMillis);
     link.socket.send(encodeProbe(probe));
   }
 }

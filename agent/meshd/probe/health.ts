@@ -100,8 +100,8 @@ export class LinkHealth {
     return { sequence: echo.sequence, heard: echo.heard, rttMicros };
   }
 
-  /** The next probe to send. */
-  probe(nowMillis: number): HealthProbe {
+  /** Makes the next probe to send. */
+  nextProbe(nowMillis: number): HealthProbe {
     this.#sequence++;
     const stalled = this.#stalled;
     this.#stalled = false;
@@ -179,14 +179,14 @@ export class LinkHealth {
   }
 
   /** The interface is down, or its socket failed. */
-  interfaceFailed(reason: string, nowMillis: number): StateChange | null {
+  markInterfaceFailed(reason: string, nowMillis: number): StateChange | null {
     this.#bothWaysSince = null;
     this.#heardAt = null;
     return this.#state === "up" ? this.#goDown(reason, { bySilence: false }, nowMillis) : null;
   }
 
   /** This process was stalled for `lateMillis`: that time does not count as silence. */
-  stalled(lateMillis: number, nowMillis: number): void {
+  excuseStall(lateMillis: number, nowMillis: number): void {
     if (this.#heardAt !== null) this.#heardAt = Math.min(nowMillis, this.#heardAt + lateMillis);
     this.#excuseUntil = nowMillis + 2 * this.#intervalMillis + (this.rttMicros ?? 0) / 1000;
     this.#stalled = true;

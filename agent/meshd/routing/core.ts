@@ -123,7 +123,7 @@ export class RoutingCore {
       if (isNewer(known.signed.lsa, lsa)) this.#refuse("outdated", tag);
       // A neighbour with an older one gets the newer; a repetition is acknowledged again.
       if (isNewer(known.signed.lsa, lsa) && !known.dead) this.#flooding.enqueue(tag, lsa);
-      this.#flooding.acknowledged(tag, lsa, this.#database);
+      this.#flooding.acknowledge(tag, lsa, this.#database);
       return [{ kind: "acknowledge", tag, known: known.signed.lsa }, ...this.#flood(nowMillis)];
     }
     // An honest neighbour never forwards an expired one.
@@ -136,14 +136,14 @@ export class RoutingCore {
     if (lsa.origin === this.#options.self) return [acknowledge, ...this.#receiveOwn(lsa, nowMillis)];
     this.#database.store({ lsa, bytes }, Math.max(0, ageMillis), nowMillis);
     if (known && lsa.incarnation > known.signed.lsa.incarnation) this.#resynchronise(lsa.origin);
-    this.#flooding.acknowledged(tag, lsa, this.#database);
+    this.#flooding.acknowledge(tag, lsa, this.#database);
     this.#flooding.enqueueAll(lsa, tag);
     this.#needsRecompute = true;
     return [acknowledge, ...this.#flood(nowMillis)];
   }
 
-  acknowledged(tag: string, known: Acknowledgement): void {
-    this.#flooding.acknowledged(tag, known, this.#database);
+  acknowledge(tag: string, known: Acknowledgement): void {
+    this.#flooding.acknowledge(tag, known, this.#database);
   }
 
   /** First step of an orderly end: other nodes route around this one, which still forwards what is on its way. */
@@ -205,7 +205,7 @@ export class RoutingCore {
   }
 
   #flood(nowMillis: number): readonly Effect[] {
-    return this.#flooding.due(this.#database, nowMillis).map(({ tag, entry }) => ({
+    return this.#flooding.takeDue(this.#database, nowMillis).map(({ tag, entry }) => ({
       kind: "send",
       tag,
       ageMillis: ageOf(entry, nowMillis),

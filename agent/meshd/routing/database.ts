@@ -62,7 +62,7 @@ export class Database {
       bornMillis: nowMillis - Math.min(ageMillis, MAX_ACCEPTED_AGE_MILLIS),
       dead: false,
     });
-    this.#changed();
+    this.#clearCaches();
     return true;
   }
 
@@ -74,7 +74,7 @@ export class Database {
       this.#entries.set(key, { ...entry, dead: true });
       died.push(entry);
     }
-    if (died.length > 0) this.#changed();
+    if (died.length > 0) this.#clearCaches();
     return died;
   }
 
@@ -83,7 +83,7 @@ export class Database {
     for (const [key, entry] of this.#entries) {
       if (!participants.has(entry.signed.lsa.origin)) this.#entries.delete(key);
     }
-    this.#changed();
+    this.#clearCaches();
   }
 
   /** A link is used only if both ends advertise it. */
@@ -139,7 +139,7 @@ export class Database {
     return new Set(noTransit.map(({ signed }) => signed.lsa.origin));
   }
 
-  #changed(): void {
+  #clearCaches(): void {
     this.#edges = null;
     this.#graphs.clear();
     this.#shapes.clear();

@@ -56,7 +56,7 @@ export class Flooding {
   }
 
   /** The neighbour has this one or a newer one. */
-  acknowledged(tag: string, known: Acknowledgement, database: Database): void {
+  acknowledge(tag: string, known: Acknowledgement, database: Database): void {
     const neighbour = this.#neighbours.get(tag);
     const entry = database.get(known);
     if (!neighbour || !entry || isNewer(entry.signed.lsa, known)) return;
@@ -64,12 +64,12 @@ export class Flooding {
     neighbour.unacknowledged.delete(entryKey(known));
   }
 
-  /** What is due now; counts as sent. */
-  due(database: Database, nowMillis: number): readonly { readonly tag: string; readonly entry: Entry }[] {
+  /** Takes what is due now: it is due again later, until it is acknowledged. */
+  takeDue(database: Database, nowMillis: number): readonly { readonly tag: string; readonly entry: Entry }[] {
     const out: { tag: string; entry: Entry }[] = [];
     for (const [tag, neighbour] of this.#neighbours) {
       if (neighbour.unsent.size === 0 && neighbour.nextMillis > nowMillis) continue;
-      for (const key of takeDue(neighbour, nowMillis)) {
+      for (const key of takeKeys(neighbour, nowMillis)) {
         const entry = database.find(key);
         neighbour.unsent.delete(key);
         if (!entry || entry.dead) {
@@ -89,7 +89,7 @@ export class Flooding {
 }
 
 /** Removes what is due, new advertisements first and at most one burst. */
-function takeDue(neighbour: Neighbour, nowMillis: number): readonly string[] {
+function takeKeys(neighbour: Neighbour, nowMillis: number): readonly string[] {
   const keys = [...neighbour.unsent];
   for (const key of keys) neighbour.unacknowledged.delete(key);
   if (neighbour.nextMillis <= nowMillis) {

@@ -77,7 +77,7 @@ export class SteeringKernel {
   }
 
   /** An interface is down or was deleted: the next change knows what went with it, without reading the kernel. */
-  interfaceGone(device: string): void {
+  forgetInterface(device: string): void {
     void this.#queue.run(async () => {
       this.#known = withoutDevice(this.#known, device);
     });

@@ -10,10 +10,11 @@ export class MeshIndexes {
   readonly #destinations = new Map<MeshId, Map<RegionId, number>>();
 
   /**
-   * From 1; 0 is not used, so that no mark is zero after its first byte.
+   * The number of a buyer in a mesh, a new one at the first call. From 1; 0 is not used, so that no mark is zero after
+   * its first byte.
    * @throws EphemeshError TOO_MANY_BUYERS
    */
-  indexOf(mesh: MeshId, buyer: RegionId): number {
+  assign(mesh: MeshId, buyer: RegionId): number {
     const key = `${mesh}/${buyer}`;
     const known = this.#meshIndexes.get(key);
     if (known !== undefined) return known;
@@ -22,7 +23,8 @@ export class MeshIndexes {
     return meshIndex;
   }
 
-  destinationIndexOf(mesh: MeshId, region: RegionId): number {
+  /** From 0. @throws EphemeshError TOO_MANY_BUYERS */
+  assignDestination(mesh: MeshId, region: RegionId): number {
     const ofMesh = this.#destinations.get(mesh) ?? new Map<RegionId, number>();
     this.#destinations.set(mesh, ofMesh);
     const known = ofMesh.get(region);

@@ -66,7 +66,7 @@ export function wantedSteering(
       mesh.transit.flatMap(({ buyer, regions }) => (regions.includes(mesh.self) ? [buyer] : [])),
     );
     for (const pair of withoutCovered(mesh.pairs)) {
-      const meshIndex = meshIndexes.indexOf(mesh.meshId, pair.buyer);
+      const meshIndex = meshIndexes.assign(mesh.meshId, pair.buyer);
       const mark = steerMark(meshIndex, UNCLASSIFIED_CLASS);
       const key = `${pair.source} ${pair.destination}`;
       const steered = { source: pair.source, destination: pair.destination };
@@ -91,7 +91,7 @@ export function wantedSteering(
     inboundDestinations: outermost(inboundDestinations),
     leases: links.flatMap(({ meshId, spec, device }) =>
       spec.shares.map((share): GuardedLease => {
-        const meshIndex = meshIndexes.indexOf(meshId, share.buyer);
+        const meshIndex = meshIndexes.assign(meshId, share.buyer);
         return {
           device,
           meshIndex,
@@ -129,7 +129,7 @@ export function wantedObjects(
   for (const mesh of meshes) {
     const { meshId, pairs, self } = mesh.spec;
     for (const buyer of new Set(pairs.map((pair) => pair.buyer))) {
-      const meshIndex = meshIndexes.indexOf(meshId, buyer);
+      const meshIndex = meshIndexes.assign(meshId, buyer);
       usedIndexes.add(meshIndex);
       if (mesh.spec.fallback !== "drop") continue;
       const away = pairs.filter((pair) => pair.buyer === buyer && pair.destinationRegion !== self);
@@ -145,13 +145,13 @@ export function wantedObjects(
         routes.add(arrivalRouteText(source));
     }
     for (const { buyer, trafficClass, destination, bucketGroups } of mesh.routes) {
-      const meshIndex = meshIndexes.indexOf(meshId, buyer);
+      const meshIndex = meshIndexes.assign(meshId, buyer);
       const prefixes = prefixesToward(pairs, buyer, destination, self);
       for (const [group, name] of bucketGroups.entries()) {
         const table = groupTable(meshIndex, trafficClass, group);
         const link = name && byLink.get(name);
         if (!link) continue;
-        const id = nextHopId(meshIndex, trafficClass, group, meshIndexes.destinationIndexOf(meshId, destination));
+        const id = nextHopId(meshIndex, trafficClass, group, meshIndexes.assignDestination(meshId, destination));
         nextHops.set(id, nextHopText(link.peerAddress, link.device));
         for (const prefix of prefixes) {
           routes.add(meshRouteText(prefix, id, table));

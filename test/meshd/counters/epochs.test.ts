@@ -11,7 +11,7 @@ function run(seconds: number, outcome: (index: number) => number | null): Return
   const count = (seconds * 1_000) / INTERVAL;
   for (let index = 0; index < count; index++) {
     const now = 1_000 + index * INTERVAL;
-    epochs.sent(index + 1, now);
+    epochs.addSent(index + 1, now);
     const rtt = outcome(index);
     if (rtt !== null) epochs.acknowledge(index + 1, 1n, rtt);
   }
@@ -50,7 +50,7 @@ describe("metering epochs", () => {
   it("probes that were due and never sent count as due: an interface that came late was not available", () => {
     const epochs = new Epochs(0, BOUNDS, INTERVAL);
     for (let number = 1; number <= 50; number++) {
-      epochs.sent(number, 5_000 + number * INTERVAL);
+      epochs.addSent(number, 5_000 + number * INTERVAL);
       epochs.acknowledge(number, 1n, 9_000);
     }
     const [epoch] = epochs.over(20_000);
@@ -65,7 +65,7 @@ describe("metering epochs", () => {
 
   it("an acknowledgement by map counts the probes before the newest as well", () => {
     const epochs = new Epochs(0, BOUNDS, INTERVAL);
-    for (let number = 1; number <= 10; number++) epochs.sent(number, number * INTERVAL);
+    for (let number = 1; number <= 10; number++) epochs.addSent(number, number * INTERVAL);
     epochs.acknowledge(10, 0b1111111111n, 9_000);
     assert.equal(epochs.over(13_000)[0]?.met, 10);
   });

@@ -21,8 +21,8 @@ class Pair {
   /** One interval: both send, what is on the wire arrives, both look. */
   step(count = 1): void {
     for (let k = 0; k < count; k++) {
-      const fromA = this.aRuns ? this.a.probe(this.nowMillis) : null;
-      const fromB = this.b.probe(this.nowMillis);
+      const fromA = this.aRuns ? this.a.nextProbe(this.nowMillis) : null;
+      const fromB = this.b.nextProbe(this.nowMillis);
       this.nowMillis += this.delayMillis;
       if (this.aToB && fromA) this.b.receive(fromA, this.nowMillis);
       if (this.bToA && this.aRuns) this.#note(this.a.receive(fromB, this.nowMillis));
@@ -119,7 +119,7 @@ describe("probes: the health of a link", () => {
     pair.aRuns = false;
     pair.step(8);
     assert.equal(pair.b.state, "down");
-    pair.a.stalled(8 * INTERVAL, pair.nowMillis);
+    pair.a.excuseStall(8 * INTERVAL, pair.nowMillis);
     pair.aRuns = true;
     pair.step(3);
     assert.equal(pair.a.state, "up");
@@ -256,7 +256,7 @@ describe("probes: the health of a link", () => {
       fc.property(fc.array(hostile, { maxLength: 30 }), (probes) => {
         const health = new LinkHealth({ intervalMillis: INTERVAL, instance: 1, nowMillis: 0 });
         for (const [index, probe] of probes.entries()) {
-          health.probe(index * INTERVAL);
+          health.nextProbe(index * INTERVAL);
           health.receive(probe, index * INTERVAL + 5);
         }
         // None of them echoes our own instance.

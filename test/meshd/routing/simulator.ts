@@ -419,7 +419,7 @@ export class Simulator {
       } else if (effect.kind === "acknowledge") {
         const known: Acknowledgement = effect.known;
         this.#deliver(node, effect.tag, (peer) => {
-          peer.core.acknowledged(effect.tag, known);
+          peer.core.acknowledge(effect.tag, known);
           return [];
         });
       }

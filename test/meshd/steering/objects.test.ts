@@ -185,11 +185,11 @@ describe("marks", () => {
   it("mesh indexes are given out lowest first, kept, and free again after their mesh", () => {
     const meshIndexes = new MeshIndexes();
     const [one, two] = [1 as MeshId, 2 as MeshId];
-    assert.equal(meshIndexes.indexOf(one, 7 as RegionId), 1);
-    assert.equal(meshIndexes.indexOf(two, 7 as RegionId), 2);
-    assert.equal(meshIndexes.indexOf(one, 7 as RegionId), 1);
+    assert.equal(meshIndexes.assign(one, 7 as RegionId), 1);
+    assert.equal(meshIndexes.assign(two, 7 as RegionId), 2);
+    assert.equal(meshIndexes.assign(one, 7 as RegionId), 1);
     meshIndexes.keepOnly(new Set([two]));
-    assert.equal(meshIndexes.indexOf(two, 9 as RegionId), 1);
+    assert.equal(meshIndexes.assign(two, 9 as RegionId), 1);
   });
 });
 
@@ -310,7 +310,7 @@ describe("a pair that two meshes hold", () => {
     ] as const) {
       const meshIndexes = new MeshIndexes();
       const { outbound } = wantedSteering(meshes, [], meshIndexes);
-      const meshIndex = meshIndexes.indexOf(winner as MeshId, 1 as RegionId);
+      const meshIndex = meshIndexes.assign(winner as MeshId, 1 as RegionId);
       assert.deepEqual(
         outbound.map(({ mark }) => mark),
         [steerMark(meshIndex, UNCLASSIFIED_CLASS)],
