@@ -3,7 +3,7 @@ import type { Side } from "../auction/commitment.ts";
 import type { GrantedLease } from "../auction/facts.ts";
 import { backoff } from "../model/backoff.ts";
 import type { AuctionId, LeaseId, LinkId, RegionId } from "../model/ids.ts";
-import { EPOCH_SECONDS, GRACE_SECONDS } from "../model/market.ts";
+import { EPOCH_SECONDS, GRACE_SECONDS, PROBE_LOST_SECONDS } from "../model/market.ts";
 import { type WantedLink, wantedLinks } from "./links.ts";
 import { type Auction, endOf, isOver, leasesOf, linkOfLease, type Mesh, ownLeases, phaseOf } from "./mesh.ts";
 import {
@@ -64,7 +64,7 @@ export interface MeshFacts {
 const RETRY_LINK_MILLIS = 5000;
 export const RETRY_LOST_MILLIS = 30_000;
 /** An epoch counts when its last probes can no longer come back; a receipt asked for earlier is refused with "not yet". */
-const RECEIPT_DELAY_SECONDS = 2.1;
+const RECEIPT_DELAY_SECONDS = PROBE_LOST_SECONDS + 0.1;
 /** The seller leaves the buyer this long to settle first. */
 const SETTLE_STAGGER_SECONDS = 15;
 const TEARDOWN_TRIES_SECONDS = 30;

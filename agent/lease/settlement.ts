@@ -1,6 +1,6 @@
 /** Settlement of a lease, exactly as the escrow computes it. A disputed claim never earns its author money. */
 import { ceilDiv, larger, smaller } from "../model/arithmetic.ts";
-import { GRACE_SECONDS } from "../model/market.ts";
+import { GRACE_SECONDS, SLOT_SECONDS } from "../model/market.ts";
 
 export interface SettlementTerms {
   readonly lots: bigint;
@@ -47,14 +47,15 @@ export interface Settlement {
   readonly notDelivered: bigint;
 }
 
-const SLOT_SECONDS = 60n;
+/** Seconds. */
+const SLOT = BigInt(SLOT_SECONDS);
 const ONE = 1_000_000_000n;
 /** A reference lease: 100 Mbit/s for one hour. */
 const REFERENCE_MBITS = 360_000n;
 
 /** MARKET.md section 4 and REPUTATION.md section 3. */
 export function settleLease(terms: SettlementTerms, facts: SettlementFacts): Settlement {
-  const term = SLOT_SECONDS * terms.slots;
+  const term = SLOT * terms.slots;
   const buyerTotal = terms.lots * terms.buyerPrice * terms.slots;
   const budgetTotal = terms.lots * (terms.price - terms.buyerPrice) * terms.slots;
   const sellerTotal = terms.lots * terms.sellerPrice * terms.slots;
@@ -99,5 +100,5 @@ export function settleLease(terms: SettlementTerms, facts: SettlementFacts): Set
 
 /** Whether more than a twentieth of the term is void or disputed: then the pair's credit is suspended for 14 days. */
 export function isContested({ voided, upper, lower }: Settlement, slots: bigint): boolean {
-  return 20n * (voided + upper - lower) > SLOT_SECONDS * slots;
+  return 20n * (voided + upper - lower) > SLOT * slots;
 }

@@ -4,6 +4,7 @@
  * state root. The reputation rule, applied to the events, must give the stored values exactly. Pure.
  */
 import type { Hex } from "viem";
+import { DAY_SECONDS } from "../model/market.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { SettlementCounts } from "./counts.ts";
 import type { Deviation } from "./deviation.ts";
@@ -33,8 +34,6 @@ interface BlockRef {
   readonly number: number;
   readonly hash: Hex;
 }
-
-const DAY_SECONDS = 86_400;
 
 export class Audit {
   readonly terms: AuditTerms;

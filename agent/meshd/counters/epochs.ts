@@ -4,11 +4,10 @@
  * the bound by more than two standard deviations (of 100 probes at a bound of 1 %, three may be lost). Probes sent before
  * the link first worked are not met, and do not count as loss. Pure.
  */
-import { EPOCH_SECONDS } from "../../model/market.ts";
+import { EPOCH_SECONDS, PROBE_LOST_SECONDS } from "../../model/market.ts";
 
 const EPOCH_MILLIS = EPOCH_SECONDS * 1000;
-/** A probe that the peer did not acknowledge within this time is lost. */
-const JUDGED_AFTER_MILLIS = 2_000;
+const JUDGED_AFTER_MILLIS = PROBE_LOST_SECONDS * 1000;
 const KEPT = 400;
 
 export interface Bounds {

@@ -1,5 +1,6 @@
 /** Decodes the events that the audit reads from proven logs: ABI words of 32 bytes. */
 import { type Hex, toHex } from "viem";
+import { SLOT_SECONDS } from "../../model/market.ts";
 import type { LeaseRecorded } from "../rebuild.ts";
 import type { Credit } from "../rule.ts";
 import { eventTopics } from "./layout.ts";
@@ -80,7 +81,7 @@ function settled({ topics, data }: ProvenLog): SettledLease {
   return {
     seller: topicNumber(topics, 2),
     buyer: topicNumber(topics, 3),
-    termSeconds: 60 * Number(at(14)),
+    termSeconds: SLOT_SECONDS * Number(at(14)),
     voidSeconds: Number(at(22)),
     disputedSeconds: Number(at(20) - at(19)),
   };
