@@ -9,6 +9,7 @@ import type { Logger } from "pino";
 import { describeError } from "../model/errors.ts";
 import type { MeshId } from "../model/ids.ts";
 import type { MeshdConfig, MeshSpec } from "../model/meshd-messages.ts";
+import { SerialQueue } from "../model/serial-queue.ts";
 import { monotonicMillis } from "../model/time.ts";
 import { checkMesh } from "./check-mesh.ts";
 import { readDevices } from "./counters/device-counters.ts";
@@ -59,7 +60,7 @@ export class Meshd {
   readonly #reconciler: Reconciler;
   readonly interfaces: Interfaces;
   #incarnation: number;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
   readonly #boundary = new WakeUp(() => this.#reconcileInBackground());
   #nextCounterReadMillis = 0;
   #stopped = false;
@@ -155,9 +156,9 @@ export class Meshd {
   /** Brings the kernel to the wanted state. Runs are serialised; what fails is tried again. */
   reconcile(): Promise<readonly Failure[]> {
     this.#isKernelAsWanted = false;
-    const turn = this.#last.then(() => this.#reconcile());
-    this.#last = turn.catch((error: unknown) => this.#retry.reportFailure(error));
-    return turn;
+    const failures = this.#queue.run(() => this.#reconcile());
+    failures.catch((error: unknown) => this.#retry.reportFailure(error));
+    return failures;
   }
 
   /** An orderly end: other nodes route around this one first; tunnels stay for the next start to adopt. */
@@ -171,7 +172,7 @@ export class Meshd {
     this.#boundary.cancel();
     this.#retry.stop();
     this.#monitor.stop();
-    await this.#last;
+    await this.#queue.run(async () => {});
     for (const link of this.links.values()) link.socket?.close();
   }
 

@@ -9,6 +9,7 @@
  *
  * Forbidden: waiting → down, and any use before probes arrived both ways.
  */
+import { backoff } from "../../model/backoff.ts";
 import { Arrivals, lostOf } from "./arrivals.ts";
 import type { HealthProbe } from "./packet.ts";
 import { RoundTrip } from "./round-trip.ts";
@@ -20,6 +21,7 @@ export interface StateChange {
 }
 
 const MAX_SILENCE_MILLIS = 1_000;
+const MIN_HOLD_MILLIS = 1_000;
 const MAX_HOLD_MILLIS = 30_000;
 const HOLD_RESET_MILLIS = 60_000;
 /** Of the last 20 probes each way: this many lost in total happen by chance in one of 15,000 windows at 1 % loss. */
@@ -45,7 +47,8 @@ export class LinkHealth {
   #peer: HealthProbe | null = null;
   #heardAt: number | null = null;
   #bothWaysSince: number | null = null;
-  #holdMillis = 0;
+  /** How often the link went down, since it last was up for a minute. */
+  #downs = 0;
   #wentDownBySilence = false;
   #wasSilent = false;
   #stalled = false;
@@ -148,7 +151,7 @@ export class LinkHealth {
       this.#state === "down" &&
       this.#wentDownBySilence &&
       nowMillis - this.#since < EXCUSED_WITHIN_MILLIS;
-    if (excused) this.#holdMillis = 0;
+    if (excused) this.#downs = 0;
     return this.#evaluate(nowMillis, true);
   }
 
@@ -165,16 +168,17 @@ export class LinkHealth {
     }
     this.#bothWaysSince ??= nowMillis;
     if (this.#state === "up") {
-      if (nowMillis - this.#since > HOLD_RESET_MILLIS) this.#holdMillis = 0;
+      if (nowMillis - this.#since > HOLD_RESET_MILLIS) this.#downs = 0;
       return null;
     }
     const heldMillis = nowMillis - this.#bothWaysSince;
+    const holdMillis = this.#downs === 0 ? 0 : backoff(this.#downs, MIN_HOLD_MILLIS, MAX_HOLD_MILLIS);
     // Only when a probe arrives: without one, a flapping link may be down again.
-    if (heldMillis < this.#holdMillis || !hasArrived) return null;
+    if (heldMillis < holdMillis || !hasArrived) return null;
     const reason =
       this.#state === "waiting"
         ? "probes arrive both ways"
-        : `probes arrive both ways for ${Math.round(heldMillis)} ms (hold-down ${this.#holdMillis} ms)`;
+        : `probes arrive both ways for ${Math.round(heldMillis)} ms (hold-down ${holdMillis} ms)`;
     return this.#enter("up", reason, nowMillis);
   }
 
@@ -235,7 +239,7 @@ export class LinkHealth {
   #goDown(reason: string, { bySilence }: { readonly bySilence: boolean }, nowMillis: number): StateChange {
     this.#wasSilent = !this.#hears(nowMillis);
     this.#wentDownBySilence = bySilence;
-    this.#holdMillis = this.#holdMillis === 0 ? 1_000 : Math.min(MAX_HOLD_MILLIS, this.#holdMillis * 2);
+    this.#downs++;
     return this.#enter("down", reason, nowMillis);
   }
 

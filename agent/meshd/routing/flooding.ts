@@ -2,6 +2,7 @@
  * Reliable flooding: what has to be sent to which neighbour. An advertisement is sent again until the neighbour
  * acknowledges it, or sends one at least as new. Pure: what is due is returned as a list.
  */
+import { backoff } from "../../model/backoff.ts";
 import { type Database, type Entry, entryKey } from "./database.ts";
 import { isNewer, type Lsa } from "./lsa.ts";
 
@@ -77,8 +78,8 @@ export class Flooding {
           continue;
         }
         const sendCount = (neighbour.unacknowledged.get(key)?.sendCount ?? 0) + 1;
-        const later = EARLY_REPEAT_MILLIS * 2 ** Math.max(0, sendCount - EARLY_REPEATS);
-        const atMillis = nowMillis + Math.min(MAX_REPEAT_MILLIS, later);
+        const pauseMillis = backoff(sendCount - EARLY_REPEATS + 1, EARLY_REPEAT_MILLIS, MAX_REPEAT_MILLIS);
+        const atMillis = nowMillis + pauseMillis;
         neighbour.unacknowledged.set(key, { atMillis, sendCount });
         neighbour.nextMillis = Math.min(neighbour.nextMillis, atMillis);
         out.push({ tag, entry });
