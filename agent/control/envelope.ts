@@ -7,7 +7,7 @@ import { type Hex, hashTypedData, keccak256, recoverTypedDataAddress, stringToHe
 import type { PrivateKeyAccount } from "viem/accounts";
 import { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
-import { hex32, type RegionId, regionId } from "../model/ids.ts";
+import { chainSignature, hex32, type RegionId, regionId } from "../model/ids.ts";
 import { signingDomain } from "../model/signing-domain.ts";
 import { PROTOCOL_VERSION, versionProblem } from "./protocol-version.ts";
 
@@ -26,7 +26,7 @@ export const envelope = z.strictObject({
   expiresAtSeconds: z.number().int().nonnegative(),
   /** JSON text: what is signed is exactly what was sent. */
   body: z.string().max(MESSAGE_LIMIT_BYTES),
-  signature: z.string().regex(/^0x[0-9a-f]{130}$/),
+  signature: chainSignature,
 });
 export type Envelope = z.infer<typeof envelope>;
 export type Unsigned = Omit<Envelope, "signature">;
@@ -83,9 +83,7 @@ export async function open(raw: unknown, domain: ControlDomain, expected: Expect
   const registered = expected.agentKeyOf(message.from);
   if (!registered) throw refusal("CONTROL_UNKNOWN_SENDER", `Region ${message.from} is not registered.`);
   const { signature, ...unsigned } = message;
-  const signer = await recoverTypedDataAddress({ ...typedData(unsigned, domain), signature: signature as Hex }).catch(
-    () => null,
-  );
+  const signer = await recoverTypedDataAddress({ ...typedData(unsigned, domain), signature }).catch(() => null);
   if (signer?.toLowerCase() === registered.toLowerCase()) return message;
   // Another version may sign in another way: its signature proves nothing here.
   throw message.version === PROTOCOL_VERSION

@@ -1,7 +1,6 @@
 /** Receipts as JSON, for agents and operators: 64-bit amounts are decimal text, because JSON numbers are exact only to 2^53. */
-import type { Hex } from "viem";
 import { z } from "zod";
-import { hex32, leaseId as leaseIdSchema } from "../model/ids.ts";
+import { chainSignature, hex32, leaseId as leaseIdSchema } from "../model/ids.ts";
 import type { CosignedReceipt, Receipt } from "./receipt.ts";
 
 const natural = z.number().int().nonnegative();
@@ -9,10 +8,6 @@ const amount = z
   .string()
   .regex(/^\d{1,20}$/)
   .transform(BigInt);
-export const signatureOnWire = z
-  .string()
-  .regex(/^0x[0-9a-f]{130}$/)
-  .transform((text) => text as Hex);
 
 export const receiptOnWire = z.strictObject({
   leaseId: leaseIdSchema,
@@ -25,12 +20,12 @@ export const receiptOnWire = z.strictObject({
   worstRttMicros: natural.max(2 ** 32 - 1),
   worstLossPpm: natural.max(1_000_000),
   release: z.boolean(),
-  previous: hex32.transform((text) => text as Hex),
+  previous: hex32,
 });
 export const cosignedReceipt = z.strictObject({
   receipt: receiptOnWire,
-  buyerSignature: signatureOnWire,
-  sellerSignature: signatureOnWire,
+  buyerSignature: chainSignature,
+  sellerSignature: chainSignature,
 });
 
 export function cosignedOnWire({ receipt, buyerSignature, sellerSignature }: CosignedReceipt) {

@@ -1,4 +1,4 @@
-/** Identifiers. Each has its own type, so that the compiler refuses one in place of another. */
+/** Identifiers and signatures. Each identifier has its own type, so that the compiler refuses one in place of another. */
 import { z } from "zod";
 
 /** A region's number in Membership: 1, 2, 3 … */
@@ -15,6 +15,9 @@ export type MeshId = z.infer<typeof meshId>;
 
 /** 32 bytes as 0x and 64 lower-case hexadecimal digits. */
 export const hex32 = z.templateLiteral(["0x", z.string().regex(/^[0-9a-f]{64}$/)]);
+
+/** A signature of a region's chain key: r, s and v, as 0x and 130 lower-case hexadecimal digits. */
+export const chainSignature = z.templateLiteral(["0x", z.string().regex(/^[0-9a-f]{130}$/)]);
 
 /** A lease's id: `keccak256(abi.encode(auctionId, index))`, as LeaseEscrow computes it. */
 export const leaseId = hex32.brand("LeaseId");

@@ -1,9 +1,9 @@
 /** Takes a mesh down and has both ends of each link sign its last counters. */
-import { type Hex, recoverTypedDataAddress } from "viem";
+import { recoverTypedDataAddress } from "viem";
 import { z } from "zod";
 import { type ByteCounts, type LinkEnd, teardownTypedData } from "../../lease/teardown.ts";
 import { EphemeshError } from "../../model/errors.ts";
-import { type LinkId, linkId, meshId, type RegionId } from "../../model/ids.ts";
+import { chainSignature, type LinkId, linkId, meshId, type RegionId } from "../../model/ids.ts";
 import type { Mesh, TeardownRecord } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
@@ -13,7 +13,7 @@ const side = z.strictObject({
   sentBytes: z.number().int().nonnegative(),
 });
 const request = z.strictObject({ meshId, linkId, side });
-const answer = z.strictObject({ side, signature: z.string().regex(/^0x[0-9a-f]{130}$/) });
+const answer = z.strictObject({ side, signature: chainSignature });
 
 export async function dissolve(site: Site, mesh: Mesh): Promise<void> {
   const id = mesh.id!;
@@ -49,7 +49,7 @@ export async function cosignTeardown(
   );
   const signer = await recoverTypedDataAddress({
     ...typedData(site, link, { region: site.self, ...own }, { region: peer, ...theirs }),
-    signature: signature as Hex,
+    signature: signature,
   }).catch(() => null);
   if (signer?.toLowerCase() !== region.agentKey.toLowerCase())
     throw new EphemeshError(
@@ -57,7 +57,7 @@ export async function cosignTeardown(
       `The teardown record is not signed by region ${peer}.`,
       "It is asked for again.",
     );
-  site.dispatch({ type: "TeardownCosigned", meshId: mesh.id!, linkId: link, peerSignature: signature as Hex });
+  site.dispatch({ type: "TeardownCosigned", meshId: mesh.id!, linkId: link, peerSignature: signature });
 }
 
 /** Signs the teardown record of a link once the interface at this end is gone. @throws EphemeshError TEARDOWN_NOT_YET */

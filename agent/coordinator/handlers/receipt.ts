@@ -9,15 +9,9 @@ import type { GrantedLease } from "../../auction/facts.ts";
 import { availableSeconds, type Counts, combine, countsOf, disagreement } from "../../lease/metering.ts";
 import { type CosignedReceipt, NO_RECEIPT, type Receipt, receiptHash, receiptTypedData } from "../../lease/receipt.ts";
 import { requireLater, requireNext, requirePast, requireSound, type SignedBefore } from "../../lease/receipt-check.ts";
-import {
-  cosignedOnWire,
-  cosignedReceipt,
-  receiptOnWire,
-  receiptToWire,
-  signatureOnWire,
-} from "../../lease/receipt-wire.ts";
+import { cosignedOnWire, cosignedReceipt, receiptOnWire, receiptToWire } from "../../lease/receipt-wire.ts";
 import { EphemeshError } from "../../model/errors.ts";
-import { leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
+import { chainSignature, leaseId as leaseIdSchema, type RegionId } from "../../model/ids.ts";
 import { EPOCH_SECONDS } from "../../model/market.ts";
 import { leasesOf, linkOfLease, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
@@ -44,7 +38,7 @@ export const receiptRequest = z.strictObject({
   counts: countsSchema,
   previous: cosignedReceipt.nullable(),
 });
-const receiptAnswer = z.strictObject({ receipt: receiptOnWire, signature: signatureOnWire });
+const receiptAnswer = z.strictObject({ receipt: receiptOnWire, signature: chainSignature });
 
 export async function exchangeReceipt(
   site: Site,

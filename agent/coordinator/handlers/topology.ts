@@ -1,7 +1,7 @@
-import { type Hex, recoverTypedDataAddress } from "viem";
+import { recoverTypedDataAddress } from "viem";
 import { z } from "zod";
 import { EphemeshError } from "../../model/errors.ts";
-import { hex32, meshId, type RegionId, regionId } from "../../model/ids.ts";
+import { chainSignature, hex32, meshId, type RegionId, regionId } from "../../model/ids.ts";
 import { REQUESTED_TOPOLOGIES } from "../../model/topology-mode.ts";
 import { type SignedTopology, topologyTypedData, type UnsignedTopology } from "../../topology/signing.ts";
 import { type MeasuredPair, planTopology, relevantPairs, type TopologyRequest } from "../../topology/topology.ts";
@@ -28,7 +28,7 @@ const signedTopology = z.strictObject({
   leases: hex32,
   pairs: pairsOnWire,
   publisher: regionId,
-  signature: z.string().regex(/^0x[0-9a-f]{130}$/),
+  signature: chainSignature,
 });
 const exchange = z.strictObject({ meshId, known: signedTopology.nullable() });
 const exchanged = z.strictObject({ known: signedTopology.nullable() });
@@ -105,7 +105,7 @@ export async function answerTopology(site: Site, body: unknown): Promise<z.input
   const asked = exchange.parse(body);
   const mesh = [...site.world().meshes.values()].find((each) => each.id === asked.meshId);
   if (!mesh) throw notYet("the mesh is not known here");
-  if (asked.known) await adopt(site, mesh, fromWire(asked.known));
+  if (asked.known) await adopt(site, mesh, asked.known);
   return { known: toWire(newest(site, mesh)) };
 }
 
@@ -123,7 +123,7 @@ async function compareWith(site: Site, mesh: Mesh, id: RegionId): Promise<void> 
   const { known } = exchanged.parse(
     await site.control.ask(regionOf(site, id), "topology", { meshId: mesh.id, known: toWire(mesh) }),
   );
-  if (known) await adopt(site, mesh, fromWire(known));
+  if (known) await adopt(site, mesh, known);
 }
 
 /** Takes a topology over if it matches the chain and supersedes the current one; otherwise changes nothing. */
@@ -177,10 +177,6 @@ function toWire(mesh: Mesh): z.input<typeof signedTopology> | null {
   if (!current) return null;
   const { requested, auctions, leases, pairs, publisher, signature } = current;
   return { requested, auctions, leases, pairs: flattened(pairs), publisher, signature };
-}
-
-function fromWire(known: z.output<typeof signedTopology>): SignedTopology {
-  return { ...known, signature: known.signature as Hex };
 }
 
 function typedData(site: Site, mesh: Mesh, topology: UnsignedTopology) {
