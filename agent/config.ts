@@ -6,7 +6,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { ipAddress as address } from "./model/address.ts";
+import { ipAddress as address, isSameFamily } from "./model/address.ts";
 import { EphemeshError } from "./model/errors.ts";
 import { EVENT_KINDS } from "./model/event.ts";
 import { PROFILES } from "./model/market.ts";
@@ -312,7 +312,7 @@ function contradictions(config: Config): string[] {
       problems.push(
         `underlays.${underlayName}.device: ${underlayDevice} is a primary device; a link must not run over the standing peering`,
       );
-    if (gateway && own.includes(":") !== gateway.includes(":"))
+    if (gateway && !isSameFamily(own, gateway))
       problems.push(`underlays.${underlayName}.gateway: must be of the same IP family as address`);
   }
   const sold = config.sell;

@@ -1,4 +1,5 @@
 /** Starts an event from a request, or shows what it would do; for the command line, the API and webhooks. */
+
 import { randomUUID } from "node:crypto";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { readFunds, readPriority } from "../coordinator/handlers/auction.ts";
@@ -7,6 +8,7 @@ import { emptyMesh, type TriggeredEvent } from "../coordinator/mesh.ts";
 import { decideBid, decideTerms } from "../coordinator/order.ts";
 import { leadSeconds } from "../coordinator/shortfall.ts";
 import { chainNow, marketFacts, regionOf, type Site } from "../coordinator/site.ts";
+import { isSameFamily } from "../model/address.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { EventKind } from "../model/event.ts";
 import { demandOf, type TriggerRequest } from "../trigger/demand.ts";
@@ -110,7 +112,7 @@ export async function dryRun(site: Site, coordinator: Coordinator, request: Trig
       const theirs = site.regions().get(peer.id)?.prefixes ?? [];
       return own.flatMap((source) =>
         theirs
-          .filter((d) => d.includes(":") === source.includes(":"))
+          .filter((destination) => isSameFamily(source, destination))
           .map((destination) => ({ source, destination, via: peer.name })),
       );
     }),

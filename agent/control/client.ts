@@ -11,7 +11,7 @@ import type { EniEnd } from "../model/eni.ts";
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 import { type ControlDomain, type Envelope, LIFETIME_SECONDS, open, seal } from "./envelope.ts";
-import { endpointText, type PeerEndpoint, post } from "./post.ts";
+import { type PeerEndpoint, peerEndpointText, post } from "./post.ts";
 import { type PeerVersions, PROTOCOL_VERSION } from "./protocol-version.ts";
 
 export interface ControlPeer {
@@ -61,7 +61,7 @@ export class ControlClient {
     const endpoints: PeerEndpoint[] = [...peer.controlUrls, ...this.#enis().filter((end) => end.peer === peer.id)];
     let failure: unknown = new Error("it has no control URL");
     for (const endpoint of endpoints.toSorted(
-      (a, b) => Number(endpointText(b) === last) - Number(endpointText(a) === last),
+      (a, b) => Number(peerEndpointText(b) === last) - Number(peerEndpointText(a) === last),
     )) {
       let reply: Answer | EphemeshError;
       try {
@@ -71,7 +71,7 @@ export class ControlClient {
         failure = error;
         continue;
       }
-      this.#lastGood.set(peer.id, endpointText(endpoint));
+      this.#lastGood.set(peer.id, peerEndpointText(endpoint));
       if (reply instanceof EphemeshError) throw reply;
       if (!("refused" in reply)) return reply.body;
       const { code, message } = reply.refused;

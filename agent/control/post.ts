@@ -19,7 +19,8 @@ export function post(endpoint: PeerEndpoint, body: string, signal: AbortSignal):
   return typeof endpoint === "string" ? postTo(endpoint, body, signal) : postInside(endpoint, body, signal);
 }
 
-export function endpointText(endpoint: PeerEndpoint): string {
+/** The URL, or the address with the interface as its scope: for comparison and display. */
+export function peerEndpointText(endpoint: PeerEndpoint): string {
   return typeof endpoint === "string" ? endpoint : `${endpoint.peerAddress}%${endpoint.device}`;
 }
 

@@ -1,6 +1,6 @@
 /** Where a message comes from by the network alone, before any signature is checked. */
 import type { Socket } from "node:net";
-import { unmappedAddress } from "../model/address.ts";
+import { isIpv6, unmappedAddress } from "../model/address.ts";
 import type { EniEnd } from "../model/eni.ts";
 import type { RegionId } from "../model/ids.ts";
 import { formatPrefix, parsePrefix } from "../model/prefix.ts";
@@ -29,7 +29,7 @@ export function senderOf(
 function countedAddress(address: string): string {
   const plain = unmappedAddress(address);
   if (plain === null) return address;
-  return plain.includes(":") ? formatPrefix(parsePrefix(`${plain}/64`).network, 64) : plain;
+  return isIpv6(plain) ? formatPrefix(parsePrefix(`${plain}/64`).network, 64) : plain;
 }
 
 function isLinkLocal(address: string): boolean {

@@ -1,6 +1,8 @@
 /** The links that a mesh wants at one region, and what meshd is told of them. Pure. */
+
 import type { GrantedLease } from "../auction/facts.ts";
 import type { Config } from "../config.ts";
+import { isSameFamily } from "../model/address.ts";
 import type { LinkId, MeshId, RegionId } from "../model/ids.ts";
 import type { MeshPair, MeshSpec } from "../model/meshd-messages.ts";
 import { attributesOf, type Region } from "../model/region.ts";
@@ -161,7 +163,7 @@ function prefixPairs(from: Region | undefined, to: Region | undefined, buyer: Re
   if (!from || !to) return [];
   return from.prefixes.flatMap((source) =>
     to.prefixes
-      .filter((destination) => source.includes(":") === destination.includes(":"))
+      .filter((destination) => isSameFamily(source, destination))
       .map((destination) => ({ source, destination, sourceRegion: from.id, destinationRegion: to.id, buyer })),
   );
 }

@@ -1,5 +1,6 @@
 /** Address prefixes as texts, and as numbers in the contracts' single 128-bit space, which maps IPv4 to ::ffff:a.b.c.d. */
 import ipaddr from "ipaddr.js";
+import { isIpv6 } from "./address.ts";
 
 const MAPPED = 0xffffn << 32n;
 
@@ -25,7 +26,7 @@ export function parsePrefix(text: string): { network: bigint; length: number } {
 
 /** A prefix, or an address as the prefix that contains only this address; null if the text is neither. */
 export function toPrefix(text: string): string | null {
-  const prefix = text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`;
+  const prefix = text.includes("/") ? text : `${text}/${isIpv6(text) ? 128 : 32}`;
   return ipaddr.isValidCIDR(prefix) ? prefix : null;
 }
 
@@ -84,7 +85,7 @@ interface Network {
 }
 
 function networkOf(prefix: string): Network {
-  return { isIpv6: prefix.includes(":"), ...parsePrefix(prefix) };
+  return { isIpv6: isIpv6(prefix), ...parsePrefix(prefix) };
 }
 
 function isInside(inner: Network, outer: Network): boolean {

@@ -3,9 +3,10 @@
  *   node lab/traffic/stream.ts receive PORT                       prints `listening`, then one JSON arrival a line
  *   node lab/traffic/stream.ts send ADDRESS PORT INTERVAL_MILLIS  prints its start time, and at SIGTERM how many packets it sent
  */
+
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { isIPv6 } from "node:net";
+import { isIpv6 } from "../../agent/model/address.ts";
 import { monotonicMillis } from "../../agent/model/time.ts";
 import type { Lab } from "../lab.ts";
 import { hostAddress } from "../layout/addressing.ts";
@@ -133,7 +134,7 @@ async function receive(port: number): Promise<void> {
 }
 
 async function send(address: string, port: number, intervalMillis: number): Promise<void> {
-  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+  const socket = createSocket(isIpv6(address) ? "udp6" : "udp4");
   socket.connect(port, address);
   await once(socket, "connect");
   // Missing routes and refusals are part of what is measured.

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { keccak256, stringToBytes } from "viem";
+import { isIpv6 } from "../../agent/model/address.ts";
 import { parsePrefix } from "../../agent/model/prefix.ts";
 import { admissionOf, Market, placeAt, refusalOf, type TestRegion, testKey } from "./market.ts";
 
@@ -133,7 +134,7 @@ describe("Membership", function () {
       market.send(market.consortium, "membership", "addPrefix", [id, parsePrefix(text)]);
     const holder = async (ip: string) => {
       const [id] = await market.read<readonly [number, unknown]>("membership", "holderOf", [
-        parsePrefix(`${ip}/${ip.includes(":") ? 128 : 32}`).network,
+        parsePrefix(`${ip}/${isIpv6(ip) ? 128 : 32}`).network,
       ]);
       return id;
     };

@@ -1,5 +1,5 @@
 /** The commands that configure a WireGuard device as one end of a link: keys, address, MTU, *up*. Pure. */
-import { isIPv6 } from "node:net";
+import { isIpv6 } from "../../model/address.ts";
 
 export interface TunnelConfig {
   readonly privateKey: string;
@@ -24,8 +24,9 @@ Endpoint = ${endpointText(config.endpoint)}
 `;
 }
 
+/** As `wg` reads it: ADDRESS:PORT, an IPv6 address in brackets. */
 export function endpointText(endpoint: { readonly address: string; readonly port: number }): string {
-  return isIPv6(endpoint.address) ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`;
+  return isIpv6(endpoint.address) ? `[${endpoint.address}]:${endpoint.port}` : `${endpoint.address}:${endpoint.port}`;
 }
 
 /**

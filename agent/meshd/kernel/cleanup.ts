@@ -3,6 +3,7 @@
  * `ephemesh cleanup`. Runs in the network namespace to clean.
  */
 
+import { isIpv6 } from "../../model/address.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import { ourDevices } from "../eni/found.ts";
 import { removeStaleSockets, removeTunnel } from "../eni/tunnel-device.ts";
@@ -106,9 +107,9 @@ async function deleteNextHops(objects: KernelObjects): Promise<void> {
 
 async function deleteRoutes(): Promise<void> {
   const { routes } = await readKernelObjects();
-  const of = (sixes: boolean): string[] =>
+  const of = (six: boolean): string[] =>
     [...routes]
-      .filter((route) => (route.replace(/^(unreachable|throw) /, "").split(" ")[0] ?? "").includes(":") === sixes)
+      .filter((route) => isIpv6(route.replace(/^(unreachable|throw) /, "").split(" ")[0] ?? "") === six)
       .map((route) => `route del ${route} protocol ${PROTOCOL}`);
   await Promise.all([batch("-4", of(false)), batch("-6", of(true))]);
 }

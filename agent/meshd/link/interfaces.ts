@@ -1,5 +1,7 @@
 /** The interfaces of links: keys for the handshake, bringing them up with their probe socket, changes, removal. */
+
 import type { Logger } from "pino";
+import { isIpv6 } from "../../model/address.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import type { LinkSpec, MeshdConfig } from "../../model/meshd-messages.ts";
 import { monotonicMillis } from "../../model/time.ts";
@@ -185,5 +187,5 @@ export class Interfaces {
 }
 
 function innerMtu(underlay: Underlay, deviceMtu: number): number {
-  return Math.min(9_000, deviceMtu - (underlay.address.includes(":") ? OUTER_OVERHEAD.ipv6 : OUTER_OVERHEAD.ipv4));
+  return Math.min(9_000, deviceMtu - (isIpv6(underlay.address) ? OUTER_OVERHEAD.ipv6 : OUTER_OVERHEAD.ipv4));
 }

@@ -4,9 +4,8 @@
  * strict reverse-path filter drops incoming packets. Outer packets to any other address are unreachable by a rule, not by
  * a default route in the table: other packets from the underlay's address use `main` then.
  */
-import { isIPv6 } from "node:net";
 import { z } from "zod";
-import { canonicalAddress } from "../../model/address.ts";
+import { canonicalAddress, isIpv6, isSameFamily } from "../../model/address.ts";
 import { EphemeshError } from "../../model/errors.ts";
 import type { MeshdConfig } from "../../model/meshd-messages.ts";
 import { commandJson } from "../kernel/commands.ts";
@@ -16,7 +15,7 @@ import { hostRouteText } from "./kernel-objects.ts";
 export type Underlay = MeshdConfig["underlays"][number];
 
 export const hex = (value: number): string => `0x${value.toString(16)}`;
-export const hostPrefix = (address: string): string => `${address}/${isIPv6(address) ? 128 : 32}`;
+export const hostPrefix = (address: string): string => `${address}/${isIpv6(address) ? 128 : 32}`;
 
 export function outerRoute(underlay: Underlay, index: number, endpoint: string): string {
   return hostRouteText(hostPrefix(endpoint), underlay.gateway, underlay.device, outerMark(index));
@@ -24,7 +23,7 @@ export function outerRoute(underlay: Underlay, index: number, endpoint: string):
 
 export function outerRules(underlays: readonly Underlay[], family: 4 | 6): readonly string[] {
   const ofFamily = underlays.flatMap((underlay, index) =>
-    isIPv6(underlay.address) === (family === 6) ? [{ address: underlay.address, mark: outerMark(index) }] : [],
+    isIpv6(underlay.address) === (family === 6) ? [{ address: underlay.address, mark: outerMark(index) }] : [],
   );
   if (ofFamily.length === 0) return [];
   return [
@@ -54,7 +53,7 @@ export async function checkEndpoint(
     );
   };
   if (primaryDevices.includes(underlay.device)) refuse(`its device ${underlay.device} is named under primary`);
-  if (isIPv6(endpoint) !== isIPv6(underlay.address)) refuse("the address families differ");
+  if (!isSameFamily(endpoint, underlay.address)) refuse("the address families differ");
   // Without our mark: with it, the lookup would find our own host route.
   const [best] = await commandJson("ip", ["-j", "route", "get", "fibmatch", endpoint], lookup).catch(
     (error: unknown) => {

@@ -3,7 +3,9 @@
  * region or its customers, and keep their traffic. They are read again only when they may have changed, because a router
  * may have a million others.
  */
+
 import { z } from "zod";
+import { isIpv6 } from "../../model/address.ts";
 import { contains, PrefixSet, toPrefix } from "../../model/prefix.ts";
 import { commandJson } from "../kernel/commands.ts";
 import { PROTOCOL } from "../kernel/marks.ts";
@@ -48,7 +50,7 @@ export class OwnRoutes {
     this.#isKnown = true;
     const own = new Set<string>();
     await forEachParallel(leased, MAX_PARALLEL, async (prefix) => {
-      const family = prefix.includes(":") ? "-6" : "-4";
+      const family = isIpv6(prefix) ? "-6" : "-4";
       const args = [family, "-j", "-N", "route", "show", "table", "main", "root", prefix];
       const found = await commandJson("ip", args, foundRoutes);
       for (const each of ownInside(found, prefix, this.#primaryDevices)) own.add(each);

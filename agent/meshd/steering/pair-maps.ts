@@ -2,6 +2,7 @@
  * The maps of our nftables table from pairs of prefixes to marks. They change with every lease and prefix, element by
  * element, so that the counters and limits of leases keep their state.
  */
+import { isIpv6 } from "../../model/address.ts";
 import { NFT_TABLE } from "../kernel/marks.ts";
 import { hex } from "./outer.ts";
 import type { MarkedPrefix, SteeredPair, Steering } from "./steering.ts";
@@ -49,9 +50,9 @@ function change(verb: "add" | "delete", name: string, elements: readonly string[
 const keyOf = (element: string): string => element.slice(0, element.lastIndexOf(" : "));
 
 function ofPairs(name: string, pairs: readonly SteeredPair[]): PairMap[] {
-  const elements = (sixes: boolean): string[] =>
+  const elements = (six: boolean): string[] =>
     pairs
-      .filter((pair) => pair.source.includes(":") === sixes && pair.destination.includes(":") === sixes)
+      .filter((pair) => isIpv6(pair.source) === six && isIpv6(pair.destination) === six)
       .map((pair) => `${pair.source} . ${pair.destination} : ${hex(pair.mark)}`);
   return [
     { name: `${name}4`, type: "ipv4_addr . ipv4_addr : mark", elements: elements(false) },
@@ -60,8 +61,8 @@ function ofPairs(name: string, pairs: readonly SteeredPair[]): PairMap[] {
 }
 
 function ofPrefixes(name: string, marked: readonly MarkedPrefix[]): PairMap[] {
-  const elements = (sixes: boolean): string[] =>
-    marked.filter(({ prefix }) => prefix.includes(":") === sixes).map(({ prefix, mark }) => `${prefix} : ${hex(mark)}`);
+  const elements = (six: boolean): string[] =>
+    marked.filter(({ prefix }) => isIpv6(prefix) === six).map(({ prefix, mark }) => `${prefix} : ${hex(mark)}`);
   return [
     { name: `${name}4`, type: "ipv4_addr : mark", elements: elements(false) },
     { name: `${name}6`, type: "ipv6_addr : mark", elements: elements(true) },

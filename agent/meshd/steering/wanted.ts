@@ -1,4 +1,5 @@
 /** From the wanted meshes and the routes to kernel objects. Pure. */
+import { isIpv6 } from "../../model/address.ts";
 import type { LinkId, MeshId, RegionId } from "../../model/ids.ts";
 import type { LinkSpec, MeshdConfig, MeshPair, MeshSpec } from "../../model/meshd-messages.ts";
 import { enclosing } from "../../model/prefix.ts";
@@ -141,8 +142,7 @@ export function wantedObjects(
       }
     }
     for (const { source, sourceRegion, destinationRegion } of pairs) {
-      if (destinationRegion === self && sourceRegion !== self && !source.includes(":"))
-        routes.add(arrivalRouteText(source));
+      if (destinationRegion === self && sourceRegion !== self && !isIpv6(source)) routes.add(arrivalRouteText(source));
     }
     for (const { buyer, trafficClass, destination, bucketGroups } of mesh.routes) {
       const meshIndex = meshIndexes.assign(meshId, buyer);

@@ -2,6 +2,7 @@
  * A small real network for meshd: per node a router and a host behind it, all routers on one underlay LAN (or two) and
  * one peering LAN. Namespaces carry this process's id and go with `down()`, whatever happened in them.
  */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import {
@@ -16,10 +17,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { isIPv6 } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { isIpv6 } from "../../../agent/model/address.ts";
 import type { MeshdConfig } from "../../../agent/model/meshd-messages.ts";
 import { MeshdClient } from "./client.ts";
 
@@ -170,7 +171,7 @@ export class TestNetwork {
   /** Silently loses what comes from `from` to `to` on the underlay; both ways with two calls. */
   async lose(from: number, to: number): Promise<void> {
     const address = this.node(from).underlayAddress;
-    await this.#fault(to, `${isIPv6(address) ? "ip6" : "ip"} saddr ${address} drop`);
+    await this.#fault(to, `${isIpv6(address) ? "ip6" : "ip"} saddr ${address} drop`);
   }
 
   /** Of large packets no more than so many bytes a second come in from the underlay; probes do. */

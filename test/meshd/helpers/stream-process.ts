@@ -1,6 +1,7 @@
 /** A UDP stream between two hosts: `send ADDRESS MILLIS`, or `receive`, which prints each number with its arrival. */
+
 import { createSocket } from "node:dgram";
-import { isIPv6 } from "node:net";
+import { isIpv6 } from "../../../agent/model/address.ts";
 import { monotonicMillis } from "../../../agent/model/time.ts";
 
 const PORT = 9000;
@@ -10,7 +11,7 @@ if (role === "receive") {
   socket.on("message", (packet) => process.stdout.write(`${packet.readUInt32BE(0)} ${monotonicMillis()}\n`));
   socket.bind(PORT, () => process.stdout.write("ready\n"));
 } else {
-  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+  const socket = createSocket(isIpv6(address) ? "udp6" : "udp4");
   let number = 0;
   setInterval(() => {
     const packet = Buffer.alloc(64);
