@@ -241,6 +241,17 @@ export function configJsonSchema(): unknown {
   return z.toJSONSchema(schema, { unrepresentable: "any", io: "input" });
 }
 
+/** The running configuration after SIGHUP: the policy as read now; everything else needs a restart. */
+export function withPolicyOf(running: Config, { sell, buy, accept, topology, triggers, routing, log }: Config): Config {
+  const { sell: _, ...rest } = running;
+  return {
+    ...rest,
+    ...(sell && { sell }),
+    ...{ buy, accept, topology, triggers, log },
+    routing: { ...running.routing, fallback: routing.fallback },
+  };
+}
+
 /** The part of the configuration that meshd gets. */
 export function meshdConfigOf(config: Config): MeshdConfig {
   return {

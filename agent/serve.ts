@@ -14,7 +14,7 @@ import { ChainFollower } from "./chain/follower.ts";
 import { ChainReads } from "./chain/reads.ts";
 import { readRegister } from "./chain/register.ts";
 import { Sender } from "./chain/sender.ts";
-import { type Config, loadConfig, meshdSocket, readSecret } from "./config.ts";
+import { type Config, loadConfig, meshdSocket, readSecret, withPolicyOf } from "./config.ts";
 import { ControlClient } from "./control/client.ts";
 import { EniListeners } from "./control/eni-listeners.ts";
 import { LatencyTable } from "./control/latency.ts";
@@ -150,7 +150,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
     }
     const reload = () => {
       try {
-        config = keepFixed(config, loadConfig(configFile));
+        config = withPolicyOf(config, loadConfig(configFile));
         log.level = config.log.level;
         log.info("the policy was read again");
       } catch (error) {
@@ -168,21 +168,6 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
   } finally {
     for (const release of closers.reverse()) await release();
   }
-}
-
-/** Policy may change while running; identity, chain, keys, listeners and underlays need a restart. */
-function keepFixed(old: Config, read: Config): Config {
-  return {
-    ...read,
-    region: old.region,
-    chain: old.chain,
-    keys: old.keys,
-    control: old.control,
-    underlays: old.underlays,
-    primary: old.primary,
-    stateDir: old.stateDir,
-    runDir: old.runDir,
-  };
 }
 
 function agentKey(config: Config): Hex {

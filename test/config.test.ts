@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { configJsonSchema, meshdConfigOf, parseConfig, readSecret } from "../agent/config.ts";
+import { configJsonSchema, meshdConfigOf, parseConfig, readSecret, withPolicyOf } from "../agent/config.ts";
 import { EphemeshError } from "../agent/model/errors.ts";
 
 const GOOD = `
@@ -36,6 +36,41 @@ describe("configuration", () => {
     assert.equal(config.keys.agent, "/etc/ephemesh/agent.key");
     assert.equal(config.keys.routing, "/keys/routing.key");
     assert.equal(config.chain.deployment, "/etc/ephemesh/deployments/chain-7357");
+  });
+
+  it("a policy that is read again changes what needs no restart, and nothing else", () => {
+    const file = "/etc/ephemesh.yaml";
+    const running = parseConfig(GOOD, file);
+    const read = parseConfig(
+      GOOD.replaceAll("192.0.2.10", "192.0.2.11")
+        .replace("eu-central-1", "eu-west-1")
+        .replace("8545", "8546")
+        .replace("agent.key", "other.key")
+        .replace('7357"', '7358"')
+        .replace("up0", "up1")
+        .replace(/^sell:.*$/m, "")
+        .concat(`
+stateDir: other
+runDir: other
+user: other
+api: { listen: "127.0.0.1:1", tokenFile: token }
+buy: { surge: { maxPrice: 1, maxMbps: 1, budgetPerDay: 1 } }
+accept: { radius: { rttMillis: 10 } }
+topology: full
+triggers: [{ on: webhook, path: /v1/triggers/a, event: surge }]
+routing: { probeMillis: 50, fallback: drop }
+log: { level: debug }
+`),
+      file,
+    );
+    const { buy, accept, topology, triggers, log } = read;
+    const { sell: _, ...fixed } = running;
+    assert.deepEqual(withPolicyOf(running, read), {
+      ...fixed,
+      ...{ buy, accept, topology, triggers, log },
+      routing: { probeMillis: 100, fallback: "drop" },
+    });
+    assert.deepEqual(withPolicyOf(read, running).sell, running.sell);
   });
 
   it("lists every problem at once, each with the path of its value", () => {
