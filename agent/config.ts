@@ -35,7 +35,9 @@ const ports = z
 
 const underlay = z.strictObject({
   name: name.describe("Name of this underlay, unique in this file."),
-  fabric: name.describe("Shared network (exchange, campus, cloud) that the underlay reaches, as registered on chain."),
+  fabric: name.describe(
+    "Shared network (exchange, campus, cloud) that the underlay reaches, as registered on chain; one underlay for each.",
+  ),
   device: device.describe("Network interface that carries the encrypted links. It must not be a primary device."),
   address: address.describe("Own IP address on that device."),
   gateway: address
@@ -316,9 +318,15 @@ export function readSecret(file: string): string {
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
   const seen = new Set<string>();
-  for (const { name: underlayName, device: underlayDevice, address: own, gateway } of config.underlays) {
+  const fabrics = new Set<string>();
+  for (const { name: underlayName, fabric, device: underlayDevice, address: own, gateway } of config.underlays) {
     if (seen.has(underlayName)) problems.push(`underlays: the name "${underlayName}" is used twice`);
     seen.add(underlayName);
+    if (fabrics.has(fabric))
+      problems.push(
+        `underlays.${underlayName}.fabric: another underlay is on ${fabric}; a fabric can have one underlay`,
+      );
+    fabrics.add(fabric);
     if (config.primary.some((p) => p.device === underlayDevice))
       problems.push(
         `underlays.${underlayName}.device: ${underlayDevice} is a primary device; a link must not run over the standing peering`,

@@ -98,6 +98,16 @@ log: { level: debug }
     assert.match(problemsOf(GOOD.replace("device: up0", "device: ix0")), /ix0 is a primary device/);
   });
 
+  it("refuses a second underlay on a fabric: links would use the first alone", () => {
+    const [line] = /^ {2}- \{ name: ix.*$/m.exec(GOOD)!;
+    const second = line.replace("name: ix", "name: ix2").replace("ix0", "ix1");
+    assert.match(
+      problemsOf(GOOD.replace(line, `${line}\n${second}`)),
+      /underlays\.ix2\.fabric: another underlay is on ix-frankfurt/,
+    );
+    parseConfig(GOOD.replace(line, `${line}\n${second.replace("ix-frankfurt", "campus")}`), "/etc/ephemesh.yaml");
+  });
+
   it("refuses a reserve that leaves nothing, port ranges upside down and values that could be read as options", () => {
     assert.match(problemsOf(GOOD.replace("reserveMbps: 100", "reserveMbps: 800")), /leaves nothing/);
     assert.match(problemsOf(GOOD.replace("51820-51919", "51919-51820")), /first not above last/);

@@ -15,7 +15,7 @@ import {
   spareMbps,
 } from "../auction/strategy.ts";
 import { type PlannedAuction, planTerms } from "../auction/terms.ts";
-import type { Config, UnderlayConfig } from "../config.ts";
+import type { Config } from "../config.ts";
 import type { RegionId } from "../model/ids.ts";
 import { attributesOf, distanceKm, isInCell, type Region } from "../model/region.ts";
 import type { ChainConstants } from "../model/register.ts";
@@ -53,10 +53,10 @@ export function decideTerms(
     earlier,
     need: shortfall,
     farthestKm: Math.max(0, ...included.map((peer) => peer.distanceKm)),
-    candidates: [...new Set(facts.config.underlays.map(({ fabric }) => fabric))].map((fabric) => ({
+    candidates: facts.config.underlays.map(({ fabric, spareMbps }) => ({
       fabric,
       peers: included.filter(({ id }) => facts.regions.get(id)?.fabrics.includes(fabric)).length,
-      spareMbps: capacityOf(facts.config.underlays, fabric) - committedMbps(facts, { fabric, earliestStartSeconds: 0 }),
+      spareMbps: spareMbps - committedMbps(facts, { fabric, earliestStartSeconds: 0 }),
     })),
     fabrics: facts.fabrics,
     constants: facts.constants,
@@ -129,8 +129,4 @@ export function spentToday({ self, meshes, nowSeconds }: MarketFacts): bigint {
           if (lease.buyer === self) total += mesh.settled.get(lease.id)?.buyerPays ?? cost(outcome.price, lease.lots);
     }
   return total;
-}
-
-function capacityOf(underlays: readonly UnderlayConfig[], fabric: string): number {
-  return underlays.filter((u) => u.fabric === fabric).reduce((total, u) => total + u.spareMbps, 0);
 }
