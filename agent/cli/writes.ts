@@ -91,7 +91,6 @@ function showDryRun(plan: DryRunAnswer): void {
       p.reason,
     ]),
   );
-  console.log(`fabric: ${plan.fabric.name}: ${plan.fabric.reason}`);
   console.log(
     `auction on ${plan.fabric.name} (${plan.fabric.reason}): lots of ${plan.terms.lotMbps} Mbit/s, ${plan.terms.slots} slots of 60 s, price cap ${plan.terms.priceCap} for a lot and slot`,
   );
