@@ -9,7 +9,7 @@ import { z } from "zod";
 import { ipAddress as address, isSameFamily } from "./model/address.ts";
 import { EphemeshError } from "./model/errors.ts";
 import { EVENT_KINDS } from "./model/event.ts";
-import { PROFILES } from "./model/market.ts";
+import { BPS, MAX_BOOST_BPS, PROFILES } from "./model/market.ts";
 import type { MeshdConfig } from "./model/meshd-messages.ts";
 import { REQUESTED_TOPOLOGIES } from "./model/topology-mode.ts";
 
@@ -53,9 +53,11 @@ const buyPolicy = z.strictObject({
   boost: z
     .number()
     .min(0)
-    .max(0.25)
+    .max(MAX_BOOST_BPS / BPS)
     .default(0)
-    .describe("Priority of bids as a fraction of the price, at most 0.25 × score; paid from the weekly boost budget."),
+    .describe(
+      `Priority of bids as a fraction of the price, at most ${MAX_BOOST_BPS / BPS} × score; paid from the weekly boost budget.`,
+    ),
   minScore: z
     .boolean()
     .default(false)

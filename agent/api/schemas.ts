@@ -8,6 +8,7 @@ import { receiptOnWire } from "../lease/receipt-wire.ts";
 import { EVENT_KINDS } from "../model/event.ts";
 import { auctionId, hex32, leaseId, linkId, meshId, regionId } from "../model/ids.ts";
 import { chosenRoute, droppedPackets, linkMeasurement, REFUSAL_REASONS, routeChange } from "../model/meshd-messages.ts";
+import { REQUESTED_TOPOLOGIES, TOPOLOGY_MODES } from "../model/topology-mode.ts";
 import { sharedMessage } from "./shared-messages.ts";
 
 const integer = z.number().int();
@@ -186,7 +187,7 @@ export const triggeredEvent = z.object({
   kind: eventKind,
   demandMbps: natural,
   durationSeconds: natural,
-  topology: z.enum(["auto", "star", "ring", "full"]),
+  topology: z.enum(REQUESTED_TOPOLOGIES),
   renews: z.boolean().describe("The capacity is bought again before the term ends."),
   reason: z.string().describe("Who or what started the event."),
   requestId: z.string().nullable(),
@@ -218,7 +219,7 @@ export const meshAnswer = z.object({
   fabric: fabricChoice.nullable().describe("Fabric of the newest auction, and why; null if another region opens it."),
   topology: z
     .object({
-      mode: z.enum(["star", "ring", "full"]),
+      mode: z.enum(TOPOLOGY_MODES),
       reason: z.string(),
       publisher: regionName,
       added: z.array(z.object({ a: regionName, b: regionName })).describe("Links beside the leased ones."),

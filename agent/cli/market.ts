@@ -12,6 +12,7 @@ import {
 } from "../auction/clearing.ts";
 import { type Overlap, overlapsOf } from "../auction/leases.ts";
 import { EphemeshError } from "../model/errors.ts";
+import { MAX_BOOST_BPS, MAX_SCORE } from "../model/market.ts";
 import { printJson, printTable } from "./table.ts";
 
 const whole = (least: number, most: number) => z.number().int().min(least).max(most);
@@ -21,8 +22,8 @@ const orderSchema = z
     side: z.enum(["bid", "ask"]),
     price: whole(1, 2 ** 32 - 1),
     lots: whole(1, 1_000_000),
-    score: whole(0, 1000).default(0),
-    boostBps: whole(0, 2500).optional(),
+    score: whole(0, MAX_SCORE).default(0),
+    boostBps: whole(0, MAX_BOOST_BPS).optional(),
     handicapBps: whole(0, 1000).optional(),
   })
   .strict();

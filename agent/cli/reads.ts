@@ -1,6 +1,7 @@
 /** Commands that show the agent's state; each reads its API. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { AuctionAnswer, LeaseAnswer, MeshAnswer, RegionAnswer, StatusAnswer } from "../api/schemas.ts";
+import { EPOCH_SECONDS } from "../model/market.ts";
 import type { ScannedPeer } from "../scan/rank.ts";
 import { askAgent, isHealthy } from "./api-client.ts";
 import { printJson, printLine, printTable } from "./table.ts";
@@ -82,7 +83,7 @@ export async function showLeases(options: Options): Promise<void> {
       l.mbps,
       clock(l.startSeconds),
       clock(l.endSeconds),
-      l.receipt ? `${l.receipt.availableSeconds} of ${l.receipt.epochs * 10}` : null,
+      l.receipt ? `${l.receipt.availableSeconds} of ${l.receipt.epochs * EPOCH_SECONDS}` : null,
       l.settled?.buyerPays ?? null,
       l.settled?.sellerGets ?? null,
     ]),
