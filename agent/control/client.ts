@@ -66,7 +66,7 @@ export class ControlClient {
       let reply: Answer | EphemeshError;
       try {
         const envelope = await this.#post(endpoint, peer.id, kind, body, options);
-        reply = this.#versions.refusal(peer.id, envelope.version) ?? answer.parse(tryJson(envelope.body));
+        reply = this.#versions.note(peer.id, envelope.version) ?? answer.parse(tryJson(envelope.body));
       } catch (error) {
         failure = error;
         continue;

@@ -17,8 +17,11 @@ export class PeerVersions {
     this.#min = min;
   }
 
-  /** CONTROL_VERSION if messages of this version are refused, else null. The peer must have signed the message. */
-  refusal(peer: RegionId, version: number): EphemeshError | null {
+  /**
+   * Notes the version of a message that the peer signed; warns of one that differs from ours, once.
+   * @returns CONTROL_VERSION if messages of this version are refused, else null
+   */
+  note(peer: RegionId, version: number): EphemeshError | null {
     if (version === PROTOCOL_VERSION) return null;
     const isRefused = version < this.#min || version > PROTOCOL_VERSION;
     const problem = versionProblem(peer, version, isRefused ? "Its messages are refused." : "It is still answered.");

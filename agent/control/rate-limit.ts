@@ -9,7 +9,8 @@ export class RateLimit {
     this.#rate = { perSecond, burst };
   }
 
-  allows(sender: string, nowMillis: number): boolean {
+  /** Takes a token of the sender. @returns false: it has none left, and its message is dropped */
+  take(sender: string, nowMillis: number): boolean {
     const bucket = this.#buckets.get(sender) ?? new TokenBucket(this.#rate, nowMillis);
     this.#buckets.delete(sender);
     this.#buckets.set(sender, bucket);
@@ -18,19 +19,20 @@ export class RateLimit {
   }
 }
 
-/** Nonces within their lifetime; a second sight is a replay. Expired ones are forgotten in order of arrival. */
+/** Nonces within their lifetime; a second sight is a replay. */
 export class ReplayGuard {
   readonly #seen = new Map<string, number>();
 
   hasSeen(nonce: string, nowSeconds: number): boolean {
+    return (this.#seen.get(nonce) ?? Number.NEGATIVE_INFINITY) >= nowSeconds;
+  }
+
+  /** Expired nonces are forgotten, in order of arrival. */
+  remember(nonce: string, expiresAtSeconds: number, nowSeconds: number): void {
     for (const [old, expiry] of this.#seen) {
       if (expiry >= nowSeconds) break;
       this.#seen.delete(old);
     }
-    return this.#seen.has(nonce);
-  }
-
-  remember(nonce: string, expiresAtSeconds: number): void {
     this.#seen.set(nonce, expiresAtSeconds);
   }
 }

@@ -36,7 +36,7 @@ export function controlApp(options: ControlServerOptions): RequestListener {
   const app = express();
   app.disable("x-powered-by");
   app.use((request, response, next) => {
-    if (byAddress.allows(senderOf(request.socket, options.enis()).address, performance.now())) return next();
+    if (byAddress.take(senderOf(request.socket, options.enis()).address, performance.now())) return next();
     response
       .status(429)
       .json({ code: "CONTROL_FLOOD", message: "Too many messages from this address; they are dropped for a while." });
@@ -62,14 +62,14 @@ export function controlApp(options: ControlServerOptions): RequestListener {
     const nonce = `${message.from}:${message.nonce}`;
     if (replays.hasSeen(nonce, nowSeconds))
       throw new EphemeshError("CONTROL_REPLAY", "The message was received before.", "Nothing was done with it.");
-    if (!bySender.allows(String(message.from), performance.now()))
+    if (!bySender.take(String(message.from), performance.now()))
       throw new EphemeshError(
         "CONTROL_FLOOD",
         `Region ${message.from} sends too much.`,
         "It is answered again in a second.",
         { retryable: true },
       );
-    replays.remember(nonce, message.expiresAtSeconds);
+    replays.remember(nonce, message.expiresAtSeconds, nowSeconds);
     response.json(await answer(message, options));
   });
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
@@ -121,7 +121,7 @@ async function answer(request: Envelope, options: ControlServerOptions): Promise
 }
 
 async function perform(request: Envelope, { versions, handlers }: ControlServerOptions): Promise<unknown> {
-  const refusal = versions.refusal(request.from, request.version);
+  const refusal = versions.note(request.from, request.version);
   if (refusal) throw refusal;
   const handler = handlers[request.kind];
   if (!handler)
