@@ -21,7 +21,7 @@ const address = z.string().describe("Address of an account or a contract, 0x and
 const eventKind = z.enum(EVENT_KINDS);
 const phase = z.enum([
   "scanning",
-  "opening",
+  "buying",
   "trading",
   "forming",
   "running",

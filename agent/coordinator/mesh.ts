@@ -5,7 +5,7 @@
  * | phase      | holds while                                            | moved on by                                    |
  * |------------|--------------------------------------------------------|------------------------------------------------|
  * | scanning   | triggered, peers not yet ranked                        | PeersScanned                                   |
- * | opening    | ranked, no lease runs, the event still needs capacity | AuctionOpened (ours)                           |
+ * | buying     | ranked, no lease runs, the event still needs capacity | AuctionOpened (ours)                           |
  * | trading    | an auction has no outcome yet                          | AuctionCleared, AuctionCancelled               |
  * | forming    | leases of ours granted, none has started               | the earliest start                             |
  * | running    | a lease of ours runs                                   | its end, or a co-signed release                |
@@ -121,7 +121,7 @@ export interface Mesh {
   readonly dissolved: TeardownRecord | null;
 }
 
-export type MeshPhase = "scanning" | "opening" | "trading" | "forming" | "running" | "dissolving" | "settling" | "over";
+export type MeshPhase = "scanning" | "buying" | "trading" | "forming" | "running" | "dissolving" | "settling" | "over";
 
 export function emptyMesh(key: string): Mesh {
   return {
@@ -200,7 +200,7 @@ export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPha
   const minSeconds = mesh.auctions.length > 0 ? MIN_TERM_SECONDS : 0;
   if (neededUntilSeconds(mesh, self) < nowSeconds + minSeconds) return "over";
   if (!mesh.event || mesh.abandoned || mesh.resolved) return "over";
-  return mesh.peers ? "opening" : "scanning";
+  return mesh.peers ? "buying" : "scanning";
 }
 
 /** The second until which the event needs capacity: counted from its first lease, or from the trigger; 0: no more. */

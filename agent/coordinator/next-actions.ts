@@ -52,7 +52,7 @@ export interface MeshFacts {
   readonly nowSeconds: number;
   readonly chainReachable: boolean;
   readonly clearBlocks: number;
-  /** From the opening of an auction to the start of its leases. */
+  /** From when an auction is opened to the start of its leases. */
   readonly leadSeconds: number;
   /** No new event, auction or order is begun. */
   readonly draining: boolean;

@@ -21,7 +21,7 @@ export interface Shortfall {
 const FIRST_PAUSE_SECONDS = 60;
 const MAX_PAUSE_SECONDS = 900;
 
-/** Seconds from the opening of an auction to the start of its leases, with blocks of a second. */
+/** Seconds from when an auction is opened to the start of its leases, with blocks of a second. */
 export function leadSeconds({ urgentBlocks, normalBlocks }: PhaseBlocks, profile: Profile): number {
   return 2 * ((profile === "urgent" ? urgentBlocks : normalBlocks) + 1) + LEASE_LEAD_SECONDS;
 }
@@ -32,7 +32,7 @@ export function shortfallOf(
   mesh: Mesh,
   self: RegionId,
   nowSeconds: number,
-  /** From the opening of an auction to the start of its leases. */
+  /** From when an auction is opened to the start of its leases. */
   leadSeconds: number,
 ): Shortfall | null {
   const { event } = mesh;

@@ -14,8 +14,8 @@ export function migrate(db: DatabaseSync, version: number): void {
 }
 
 /**
- * The event of an opening gets a column of its own, snapshots a table; reasons have one name in all messages, and an
- * event that is given up is abandoned.
+ * The event of a transaction that opens an auction gets a column of its own, snapshots a table; reasons have one name in
+ * all messages, and an event that is given up is abandoned.
  */
 function toVersion1(db: DatabaseSync): void {
   db.exec(`

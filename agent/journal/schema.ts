@@ -7,7 +7,7 @@
  * | messages     | the facts that the coordinator folds, in order; those from the chain with their block          |
  * | snapshots    | the state that the messages up to a sequence number fold to; can be made again at any time     |
  * | blocks       | hashes of the last blocks that were read, newest = the cursor                                  |
- * | transactions | each signed transaction by its purpose; `event` for the opening of an auction                  |
+ * | transactions | each signed transaction by its purpose; `event` where it opens an auction                      |
  * | clock        | where seconds of the chain are on CLOCK_MONOTONIC, by boot of the machine                      |
  * | register     | the consortium's register as it was read last                                                  |
  * | identity     | chain and region that the journal belongs to                                                   |

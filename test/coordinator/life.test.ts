@@ -271,7 +271,7 @@ describe("coordinator: one mesh's life, without a socket", () => {
     step();
     assert.deepEqual(walked, [
       ["scanning", ["scan"]],
-      ["opening", ["open-auction"]],
+      ["buying", ["open-auction"]],
       ["trading", ["prepare-order"]],
       ["trading", ["commit-order"]],
       ["trading", ["reveal-order"]],

@@ -125,7 +125,7 @@ describe("what an event still has to buy", () => {
       [119, 120].map((s) => mayOpen(twice, TRIGGERED + 60 + s)),
       [false, true],
     );
-    assert.equal(phaseOf(once, self, TRIGGERED + 60), "opening");
+    assert.equal(phaseOf(once, self, TRIGGERED + 60), "buying");
     assert.equal(phaseOf(once, self, TRIGGERED + HOUR), "over");
   });
 
@@ -199,7 +199,7 @@ describe("a peer that is lost", () => {
   it("is replaced by an auction of the same mesh", () => {
     const lost = mesh([first], { links: agreed, lost: new Set([leaseId(1, 1)]) });
     const actions = nextActions(lost, facts(START + 100, new Map([[linkOf(0), link("up", 100)]])));
-    const opening = actions.find((action) => action.kind === "open-auction");
-    assert.equal(opening?.kind === "open-auction" && opening.shortfall.mbps, 40);
+    const toOpen = actions.find((action) => action.kind === "open-auction");
+    assert.equal(toOpen?.kind === "open-auction" && toOpen.shortfall.mbps, 40);
   });
 });

@@ -68,7 +68,7 @@ describe("the journal's format", () => {
     assert.equal(Journal.open(file).register(), null);
   });
 
-  it("the event of an opening is a column, also of a migrated transaction whose event's name has a colon", () => {
+  it("the event of a transaction that opens an auction is a column, also of a migrated transaction whose event's name has a colon", () => {
     const journal = Journal.open(copyOf(0));
     const event = (purpose: string) => journal.transaction(purpose)?.event;
     assert.deepEqual([event("open:e1:0"), event("open:e:3:1"), event("commit:7")], ["e1", "e:3", null]);
