@@ -3,7 +3,7 @@
  * slot: asks are rounded up and bids down, so that no rounding works against the region that ordered.
  */
 import type { BuyPolicy, Config } from "../config.ts";
-import { smaller } from "../model/arithmetic.ts";
+import { larger, smaller } from "../model/arithmetic.ts";
 import { BPS, PRICED_MBPS } from "../model/market.ts";
 import { maxBoost } from "./clearing.ts";
 
@@ -25,16 +25,16 @@ export interface OrderPlan {
 }
 
 export interface Funds {
-  /** Price units that are free on chain. */
+  /** The region's free balance in the escrow, in price units. */
   readonly free: bigint;
-  /** What the agent's allowance still bears. */
+  /** What the agent may still spend of its allowance, in price units. */
   readonly allowance: bigint;
   readonly minBond: bigint;
 }
 
 /** What reputation lets a bid do (MARKET.md, section 3). */
 export interface Priority {
-  /** Closing score, 0..1000, as it will stand in the commitment; null: the day may turn before the order is committed. */
+  /** Closing score, 0 to 1000, that the commitment will record; null: the day may end before the order is committed. */
   readonly score: number | null;
   /** Price units of this week's budget that no order holds or has used. */
   readonly budgetLeft: bigint;
@@ -42,17 +42,18 @@ export interface Priority {
 
 export type Declined = { readonly declined: string };
 
-/** Lots of 10 Mbit/s keep small demands divisible; large ones take 100 so that books stay short. */
+/** Mbit/s of a lot: 10 keeps small demands divisible; above 1 Gbit/s it is 100, so that books stay short. */
 export function lotFor(demandMbps: number): number {
   return demandMbps > 1000 ? 100 : 10;
 }
 
-/** A cap that tells nothing exact about the opener's own limit: the next power of two above twice it. */
+/** Price units per lot and slot. The next power of two from twice the opener's limit: it does not reveal the limit. */
 export function priceCapFor(policy: Pick<BuyPolicy, "maxPrice">, lotMbps: number): number {
   const limit = Math.max(1, Math.floor((policy.maxPrice * lotMbps) / PRICED_MBPS));
   return Math.min(2 ** 32 - 1, 2 ** Math.ceil(Math.log2(limit * 2)));
 }
 
+/** The bid for a demand, as large as the policy and the funds allow; or why there is none. @param spentToday price units */
 export function planBid(
   demandMbps: number,
   policy: PricePolicy,
@@ -72,8 +73,8 @@ export function planBid(
       lots: Number((BigInt(policy.budgetPerDay) - spentToday) / perLot),
       reason: `what is left of today's budget of ${policy.budgetPerDay}`,
     },
-    { lots: Number(funds.free / perLot), reason: `the ${funds.free} price units that are free on chain` },
-    { lots: Number(funds.allowance / perLot), reason: `the ${funds.allowance} price units of the agent's allowance` },
+    { lots: Number(funds.free / perLot), reason: `the free balance of ${funds.free} price units` },
+    { lots: Number(funds.allowance / perLot), reason: `the agent's allowance of ${funds.allowance} price units` },
   ];
   const tightest = limits.reduce((a, b) => (b.lots < a.lots ? b : a));
   if (tightest.lots < 1) return { declined: `not one lot is within ${tightest.reason}` };
@@ -91,7 +92,7 @@ export function planBid(
   };
 }
 
-/** A boost above what the score allows could not be revealed, and the bond would be lost: without certainty, none. */
+/** A boost above what the score allows could not be revealed, and the bond would be lost: without certainty there is none. */
 function boostFor(
   policy: PricePolicy,
   { score, budgetLeft }: Priority,
@@ -104,10 +105,11 @@ function boostFor(
   const bps = Math.min(allowed, Math.round(policy.boost * BPS));
   return {
     bps,
-    reason: `boost ${bps / 100} %: the policy's ${policy.boost * 100} %, at most ${allowed / 100} % with a score of ${score}; it is ordered by that much more, and this week's budget (${budgetLeft} left) pays the difference`,
+    reason: `boost ${bps / 100} %: the policy's ${policy.boost * 100} %, at most ${allowed / 100} % with a score of ${score}; the bid is ranked as if its price were higher by the boost, and this week's priority budget (${budgetLeft} left) pays the difference`,
   };
 }
 
+/** The ask that offers spare capacity in an auction, at the policy's floor price; or why there is none. */
 export function planAsk(
   sell: NonNullable<Config["sell"]>,
   spareMbps: number,
@@ -132,7 +134,7 @@ export function planAsk(
   const bond = bondFor(BigInt(price) * BigInt(tightest.lots) * BigInt(terms.slots), funds);
   if (bond > funds.free || bond > funds.allowance)
     return {
-      declined: `the bond of ${bond} is above what is free (${funds.free}) or allowed to the agent (${funds.allowance})`,
+      declined: `the bond of ${bond} is above the free balance (${funds.free}) or the agent's allowance (${funds.allowance})`,
     };
   return {
     price,
@@ -156,8 +158,7 @@ export function spareMbps(underlaySpareMbps: number, reserveMbps: number, soldOr
 
 /** The reveal requires 5 · bond ≥ notional. The next power of two hides the size (INV-3), if the funds allow. */
 function bondFor(notional: bigint, funds: Funds): bigint {
-  const least = (notional + 4n) / 5n;
-  const needed = least > funds.minBond ? least : funds.minBond;
+  const needed = larger((notional + 4n) / 5n, funds.minBond);
   let hidden = 1n;
   while (hidden < needed) hidden *= 2n;
   const available = smaller(funds.free, funds.allowance);

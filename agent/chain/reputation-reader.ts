@@ -22,7 +22,7 @@ export interface ReaderOptions {
 }
 
 /** The last block that an earlier audit verified. */
-interface Link {
+interface VerifiedBlock {
   readonly block: number;
 }
 
@@ -40,7 +40,7 @@ export class ReputationReader {
   }
 
   /** All that an audit up to a block needs, in its order; each is to be taken before the next is asked for. */
-  async *records(audit: Audit, upTo: number | "latest", after: Link | null): AsyncGenerator<AuditRecord> {
+  async *records(audit: Audit, upTo: number | "latest", after: VerifiedBlock | null): AsyncGenerator<AuditRecord> {
     const anchor = await this.#anchor(upTo === "latest" ? await this.#latest() : upTo);
     yield anchor;
     yield* this.#children(decodeHeader(anchor.header).number);

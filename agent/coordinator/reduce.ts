@@ -122,7 +122,7 @@ function apply(draft: Draft, message: Exclude<Message, { type: "Draining" }>): M
         withdrawn: new Set(mesh.withdrawn).add(message.linkId),
       }));
     case "LeasesGranted":
-      // A mesh that was dissolved between two terms exists again.
+      // A mesh that was dissolved between two terms is formed again.
       return change(draft, draft.auctions.get(message.auctionId), (mesh) => ({
         ...changeAuction(withoutFormerParties(mesh, message.leases), message),
         dissolved: null,
@@ -178,7 +178,7 @@ type AuctionMessage = Extract<
   }
 >;
 
-/** After a reorganisation the messages of the chain follow what was done about them in the journal. */
+/** After a reorganisation the journal has the chain's messages after the local ones that followed from them. */
 function isAhead(draft: Draft, message: Message): message is LocalMessage {
   switch (message.type) {
     case "OrderPrepared":

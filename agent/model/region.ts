@@ -12,7 +12,7 @@ export interface Region {
   /** Ed25519 public key, 32 bytes. */
   readonly routingKey: Hex;
   readonly place: Place;
-  /** Address prefixes that the region originates. */
+  /** Address prefixes that the region holds. */
   readonly prefixes: readonly string[];
   /** Names of the fabrics that the region is attached to. */
   readonly fabrics: readonly string[];
@@ -25,10 +25,12 @@ export interface Region {
 export const ATTRIBUTES = ["postQuantum"] as const;
 export type Attribute = (typeof ATTRIBUTES)[number];
 
+/** The attributes as Membership stores them: bit i for the i-th. */
 export function attributeBits(attributes: readonly Attribute[]): number {
   return attributes.reduce((bits, attribute) => bits | (1 << ATTRIBUTES.indexOf(attribute)), 0);
 }
 
+/** The attributes of such bits; unknown bits are ignored. */
 export function attributesOf(bits: number): Attribute[] {
   return ATTRIBUTES.filter((_, i) => (bits >>> i) & 1);
 }

@@ -113,7 +113,7 @@ describe("orders from policy", () => {
 
   it("declines with the reason, where nothing can be ordered", () => {
     const reason = (plan: ReturnType<typeof planBid>) => ("declined" in plan ? plan.declined : "");
-    assert.match(reason(planBid(100, BUY, TERMS, { ...RICH, free: 10n }, NO_PRIORITY, 0n)), /free on chain/);
+    assert.match(reason(planBid(100, BUY, TERMS, { ...RICH, free: 10n }, NO_PRIORITY, 0n)), /free balance/);
     assert.match(reason(planBid(100, BUY, TERMS, { ...RICH, allowance: 10n }, NO_PRIORITY, 0n)), /allowance/);
     assert.match(reason(planBid(100, BUY, TERMS, RICH, NO_PRIORITY, 10n ** 9n)), /budget/);
     assert.match(reason(planAsk(SELL, 5, TERMS, RICH)), /spare/);

@@ -64,8 +64,8 @@ export const nextHopId = (meshIndex: number, trafficClass: TrafficClass, group: 
   NEXT_HOP_FIRST + ((meshIndex << 14) | ((TRAFFIC_CLASSES.indexOf(trafficClass) + group) << 10) | destination);
 
 /**
- * Priorities of our rules. Packets without our mark jump over the block to the operator's later rules: they evaluate two
- * of our rules plus one per underlay of their family, however many meshes there are.
+ * Priorities of our rules. Packets without our mark skip ours and go on with the operator's later rules: they evaluate
+ * two of our rules plus one per underlay of their family, however many meshes there are.
  */
 export const RULE = {
   /** Return path of outer packets, for a strict reverse-path filter. */

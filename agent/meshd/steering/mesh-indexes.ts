@@ -34,7 +34,7 @@ export class MeshIndexes {
     return index;
   }
 
-  /** Frees the numbers of all other meshes. */
+  /** Releases the numbers of all other meshes. */
   keepOnly(meshes: ReadonlySet<MeshId>): void {
     for (const mesh of this.#destinations.keys()) if (!meshes.has(mesh)) this.#destinations.delete(mesh);
     const kept = new Set([...meshes].map(String));
