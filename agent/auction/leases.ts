@@ -124,6 +124,7 @@ export function unpackLease(auctionId: number, index: number, word: bigint, term
   };
 }
 
+/** The 256-bit word of a lease, as CapacityAuction computes it. */
 export function packLease(lease: LeaseTuple): bigint {
   let word = 0n;
   for (const [name, bits] of [...WORD].reverse()) word = (word << bits) | BigInt(lease[name]);
@@ -148,6 +149,7 @@ export function leaseProof(words: readonly bigint[], terms: GrantTerms, index: n
   return proof;
 }
 
+/** Leaf of the Merkle tree: the hash of a lease's index, terms and word. */
 export function leaseLeaf(index: number, terms: GrantTerms, word: bigint): Hex {
   return keccak256(concat([word32(BigInt(index)), word32(packTerms(terms)), word32(word)]));
 }

@@ -28,10 +28,12 @@ export const cosignedReceipt = z.strictObject({
   sellerSignature: chainSignature,
 });
 
+/** A co-signed receipt as JSON. */
 export function cosignedOnWire({ receipt, buyerSignature, sellerSignature }: CosignedReceipt) {
   return { receipt: receiptToWire(receipt), buyerSignature, sellerSignature };
 }
 
+/** A receipt as JSON, its amounts as decimal text. */
 export function receiptToWire(receipt: Receipt) {
   return {
     ...receipt,

@@ -13,6 +13,7 @@ import type { Route } from "./routing/routes.ts";
 import { readKernelObjects } from "./steering/kernel-objects.ts";
 import { hasTable } from "./steering/table.ts";
 
+/** The reply to `measurements`: every mesh with its links, routes and last changes. */
 export function measurementsOf(meshd: Meshd): Measurements {
   return {
     meshes: [...meshd.meshes.values()].map((mesh) => ({
@@ -68,6 +69,7 @@ function routeView(
   };
 }
 
+/** The reply to `counters`: packets, bytes, drops and epochs of each link. */
 export async function countersOf(meshd: Meshd, drops: Drops): Promise<Counters> {
   const nowMillis = monotonicMillis();
   const links = [...meshd.links.values()];

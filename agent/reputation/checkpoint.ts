@@ -40,6 +40,7 @@ const checkpointFile = z.strictObject({
 });
 export type Checkpoint = z.infer<typeof checkpointFile>;
 
+/** The content of a checkpoint file; `parseCheckpoint` reads it. */
 export function checkpointText(checkpoint: Checkpoint): string {
   return `${toJson(checkpoint)}\n`;
 }

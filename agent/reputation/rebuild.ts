@@ -33,6 +33,7 @@ export interface StateMismatch {
   readonly found: Credit;
 }
 
+/** Key of the pair's credit in `RebuiltState.pairs`. */
 export function pairKey(seller: number, buyer: number): string {
   return `${seller}:${buyer}`;
 }
@@ -76,12 +77,14 @@ export class RebuiltReputation {
   }
 }
 
+/** Applies all events, in chain order. @param fullBond price units; a smaller buyer's bond earns less credit */
 export function rebuildReputation(events: Iterable<LeaseRecorded>, fullBond: bigint): RebuiltState {
   const rebuilt = new RebuiltReputation(fullBond);
   const mismatches = [...events].flatMap((event) => rebuilt.apply(event));
   return { sellers: rebuilt.sellers, pairs: rebuilt.pairs, mismatches };
 }
 
+/** Whether amounts and day are equal. */
 export function sameCredit(a: Credit, b: Credit): boolean {
   return a.delivered === b.delivered && a.failed === b.failed && a.day === b.day;
 }

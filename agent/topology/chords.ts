@@ -31,6 +31,7 @@ export interface Chords {
 
 type RoundTrip = (a: number, b: number) => number;
 
+/** Adds chords one by one until every link has an alternate, no chord helps, or there are `maxChords`. */
 export function planChords({ nodes, links, candidates, maxChords, roundTrip }: ChordRequest): Chords {
   const full = new Graph(nodes, [...links, ...candidates], roundTrip);
   const graph = new Graph(nodes, links, roundTrip);

@@ -44,6 +44,7 @@ export interface TopologyRequest {
   readonly latencyBoundMicros: number;
 }
 
+/** The links to add to those of the leases, and why. */
 export function planTopology(request: TopologyRequest): Topology {
   const pairOf = pairFinder(request.pairs);
   return planWith(request, (a, b) => pairOf(a, b)?.rttMicros);

@@ -8,6 +8,7 @@ import { EphemeshError } from "../../model/errors.ts";
 import { endpointText, type TunnelConfig } from "./configure.ts";
 
 export const SOCKET_DIRECTORY = "/var/run/wireguard";
+/** The control socket of a WireGuard tunnel in user space. */
 export const socketOf = (device: string): string => `${SOCKET_DIRECTORY}/${device}.sock`;
 const TIMEOUT_MILLIS = 3_000;
 

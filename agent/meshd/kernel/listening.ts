@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
+/** Whether a process accepts connections on the Unix socket. */
 export async function isListening(path: string): Promise<boolean> {
   const socket = connect(path);
   try {

@@ -45,21 +45,26 @@ export const BUCKET_GROUPS: Readonly<Record<TrafficClass, number>> = { critical:
 /** Packets are marked as bulk until they are classified. */
 export const UNCLASSIFIED_CLASS = "bulk";
 
+/** Mark of packets that the mesh carries, with bucket 0; also the first table of the class. */
 export const steerMark = (meshIndex: number, trafficClass: TrafficClass): number =>
   MARK_OURS | (meshIndex << 8) | (TRAFFIC_CLASSES.indexOf(trafficClass) << 6);
 /** The table of one bucket group, and the bits of a mark that select it. */
 export const groupTable = (meshIndex: number, trafficClass: TrafficClass, group: number): number =>
   steerMark(meshIndex, trafficClass) | (group * (BUCKETS / BUCKET_GROUPS[trafficClass]));
+/** The bits of a mark that select the table of one bucket group. */
 export const groupMask = (trafficClass: TrafficClass): number =>
   0xffffffff - (BUCKETS / BUCKET_GROUPS[trafficClass] - 1);
 /** For authorised packets that arrived in their destination region: `main` delivers them. */
 export const deliverMark = (meshIndex: number): number => MARK_OURS | KIND_DELIVER | (meshIndex << 8);
+/** Mark of outer packets, and number of their table. @param underlay index in the configuration */
 export const outerMark = (underlay: number): number => MARK_OUTER | (underlay << 8);
 
 /** Mesh index (10 bits) · class and bucket group (4 bits) · destination (10 bits). */
 const NEXT_HOP_FIRST = 0x45000000;
 export const NEXT_HOP_LAST = 0x45ffffff;
+/** Whether the id is in our range; another program may use one of it too. */
 export const isOurNextHopId = (id: number): boolean => id >= NEXT_HOP_FIRST && id <= NEXT_HOP_LAST;
+/** Id of the next-hop object of one bucket group. @param destination its index, 0 to 1023 */
 export const nextHopId = (meshIndex: number, trafficClass: TrafficClass, group: number, destination: number): number =>
   NEXT_HOP_FIRST + ((meshIndex << 14) | ((TRAFFIC_CLASSES.indexOf(trafficClass) + group) << 10) | destination);
 

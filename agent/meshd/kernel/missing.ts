@@ -36,6 +36,7 @@ export function missingKernelFeature(file: string, said: string, cause?: unknown
   );
 }
 
+/** For a command that could not be run because it does not exist: TOOL_MISSING. */
 export function missingTool(file: string, cause?: unknown): EphemeshError {
   return new EphemeshError(
     "TOOL_MISSING",

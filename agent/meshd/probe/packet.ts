@@ -42,6 +42,7 @@ const MAX_HELD_MICROS = 0xffff_ffff;
 /** Of the sender's clock in microseconds: nine years after its start. */
 const MAX_48 = 2 ** 48 - 1;
 
+/** 50 bytes, or 62 with a report of received bytes. */
 export function encodeProbe({ echo, received, ...probe }: Probe): Buffer {
   const packet = Buffer.alloc(received ? WITH_REPORT : LENGTH);
   packet.writeUInt16BE(PROTOCOL_MAGIC, 0);

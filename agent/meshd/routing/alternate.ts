@@ -9,6 +9,7 @@ import { BUCKET_GROUPS } from "../kernel/marks.ts";
 import { type Candidate, type Choice, costText, isBefore } from "./choice.ts";
 import { assign, type Spread } from "./spread.ts";
 
+/** Whether the candidate never sends packets back here. @param ofMany for bulk, which has the stricter condition */
 export function isLoopFree(candidate: Candidate, ownMicros: number, ofMany: boolean): boolean {
   const { onwardMicros, backMicros } = candidate;
   return ofMany ? onwardMicros <= ownMicros : onwardMicros < backMicros + ownMicros;

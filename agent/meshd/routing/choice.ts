@@ -46,6 +46,7 @@ export function isSignificantGain(betterMicros: number, currentMicros: number): 
   return currentMicros - betterMicros >= MIN_GAIN_MICROS && betterMicros * 115 <= currentMicros * 100;
 }
 
+/** The link that a flow uses from now on. @param ownCostMicros of this node to the destination; only cheaper neighbours are considered */
 export function decide(
   current: Choice | null,
   candidates: readonly Candidate[],
@@ -111,4 +112,5 @@ export function isBefore(a: Candidate, b: Candidate): boolean {
   return a.costMicros !== b.costMicros ? a.costMicros < b.costMicros : a.tag < b.tag;
 }
 
+/** Milliseconds with one decimal, as reasons show a cost. */
 export const costText = (micros: number): string => `${(micros / 1000).toFixed(1)} ms`;

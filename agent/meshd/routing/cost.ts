@@ -22,6 +22,7 @@ export interface EdgeMetric {
   readonly capacityKbps: number;
 }
 
+/** Microseconds, 1 to `MAX_COST_MICROS`, which also is the cost of an edge that carries nothing. */
 export function linkCostMicros(edge: EdgeMetric, trafficClass: TrafficClass): number {
   const once = edge.rttMicros / 2 + (CLASS_BITS[trafficClass] * 1000) / Math.max(1, edge.capacityKbps);
   const arrives = (1_000_000 - edge.lossForwardPpm) * (1_000_000 - edge.lossReversePpm);

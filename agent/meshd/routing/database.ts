@@ -32,6 +32,7 @@ export interface MeshEdge {
   readonly ofB: LsaLink;
 }
 
+/** One entry for each fragment of each origin. */
 export const entryKey = (lsa: Pick<Lsa, "origin" | "fragment">): string => `${lsa.origin}/${lsa.fragment}`;
 
 export class Database {

@@ -76,6 +76,7 @@ export function fragments(links: readonly LsaLink[]): readonly (readonly LsaLink
   return parts;
 }
 
+/** Encodes an advertisement and signs it. @param key Ed25519 private key of the origin */
 export function signLsa(lsa: Lsa, key: KeyObject): SignedLsa {
   const body = encodeBody(lsa);
   return { lsa, bytes: Buffer.concat([body, sign(null, Buffer.concat([DOMAIN, body]), key)]) };

@@ -31,6 +31,7 @@ export interface SpreadDecision {
 
 const MAX_LINKS = 3;
 
+/** The next assignment of the bulk class: which link each bucket group uses. @param ownCostMicros of this node, to the destination */
 export function decideSpread(
   current: Spread | null,
   candidates: readonly Candidate[],
@@ -149,5 +150,6 @@ function spreadText(bucketGroups: readonly string[], candidates: readonly Candid
 
 const bySooner = (a: Candidate, b: Candidate): number => (isBefore(a, b) ? -1 : 1);
 
+/** Whether both lists have the same elements in the same order. */
 export const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((tag, group) => tag === b[group]);

@@ -10,6 +10,7 @@ export type RoutingPacket =
   | { readonly kind: "advertisement"; readonly ageMillis: number; readonly bytes: Buffer }
   | { readonly kind: "acknowledgement"; readonly meshId: number; readonly known: Acknowledgement };
 
+/** A packet with a signed advertisement. @param ageMillis since its origin sent it, 0 to 2³² − 1 */
 export function encodeAdvertisement(ageMillis: number, bytes: Buffer): Buffer {
   const header = Buffer.alloc(8);
   header.writeUInt16BE(PROTOCOL_MAGIC, 0);
@@ -18,6 +19,7 @@ export function encodeAdvertisement(ageMillis: number, bytes: Buffer): Buffer {
   return Buffer.concat([header, bytes]);
 }
 
+/** A packet that acknowledges the advertisement `known`. */
 export function encodeAcknowledgement(meshId: number, known: Acknowledgement): Buffer {
   const packet = Buffer.alloc(20);
   packet.writeUInt16BE(PROTOCOL_MAGIC, 0);
@@ -30,6 +32,7 @@ export function encodeAcknowledgement(meshId: number, known: Acknowledgement): B
   return packet;
 }
 
+/** Null: not a packet of this protocol. */
 export function decodeRoutingPacket(packet: Buffer): RoutingPacket | null {
   if (packet.length < 8 || packet.readUInt16BE(0) !== PROTOCOL_MAGIC) return null;
   const type = packet.readUInt8(2);

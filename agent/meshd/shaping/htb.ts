@@ -37,6 +37,7 @@ export const meshIndexesOf = (lines: readonly string[]): readonly number[] =>
     const [, minor] = BUYER_CLASS.exec(line) ?? [];
     return minor === undefined ? [] : [Number.parseInt(minor, 16) - 0x100];
   });
+/** Handle of the HTB class in which packets of one traffic class of a buyer wait. */
 export const leafClass = (meshIndex: number, trafficClass: TrafficClass): string =>
   `1:${(0x2000 + 4 * meshIndex + TRAFFIC_CLASSES.indexOf(trafficClass)).toString(16)}`;
 

@@ -5,6 +5,7 @@ import { DEVICE } from "../kernel/marks.ts";
 export const DEVICE_COUNTERS = ["unauthorised", "strayed", "toRouter"] as const;
 export type DeviceCounter = (typeof DEVICE_COUNTERS)[number];
 
+/** Name of a nftables counter of dropped packets. */
 export const deviceCounter = (kind: DeviceCounter, device: string): string => `${kind}_${device}`;
 export const policerCounter = (device: string, meshIndex: number): string => `policer_${device}_${meshIndex}`;
 

@@ -21,6 +21,7 @@ export const NO_OBJECTS: KernelObjects = {
   nextHops: new Map(),
 };
 
+/** Texts of next-hop objects and routes, in the form that `ip` prints, so that found and wanted ones compare. */
 export const nextHopText = (via: string, device: string): string => `via ${via} dev ${device}`;
 export const meshRouteText = (prefix: string, nextHop: number, table: number): string =>
   `${prefix} nhid ${nextHop} table ${table}`;

@@ -123,6 +123,7 @@ export class SteeringKernel {
 
 const deleteTable = `table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
 
+/** Runs the lines in one `ip -batch`. @throws EphemeshError what `command` throws; earlier lines have taken effect */
 export async function ipLines(family: "-4" | "-6", lines: readonly string[]): Promise<void> {
   if (lines.length > 0) await command("ip", [family, "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }

@@ -14,13 +14,17 @@ import { hostRouteText } from "./kernel-objects.ts";
 
 export type Underlay = MeshdConfig["underlays"][number];
 
+/** As nftables and ip print marks. */
 export const hex = (value: number): string => `0x${value.toString(16)}`;
+/** The prefix that contains only this address. */
 export const hostPrefix = (address: string): string => `${address}/${isIpv6(address) ? 128 : 32}`;
 
+/** The route to a peer's endpoint in its underlay's table. @param index of the underlay in the configuration */
 export function outerRoute(underlay: Underlay, index: number, endpoint: string): string {
   return hostRouteText(hostPrefix(endpoint), underlay.gateway, underlay.device, outerMark(index));
 }
 
+/** The routing rules of outer packets of one IP family; none without an underlay of that family. */
 export function outerRules(underlays: readonly Underlay[], family: 4 | 6): readonly string[] {
   const ofFamily = underlays.flatMap((underlay, index) =>
     isIpv6(underlay.address) === (family === 6) ? [{ address: underlay.address, mark: outerMark(index) }] : [],

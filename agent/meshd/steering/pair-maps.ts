@@ -14,6 +14,7 @@ export interface PairMap {
   readonly elements: readonly string[];
 }
 
+/** All maps with their elements, always in the same order. */
 export function pairMaps({
   outbound,
   inbound,

@@ -34,6 +34,7 @@ import { hex } from "./outer.ts";
 import { pairMaps } from "./pair-maps.ts";
 import type { GuardedLease, Steering } from "./steering.ts";
 
+/** The whole nftables table, for `nft -f`. */
 export function ruleset(steering: Steering): string {
   const { devices, leases, meshIndexes, seed } = steering;
   return `table inet ${NFT_TABLE}

@@ -51,6 +51,7 @@ export interface MeshRoutes {
   }[];
 }
 
+/** What the nftables rules of all meshes must mark, let pass and limit. @throws EphemeshError TOO_MANY_BUYERS */
 export function wantedSteering(
   meshes: readonly MeshSpec[],
   links: readonly LiveLink[],
@@ -106,6 +107,7 @@ export function wantedSteering(
   };
 }
 
+/** The rules, routes and next-hop objects of all meshes. @param ownRoutes of the region, in canonical form, which keep their traffic */
 export function wantedObjects(
   config: Pick<MeshdConfig, "underlays">,
   meshes: readonly MeshRoutes[],

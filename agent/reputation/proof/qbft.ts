@@ -13,6 +13,7 @@ export interface QbftExtra {
   readonly seals: Rlp;
 }
 
+/** Whether the header is of a QBFT or IBFT chain. */
 export function isQbft({ mixHash }: { readonly mixHash: Hex }): boolean {
   return mixHash === BFT_MIX_HASH;
 }

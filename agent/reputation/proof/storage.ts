@@ -29,6 +29,7 @@ export function creditOf(value: bigint): Credit {
   };
 }
 
+/** Number of regions. @param value of the storage slot that holds it in Membership */
 export function regionCountOf(value: bigint): number {
   return Number(field(value, Membership.regionCount.offset, 32));
 }
