@@ -58,7 +58,8 @@ export class FaultyTools {
   }
 }
 
-function realPath(tool: string): string {
+/** Where a command is, without regard to PATH. */
+export function realPath(tool: string): string {
   const real = FOLDERS.map((folder) => join(folder, tool)).find(existsSync);
   if (!real) throw new Error(`${tool} is not installed`);
   return real;

@@ -146,6 +146,11 @@ export class TestNetwork {
     }
   }
 
+  /** Ids of all processes in a node's router: meshd, its tools, its tunnels in user space. */
+  processes(index: number): readonly number[] {
+    return processesIn(this.node(index).router);
+  }
+
   /** The processes of a node's tunnels in user space. */
   tunnels(index: number): readonly number[] {
     return processesIn(this.node(index).router).filter(isTunnel);
