@@ -1,4 +1,7 @@
-/** The second process, the one with CAP_NET_ADMIN: its parts are put together here. */
+/**
+ * Assembles and runs meshd, the process that changes the router's network and has CAP_NET_ADMIN. The agent, a process of
+ * its own without privileges, tells it over a Unix socket which meshes it wants.
+ */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import pino, { type Logger } from "pino";

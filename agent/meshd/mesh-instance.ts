@@ -19,7 +19,9 @@ export interface MeshEvents {
   /** Routes changed: the kernel must be updated. */
   readonly onRoutes: (mesh: MeshInstance) => void;
   readonly onChange: (mesh: MeshInstance, change: LoggedChange) => void;
+  /** An advertisement of an earlier run of this node is in the mesh: its numbers must not be used again. */
   readonly onIncarnation: (incarnation: number) => void;
+  /** Another process originates advertisements with this node's key. */
   readonly onDuplicate: (mesh: MeshInstance) => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The data plane of one region: keeps kernel, probes and routing in line with the meshes that the agent wants. Wanted
- * state is held in memory only; the actual state is read from the kernel, so that a restart adopts existing tunnels.
+ * The data plane of one region: keeps kernel, probes and routing in line with the meshes that the agent wants. The
+ * wanted state is in memory only; the actual state is read from the kernel, so that a restart adopts existing tunnels.
  */
 import { type KeyObject, randomInt } from "node:crypto";
 import { networkInterfaces } from "node:os";

@@ -1,4 +1,4 @@
-/** Kernel settings that an ENI needs, and the global one that kernel WireGuard changes. */
+/** Kernel settings that an ENI (ephemeral network interface) needs, and the global one that kernel WireGuard changes. */
 import { readFile, writeFile } from "node:fs/promises";
 import { SerialQueue } from "../../model/serial-queue.ts";
 

@@ -9,13 +9,13 @@ import { TRAFFIC_CLASSES, type TrafficClass } from "../../model/traffic-class.ts
 /** Routing protocol number of our rules, routes and next-hop objects. */
 export const PROTOCOL = 69;
 export const NFT_TABLE = "ephemesh";
-/** Our table ignores packets of other interfaces. */
+/** Of the names of our interfaces; our nftables table ignores packets of others. */
 export const DEVICE_PREFIX = "eph";
-/** A regular expression. */
+/** Regular expression of our interfaces' names, for use in a longer one. */
 export const DEVICE = `${DEVICE_PREFIX}[0-9a-f]{12}`;
 export const DEVICE_PATTERN = new RegExp(`^${DEVICE}$`);
 
-/** UDP inside an ENI: probes and link state. */
+/** UDP port inside an ENI (ephemeral network interface): probes and link state. */
 export const PROBE_PORT = 7359;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The UDP socket inside one ENI, between the link-local addresses of both ends: connected, so that the kernel drops
- * packets from other addresses.
+ * The UDP socket inside one ENI (ephemeral network interface), between the link-local addresses of both ends: connected,
+ * so that the kernel drops packets from other addresses.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { PROBE_PORT } from "../kernel/marks.ts";

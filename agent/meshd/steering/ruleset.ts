@@ -1,7 +1,8 @@
 /**
  * Our nftables table as text. It is replaced as a whole in one transaction, unless only pairs change (pair-maps.ts).
  * Stateless, since one `ct` rule would turn on connection tracking for the whole router. A packet that is not of a mesh
- * passes three hooks with one lookup. The operator's own rules run later: their drops and priorities prevail.
+ * passes three hooks with one lookup. The operator's own rules run later: their drops and priorities prevail. An ENI is an
+ * ephemeral network interface, this end of a link.
  *
  * | chain       | hook                      | what it does |
  * |-------------|---------------------------|--------------|
