@@ -184,10 +184,15 @@ function agentKey(config: Config): Hex {
 /** The chain had the contracts and this region before: a node without them is behind. @throws EphemeshError */
 function nodeBehind(error: unknown): never {
   if (!(error instanceof EphemeshError && ["WRONG_CONTRACT", "UNKNOWN_REGION"].includes(error.code))) throw error;
-  throw new EphemeshError("CHAIN_BEHIND", `${error.message} It was there before: the node is behind.`, error.remedy, {
-    retryable: true,
-    cause: error,
-  });
+  throw new EphemeshError(
+    "CHAIN_BEHIND",
+    `${error.message} It was there before: the node is behind.`,
+    "The agent tries again. Wait until the node is synchronised, or name another one in chain.rpc.",
+    {
+      retryable: true,
+      cause: error,
+    },
+  );
 }
 
 /** Where no node answers: the register that was kept, or without one, waits for a node. */

@@ -102,7 +102,7 @@ export class LabSite {
       throw new EphemeshError(
         answer.code ?? "REFUSED",
         answer.message ?? `HTTP ${response.status}`,
-        answer.remedy ?? "",
+        answer.remedy ?? "Read the agent's log.",
       );
     return answer;
   }

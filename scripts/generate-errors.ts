@@ -116,6 +116,64 @@ function placeholder(expression: string): string {
   return chain ? `<${chain.at(-1)}>` : "…";
 }
 
+/** The text of an argument; a name is followed to the constant, or to what callers give for the parameter, of that name. */
+function textAt(source: string, at: number, argument: string): string {
+  const text = textOf(argument);
+  const name = argument.trim();
+  // The first line of several.
+  if (name.startsWith("[")) return textAt(source, at, argumentsAt(name, 0)[0] ?? "");
+  if (text !== "…" || !/^\w+$/.test(name)) return text;
+  const before = source.slice(0, at);
+  const constant = [...before.matchAll(new RegExp(`\\bconst ${name}\\b[^=;]*=`, "g"))].at(-1);
+  if (constant) return textOf(statementAt(source, constant.index + constant[0].length));
+  const texts = [...before.matchAll(/\b(?:function (\w+)|const (\w+) =|(constructor))\s*\(/g)].flatMap((made) => {
+    const parameters = argumentsAt(source, made.index + made[0].length - 1);
+    const place = parameters.findIndex((parameter) => new RegExp(`^${name}\\??:`).test(parameter));
+    if (place < 0) return [];
+    const called = made[3]
+      ? `new ${[...source.slice(0, made.index).matchAll(/\bclass (\w+)/g)].at(-1)?.[1]}`
+      : (made[1] ?? made[2]);
+    return [...source.matchAll(new RegExp(`(?<!function )\\b${called}\\(`, "g"))].flatMap((call) => {
+      const given = argumentsAt(source, call.index + call[0].length - 1)[place];
+      return given ? [textOf(given)] : [];
+    });
+  });
+  return [...new Set(texts)].filter((each) => each !== "…").join(" / ") || text;
+}
+
+/** What stands from `from` to the end of its statement. */
+function statementAt(source: string, from: number): string {
+  let at = from;
+  while (at < source.length && source[at] !== ";") {
+    if (`"'\``.includes(source[at]!)) at = stringEnd(source, at);
+    else if ("([{".includes(source[at]!)) at = closing(source, at);
+    else at++;
+  }
+  return source.slice(from, at);
+}
+
+/** The branches of `condition ? one : other`, each as source text; null: it is another expression. */
+function branchesOf(argument: string): { condition: string; branches: [string, string] } | null {
+  const parts = /^([\w.]+)\s*\?(?![.?])\s*/.exec(argument);
+  if (!parts) return null;
+  const rest = argument.slice(parts[0].length);
+  for (let at = 0; at < rest.length; ) {
+    if (`"'\``.includes(rest[at]!)) at = stringEnd(rest, at);
+    else if ("([{".includes(rest[at]!)) at = closing(rest, at);
+    else if (rest[at] === ":")
+      return { condition: parts[1]!, branches: [rest.slice(0, at).trim(), rest.slice(at + 1).trim()] };
+    else at++;
+  }
+  return null;
+}
+
+/** Where the code depends on a condition: what another argument of the call is under the same condition. */
+function underCode(argument: string, code: string, codeArgument: string): string {
+  const [codes, own] = [branchesOf(codeArgument), branchesOf(argument)];
+  if (!codes || own?.condition !== codes.condition) return argument;
+  return own.branches[codes.branches.findIndex((branch) => branch.includes(`"${code}"`))] ?? argument;
+}
+
 function codesOf(argument: string): string[] {
   return [...argument.matchAll(/"([A-Z][A-Z0-9_]+)"/g)].map(([, code]) => code!);
 }
@@ -162,8 +220,10 @@ function errorsOf(file: string): ThrownError[] {
     for (const each of codesOf(code))
       found.push({
         code: each,
-        message: helper ? helper.message.replace(/<what>|^…$/, textOf(message)) : textOf(message),
-        remedy: remedy ? textOf(remedy) : (helper?.remedy ?? ""),
+        message: helper
+          ? helper.message.replace(/<what>|^…$/, textOf(message))
+          : textAt(source, match.index, underCode(message, each, code)),
+        remedy: remedy ? textAt(source, match.index, underCode(remedy, each, code)) : (helper?.remedy ?? ""),
         retryable: retryableOf(options),
         file,
       });
@@ -223,6 +283,11 @@ function render(): string {
     AREAS.find(([, ...folders]) => folders.some((folder) => file.startsWith(folder)))?.[0];
   const lost = errors.filter(({ file }) => areaOf(file) === undefined);
   if (lost.length > 0) throw new Error(`no area for ${lost.map(({ file }) => file).join(", ")}`);
+  const mute = errors.filter(({ message, remedy }) =>
+    [message, remedy].some((text) => /^[…\s]*$|^Nothing was [^.]*\.$/.test(text)),
+  );
+  if (mute.length > 0)
+    throw new Error(`no message or no remedy: ${mute.map(({ code, file }) => `${code} (${file})`).join(", ")}`);
   const sections = AREAS.map(([title]) => {
     const rows = errors
       .filter(({ file }) => areaOf(file) === title)

@@ -75,7 +75,11 @@ export class ControlClient {
       if (reply instanceof EphemeshError) throw reply;
       if (!("refused" in reply)) return reply.body;
       const { code, message } = reply.refused;
-      throw new EphemeshError(code, `Region ${peer.id} refuses "${kind}": ${message}`, "Nothing was agreed.");
+      throw new EphemeshError(
+        code,
+        `Region ${peer.id} refuses "${kind}": ${message}`,
+        `docs/ERRORS.md says what to do about ${code}.`,
+      );
     }
     const cause = failure instanceof Error && failure.cause instanceof Error ? failure.cause : failure;
     const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, "");
@@ -117,7 +121,7 @@ export class ControlClient {
       throw new EphemeshError(
         "CONTROL_UNSIGNED",
         `HTTP ${status}${codeIn(text)}, not signed by the peer`,
-        "The next address is tried.",
+        "The agent tries the peer's next address; if all fail, check that the peer's control URLs lead to its agent.",
       );
     const reply = await open(tryJson(text), this.#domain, {
       self: this.#self,
@@ -127,8 +131,8 @@ export class ControlClient {
     if (reply.from !== to || reply.nonce !== nonce || reply.kind !== `${kind}-reply`)
       throw new EphemeshError(
         "CONTROL_WRONG_REPLY",
-        `The answer to "${kind}" is not region ${to}'s.`,
-        "Nothing was agreed.",
+        `The answer to "${kind}" is not region ${to}'s. It was dropped.`,
+        "The agent tries the peer's next address; if all fail, check that the peer's control URLs lead to its agent.",
       );
     return reply;
   }

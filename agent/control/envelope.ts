@@ -69,9 +69,19 @@ export interface Expectation {
  */
 export async function open(raw: unknown, domain: ControlDomain, expected: Expectation): Promise<Envelope> {
   const parsed = envelope.safeParse(raw);
-  if (!parsed.success) throw refusal("CONTROL_MALFORMED", "The message is not a control envelope.");
+  if (!parsed.success)
+    throw refusal(
+      "CONTROL_MALFORMED",
+      "The message is not a control envelope.",
+      "Check that the sender is an ephemesh agent; anything that scans ports can send this too.",
+    );
   const message = parsed.data;
-  if (message.to !== expected.self) throw refusal("CONTROL_NOT_FOR_US", `The message is for region ${message.to}.`);
+  if (message.to !== expected.self)
+    throw refusal(
+      "CONTROL_NOT_FOR_US",
+      `The message is for region ${message.to}.`,
+      `Check the control URLs of region ${message.to} in the register: one of them leads to this agent.`,
+    );
   if (
     message.expiresAtSeconds < expected.nowSeconds ||
     message.expiresAtSeconds > expected.nowSeconds + 2 * LIFETIME_SECONDS
@@ -79,15 +89,25 @@ export async function open(raw: unknown, domain: ControlDomain, expected: Expect
     throw refusal(
       "CONTROL_EXPIRED",
       "The message has expired or is from the future: the clocks differ by more than a minute.",
+      "Synchronise the clocks of both machines, e.g. by NTP.",
     );
   const registered = expected.agentKeyOf(message.from);
-  if (!registered) throw refusal("CONTROL_UNKNOWN_SENDER", `Region ${message.from} is not registered.`);
+  if (!registered)
+    throw refusal(
+      "CONTROL_UNKNOWN_SENDER",
+      `Region ${message.from} is not registered.`,
+      "Only the consortium can register it; `ephemesh reputation` lists the regions.",
+    );
   const { signature, ...unsigned } = message;
   const signer = await recoverTypedDataAddress({ ...typedData(unsigned, domain), signature }).catch(() => null);
   if (signer?.toLowerCase() === registered.toLowerCase()) return message;
   // Another version may sign in another way: its signature proves nothing here.
   throw message.version === PROTOCOL_VERSION
-    ? refusal("CONTROL_SIGNATURE", `The message is not signed by the agent key of region ${message.from}.`)
+    ? refusal(
+        "CONTROL_SIGNATURE",
+        `The message is not signed by the agent key of region ${message.from}.`,
+        `Ask the operator of region ${message.from} to run its agent with the registered key; \`ephemesh doctor\` there checks it.`,
+      )
     : versionProblem(message.from, message.version, "Its signature cannot be checked.");
 }
 
@@ -108,6 +128,6 @@ function typedData(message: Unsigned, domain: ControlDomain) {
   };
 }
 
-function refusal(code: string, what: string): EphemeshError {
-  return new EphemeshError(code, what, "Nothing was done with it.");
+function refusal(code: string, what: string, remedy: string): EphemeshError {
+  return new EphemeshError(code, `${what} The message was dropped.`, remedy);
 }

@@ -55,7 +55,11 @@ async function boundedText(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Arr
   for await (const chunk of chunks) {
     size += chunk.byteLength;
     if (size > MESSAGE_LIMIT_BYTES)
-      throw new EphemeshError("CONTROL_TOO_LARGE", "The answer is too large.", "Nothing was agreed.");
+      throw new EphemeshError(
+        "CONTROL_TOO_LARGE",
+        `The answer has more than ${MESSAGE_LIMIT_BYTES} bytes. It was dropped.`,
+        "The agent tries the peer's next address; if all fail, check that the peer's control URLs lead to its agent.",
+      );
     kept.push(chunk);
   }
   return Buffer.concat(kept).toString("utf8");

@@ -37,9 +37,13 @@ export function controlApp(options: ControlServerOptions): RequestListener {
   app.disable("x-powered-by");
   app.use((request, response, next) => {
     if (byAddress.take(senderOf(request.socket, options.enis()).address, performance.now())) return next();
-    response
-      .status(429)
-      .json({ code: "CONTROL_FLOOD", message: "Too many messages from this address; they are dropped for a while." });
+    const { code, message } = new EphemeshError(
+      "CONTROL_FLOOD",
+      "Too many messages from this address; they are dropped for a while.",
+      "Send fewer messages; they are answered again after a second.",
+      { retryable: true },
+    );
+    response.status(429).json({ code, message });
   });
   app.get("/v1/ping", (_, response) => {
     response.status(204).end();
@@ -55,18 +59,22 @@ export function controlApp(options: ControlServerOptions): RequestListener {
     if (eniPeer !== null && eniPeer !== message.from)
       throw new EphemeshError(
         "CONTROL_NOT_ITS_LINK",
-        `Region ${message.from} is not at the other end of this link; ${eniPeer === "unknown" ? "no known region" : `region ${eniPeer}`} is.`,
-        "Nothing was done with it.",
+        `Region ${message.from} sent a message through the ENI of ${eniPeer === "unknown" ? "an unknown region" : `region ${eniPeer}`}. It was dropped.`,
+        "The peer tries its other ways to this agent; if it repeats, check the routes of that region's link-local addresses.",
       );
     // Before the rate limit by sender: otherwise copies of a message could silence its sender.
     const nonce = `${message.from}:${message.nonce}`;
     if (replays.hasSeen(nonce, nowSeconds))
-      throw new EphemeshError("CONTROL_REPLAY", "The message was received before.", "Nothing was done with it.");
+      throw new EphemeshError(
+        "CONTROL_REPLAY",
+        "The message was received before. It was dropped.",
+        "Send a new message with a nonce of its own.",
+      );
     if (!bySender.take(String(message.from), performance.now()))
       throw new EphemeshError(
         "CONTROL_FLOOD",
-        `Region ${message.from} sends too much.`,
-        "It is answered again in a second.",
+        `Region ${message.from} sends too much. The message was dropped.`,
+        "Send fewer messages; they are answered again after a second.",
         { retryable: true },
       );
     replays.remember(nonce, message.expiresAtSeconds, nowSeconds);
@@ -127,8 +135,8 @@ async function perform(request: Envelope, { versions, handlers }: ControlServerO
   if (!handler)
     throw new EphemeshError(
       "CONTROL_UNKNOWN_KIND",
-      `This agent does not know "${request.kind}".`,
-      "Nothing was done with it.",
+      `This agent does not know "${request.kind}". The message was dropped.`,
+      "Update the older of the two agents.",
     );
   return handler(request.from, request.subject as Hex, JSON.parse(request.body));
 }
@@ -137,10 +145,15 @@ function asRefusal(error: unknown): EphemeshError {
   if (error instanceof EphemeshError) return error;
   const type = (error as { type?: string }).type ?? "";
   if (type.startsWith("entity."))
-    return new EphemeshError("CONTROL_MALFORMED", `The message is refused: ${type}.`, "Nothing was done with it.");
+    return new EphemeshError(
+      "CONTROL_MALFORMED",
+      `The message cannot be read (${type}). It was dropped.`,
+      `Send one JSON object of at most ${MESSAGE_LIMIT_BYTES} bytes.`,
+    );
+  const reason = error instanceof Error ? error.message : String(error);
   return new EphemeshError(
     "CONTROL_FAILED",
-    error instanceof Error ? error.message : String(error),
-    "Nothing was done with it.",
+    `The message could not be answered: ${reason}`,
+    "Please report this with the log of the agent that was asked.",
   );
 }

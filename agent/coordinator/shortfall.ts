@@ -66,7 +66,12 @@ export function shortfallOf(
   const isLost = bought.some((lease) => mesh.lost.has(lease.id) && !isOver(mesh, lease, nowSeconds));
   if (missing <= 0 || !isLost || leftSeconds < MIN_TERM_SECONDS) return null;
   const durationSeconds = event.renews ? event.durationSeconds : clampTermSeconds(leftSeconds);
-  return { mbps: missing, durationSeconds, earliestStartSeconds: 0, reason: `${missing} Mbit/s were lost with a peer` };
+  return {
+    mbps: missing,
+    durationSeconds,
+    earliestStartSeconds: 0,
+    reason: `${missing} Mbit/s are missing since a peer was lost`,
+  };
 }
 
 /** Whether an auction for the shortfall may be opened now: one at a time, and not too soon after the last. */

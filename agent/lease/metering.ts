@@ -72,12 +72,12 @@ export function countsOf(signed: Receipt | null, role: "buyer" | "seller"): Link
 /** The reason why a region with these counts must not sign the receipt; null if they agree. */
 export function disagreement(receipt: Receipt, own: Counts, role: "buyer" | "seller"): string | null {
   if (Math.abs(receipt.available - own.available) > EPOCH_SECONDS)
-    return `available ${receipt.available} s, but ${own.available} s were measured here`;
+    return `${receipt.available} available seconds; this region measured ${own.available}`;
   const [received, sent] =
     role === "buyer" ? [receipt.bytesToBuyer, receipt.bytesToSeller] : [receipt.bytesToSeller, receipt.bytesToBuyer];
   if (Number(received) > own.receivedBytes * (1 + BYTES_TOLERANCE) + BYTES_SLACK)
-    return `${received} bytes received here, but ${own.receivedBytes} were counted`;
+    return `${received} bytes received by this region, which counted ${own.receivedBytes}`;
   if (Number(sent) > own.sentBytes * (1 + BYTES_TOLERANCE) + BYTES_SLACK)
-    return `${sent} bytes sent from here, but ${own.sentBytes} were counted`;
+    return `${sent} bytes sent by this region, which counted ${own.sentBytes}`;
   return null;
 }

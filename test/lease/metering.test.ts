@@ -55,9 +55,9 @@ describe("lease/metering", () => {
   it("the side that would lose refuses a count that differs by more, and names the figure", () => {
     const buyer = counts();
     const lies: readonly [Partial<Receipt>, RegExp][] = [
-      [{ available: 40 }, /available 40 s, but 60 s/],
-      [{ bytesToBuyer: 12_000_000n }, /12000000 bytes received here, but 10000000/],
-      [{ bytesToSeller: 23_000_000n }, /23000000 bytes sent from here, but 20000000/],
+      [{ available: 40 }, /^40 available seconds; this region measured 60$/],
+      [{ bytesToBuyer: 12_000_000n }, /^12000000 bytes received by this region, which counted 10000000$/],
+      [{ bytesToSeller: 23_000_000n }, /^23000000 bytes sent by this region, which counted 20000000$/],
     ];
     for (const [lie, says] of lies) {
       const receipt = { ...combine(lease, buyer, mirrored(buyer)), ...lie };

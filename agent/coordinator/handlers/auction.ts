@@ -155,7 +155,7 @@ function auctionOf(mesh: Mesh, auctionId: AuctionId): Auction {
     throw new EphemeshError(
       "UNKNOWN_AUCTION",
       `Auction ${auctionId} is not part of ${mesh.key}.`,
-      "It may have been taken back by a reorganisation.",
+      "Nothing needs to be done: a reorganisation of the chain took it back, and the agent follows the chain.",
     );
   return found;
 }

@@ -54,8 +54,8 @@ export async function cosignTeardown(
   if (signer?.toLowerCase() !== region.agentKey.toLowerCase())
     throw new EphemeshError(
       "TEARDOWN_SIGNATURE",
-      `The teardown record is not signed by region ${peer}.`,
-      "It is asked for again.",
+      `The teardown record is not signed by region ${peer}. It was not kept.`,
+      "The agent asks again; if it repeats, ask the region's operator to run its agent with the registered key.",
     );
   site.dispatch({ type: "TeardownCosigned", meshId: mesh.id!, linkId: link, peerSignature: signature });
 }

@@ -99,7 +99,7 @@ export async function acceptLink(site: Site, from: RegionId, offer: LinkOffer): 
   if (!mesh || !link || link.peer !== from || link.initiates)
     throw new EphemeshError(
       "LINK_UNKNOWN",
-      `Region ${site.self} knows of no such link with region ${from} (yet).`,
+      `Region ${site.self} has no such link with region ${from}, or has not read its lease or topology yet.`,
       "Offer it again when both have seen the lease and the topology.",
       { retryable: true },
     );
@@ -107,7 +107,7 @@ export async function acceptLink(site: Site, from: RegionId, offer: LinkOffer): 
     throw new EphemeshError(
       "LINK_PROFILE",
       `The security profile ${offer.profile} is not accepted; ${SECURITY_PROFILE} is.`,
-      "Both ends must speak it.",
+      "Update the older of the two agents: both must use the same profile.",
     );
   if (offer.latencyBoundMicros !== link.latencyBoundMicros)
     throw new EphemeshError(
@@ -187,7 +187,7 @@ function underlayOf(site: Site, fabric: string): UnderlayConfig {
     throw new EphemeshError(
       "NO_UNDERLAY",
       `This region has no underlay on fabric ${fabric}.`,
-      "Add it to `underlays`.",
+      "Add one to `underlays` and restart.",
     );
   return underlay;
 }

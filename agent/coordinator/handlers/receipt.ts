@@ -17,6 +17,9 @@ import { leasesOf, linkOfLease, type Mesh } from "../mesh.ts";
 import type { Action } from "../next-actions.ts";
 import { chainNow, regionOf, type Site } from "../site.ts";
 
+const OBJECTED =
+  "Nothing needs to be done once: receipts are cumulative, so the next one covers this epoch. If it repeats, compare the link in `ephemesh mesh` with the other region's operator.";
+
 /** This long after its end an epoch without samples was not measured. */
 const JUDGED_AT_LATEST_SECONDS = 5;
 
@@ -56,8 +59,8 @@ export async function exchangeReceipt(
   if (receipt.epochs !== epochs || receipt.release !== release)
     throw new EphemeshError(
       "RECEIPT_OTHER",
-      `Region ${lease.seller} answered with another receipt than was asked for.`,
-      "It was not signed; the next epoch's is cumulative.",
+      `Region ${lease.seller} answered with another receipt than was asked for. It was not signed.`,
+      "Nothing needs to be done: receipts are cumulative, so the next one covers this epoch.",
     );
   requireNext(receipt, lease, chainNow(site), signedBefore(site, previous));
   await verify(site, receipt, sellerSignature, seller.agentKey, lease.seller);
@@ -65,8 +68,8 @@ export async function exchangeReceipt(
   if (objection)
     throw new EphemeshError(
       "RECEIPT_DISPUTED",
-      `The receipt of region ${lease.seller} says ${objection}.`,
-      "It was not signed; the next epoch's is cumulative.",
+      `The receipt of region ${lease.seller} has ${objection}. It was not signed.`,
+      OBJECTED,
     );
   const cosigned: CosignedReceipt = { receipt, sellerSignature, buyerSignature: await sign(site, receipt) };
   site.dispatch({ type: "ReceiptCosigned", meshId: mesh.id!, cosigned });
@@ -105,8 +108,8 @@ export async function answerReceipt(site: Site, from: RegionId, body: unknown): 
   if (objection)
     throw new EphemeshError(
       "RECEIPT_DISPUTED",
-      `The counts of region ${from} make ${objection}.`,
-      "Nothing was signed.",
+      `With the counts of region ${from} the receipt would have ${objection}. Nothing was signed.`,
+      OBJECTED,
     );
   site.dispatch({ type: "ReceiptSigned", meshId: mesh.id!, receipt });
   return { receipt: receiptToWire(receipt), signature: await sign(site, receipt) };
@@ -198,8 +201,8 @@ function findLease(
     }
   throw new EphemeshError(
     "RECEIPT_UNKNOWN_LEASE",
-    `There is no such lease between region ${from} and region ${site.self}.`,
-    "Nothing was done with it.",
+    `Region ${site.self} knows no lease ${id} with region ${from} as its ${role}. Nothing was signed.`,
+    "Ask again when both agents have read the block that granted the lease; `ephemesh leases` lists the known ones.",
   );
 }
 
@@ -209,7 +212,7 @@ function leaseOf(mesh: Mesh, id: string): GrantedLease {
     throw new EphemeshError(
       "UNKNOWN_LEASE",
       `Lease ${id} is not part of ${mesh.key}.`,
-      "It may have been taken back by a reorganisation.",
+      "Nothing needs to be done: a reorganisation of the chain took it back, and the agent follows the chain.",
     );
   return lease;
 }
@@ -226,8 +229,8 @@ async function verify(site: Site, receipt: Receipt, signed: Hex, key: Hex, regio
   if (signer?.toLowerCase() !== key.toLowerCase())
     throw new EphemeshError(
       "RECEIPT_SIGNATURE",
-      `The receipt is not signed by the agent key of region ${region}.`,
-      "Nothing was done with it.",
+      `The receipt is not signed by the agent key of region ${region}. It was not kept.`,
+      `Ask the operator of region ${region} to run its agent with the registered key; \`ephemesh doctor\` there checks it.`,
     );
 }
 

@@ -71,6 +71,6 @@ function refused(reason: string): EphemeshError {
   return new EphemeshError(
     "RELAY_REFUSED",
     `The transaction was not sent: ${reason}.`,
-    "A peer forwards only transactions of the region that asks.",
+    "Ask only for transactions that your own agent signed for this deployment.",
   );
 }

@@ -135,8 +135,8 @@ async function adopt(site: Site, { key }: Mesh, found: SignedTopology): Promise<
   if (signer?.toLowerCase() !== regionOf(site, found.publisher).agentKey.toLowerCase())
     throw new EphemeshError(
       "TOPOLOGY_SIGNATURE",
-      `The topology names region ${found.publisher} as its publisher, but is not signed by that region's agent key.`,
-      "The current topology was kept.",
+      `The topology names region ${found.publisher} as its publisher, but is not signed by that region's agent key. The current topology was kept.`,
+      `Ask the operator of region ${found.publisher} to run its agent with the registered key; \`ephemesh doctor\` there checks it.`,
     );
   // No await from here to the dispatch: of two that arrive at once the superseding one stays.
   const mesh = site.world().meshes.get(key);
