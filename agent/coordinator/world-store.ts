@@ -11,9 +11,18 @@ import { parseMessage } from "./message-schema.ts";
 import type { Message } from "./messages.ts";
 import { emptyWorld, fold, type World } from "./reduce.ts";
 
-/** Names the reducer by its source: a snapshot that another one made is not read. */
-const WRITER = createHash("sha256")
-  .update(["./reduce.ts", "./mesh.ts"].map((file) => readFileSync(new URL(file, import.meta.url), "utf8")).join())
+/** The reducer and every file that it takes values from. */
+export const REDUCER_SOURCES = [
+  "./reduce.ts",
+  "./mesh.ts",
+  "../auction/clearing.ts",
+  "../model/arithmetic.ts",
+
+  "../model/market.ts",
+] as const;
+/** Names the reducer by its sources: a snapshot that another one made is not read. */
+export const WRITER = createHash("sha256")
+  .update(REDUCER_SOURCES.map((file) => readFileSync(new URL(file, import.meta.url), "utf8")).join())
   .digest("hex");
 /** Messages after the newest snapshot from which a new one is made. */
 export const SNAPSHOT_MESSAGES = 2_000;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Message } from "../../agent/coordinator/messages.ts";
 import { emptyWorld, fold } from "../../agent/coordinator/reduce.ts";
-import { loadWorld, SNAPSHOT_MESSAGES } from "../../agent/coordinator/world-store.ts";
+import { loadWorld, REDUCER_SOURCES, SNAPSHOT_MESSAGES } from "../../agent/coordinator/world-store.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import { auctionId, meshId, regionId } from "../../agent/model/ids.ts";
 
@@ -84,6 +84,20 @@ describe("the coordinator's state on disk", function () {
     journal.rewindTo(1);
     assert.equal(journal.snapshot(writer), null);
     assert.deepEqual(loadWorld(journal), folded(journal));
+  });
+
+  it("is read again only while every file that the reducer takes values from is the same", () => {
+    const reached = new Set<string>();
+    const follow = (file: URL): void => {
+      if (reached.has(file.href)) return;
+      reached.add(file.href);
+      for (const [, names, path] of readFileSync(file, "utf8").matchAll(/^import \{([^}]*)\} from "(\.[^"]*)";$/gm))
+        if (names!.split(",").some((name) => name.trim() !== "" && !/^type\b/.test(name.trim())))
+          follow(new URL(path!, file));
+    };
+    const folder = new URL("../../agent/coordinator/", import.meta.url);
+    follow(new URL("./reduce.ts", folder));
+    assert.deepEqual([...reached].sort(), REDUCER_SOURCES.map((path) => new URL(path, folder).href).sort());
   });
 
   it("a snapshot that cannot be read, or that another program version made, costs a fold of all and nothing else", () => {
