@@ -19,7 +19,7 @@ import { BudgetRegistration } from "./register-budget.ts";
 import { leadSeconds } from "./shortfall.ts";
 import { chainNow, type Site } from "./site.ts";
 import { Telemetry } from "./telemetry.ts";
-import { loadWorld } from "./world-store.ts";
+import { loadWorld, refreshSnapshot, SNAPSHOT_MESSAGES } from "./world-store.ts";
 
 /**
  * How often it looks at its meshes and asks the chain: while an auction is open, links are made or leases settled; while
@@ -53,6 +53,7 @@ export class Coordinator {
   #world: World = emptyWorld;
   /** Meshes with nothing left to do. A change makes another object of a mesh, which is looked at again. */
   readonly #finished = new WeakSet<Mesh>();
+  #foldedSinceSnapshot = 0;
   #wake: () => void = () => undefined;
 
   constructor(site: Site, options: CoordinatorOptions) {
@@ -95,6 +96,7 @@ export class Coordinator {
   dispatch(message: LocalMessage): void {
     this.#site.journal.append(message);
     this.#world = reduce(this.#world, message);
+    this.#countFolded(1);
     this.#tell(message);
     this.#wake();
   }
@@ -102,7 +104,7 @@ export class Coordinator {
   /** Until the signal. @throws EphemeshError what `checkChain` refused */
   async run(): Promise<void> {
     const { signal, clock } = this.#site;
-    this.#world = loadWorld(this.#site.journal);
+    this.#world = loadWorld(this.#site.journal, this.#warnOfSnapshot);
     while (!signal.aborted && !this.#poller.refusal) {
       const pace = this.#pace();
       this.#poller.poll(pace.pollMillis);
@@ -143,17 +145,30 @@ export class Coordinator {
   }
 
   #takeProgress({ messages, forkedAt }: ChainProgress): void {
-    if (forkedAt === null) this.#world = fold(this.#world, messages);
-    else {
+    if (forkedAt === null) {
+      this.#world = fold(this.#world, messages);
+      this.#countFolded(messages.length);
+    } else {
       const { log, journal, sender, signal } = this.#site;
       log.warn({ forkedAt }, "the chain was reorganised; messages of the removed blocks are withdrawn");
-      this.#world = loadWorld(journal);
+      this.#world = loadWorld(journal, this.#warnOfSnapshot);
       this.#applier.pauseChanges(monotonicMillis());
       void sender.resume(signal).catch(() => undefined);
     }
     for (const message of messages) this.#tell(message);
     this.#wake();
   }
+
+  /** Saves a snapshot when one is due, so that the next start has little to fold. */
+  #countFolded(messages: number): void {
+    this.#foldedSinceSnapshot += messages;
+    if (this.#foldedSinceSnapshot < SNAPSHOT_MESSAGES) return;
+    this.#foldedSinceSnapshot = 0;
+    refreshSnapshot(this.#site.journal, this.#warnOfSnapshot);
+  }
+
+  readonly #warnOfSnapshot = (error: unknown): void =>
+    this.#site.log.warn({ err: error }, "no snapshot of the state was saved; the next start takes longer");
 
   /** What the observer makes of a message must not stop the market. */
   #tell(message: Message): void {

@@ -29,16 +29,36 @@ export const SNAPSHOT_MESSAGES = 2_000;
 
 type Store = Pick<Journal, "messages" | "snapshot" | "saveSnapshot">;
 
-/** Folds what the journal holds; saves a snapshot where many messages were folded. @throws EphemeshError JOURNAL_CORRUPT */
-export function loadWorld(journal: Store): World {
+/**
+ * Folds what the journal holds; saves a snapshot where many messages were folded.
+ * @param warn is told why a snapshot could not be saved, e.g. on a full disk
+ * @throws EphemeshError JOURNAL_CORRUPT
+ */
+export function loadWorld(journal: Store, warn: (error: unknown) => void): World {
   const snapshot = journal.snapshot(WRITER);
   const base = snapshot && worldOf(snapshot.body);
   const rest = journal.messages(base ? snapshot.sequence : 0);
   const world = fold(base ?? emptyWorld, rest.map(messageOf));
   const last = rest.at(-1)?.sequence;
   if (last !== undefined && rest.length >= SNAPSHOT_MESSAGES)
-    journal.saveSnapshot({ sequence: last, writer: WRITER, body: serialize(world) });
+    try {
+      journal.saveSnapshot({ sequence: last, writer: WRITER, body: serialize(world) });
+    } catch (error) {
+      warn(error);
+    }
   return world;
+}
+
+/**
+ * For an agent that runs: saves a snapshot of what is in the journal, not of the running world, since blocks may be in
+ * the journal that are not in that world yet. A failure is only a warning.
+ */
+export function refreshSnapshot(journal: Store, warn: (error: unknown) => void): void {
+  try {
+    loadWorld(journal, warn);
+  } catch (error) {
+    warn(error);
+  }
 }
 
 function worldOf(body: Uint8Array): World | null {

@@ -9,6 +9,7 @@ import type { ChainFollower, ChainProgress } from "../../agent/chain/follower.ts
 import { Coordinator } from "../../agent/coordinator/coordinator.ts";
 import type { Message } from "../../agent/coordinator/messages.ts";
 import type { Site } from "../../agent/coordinator/site.ts";
+import { SNAPSHOT_MESSAGES, WRITER } from "../../agent/coordinator/world-store.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { auctionId } from "../../agent/model/ids.ts";
@@ -35,6 +36,49 @@ function coordinatorOf(advance: () => Promise<ChainProgress | null>, checkChain:
   });
   return { coordinator, controller, told, journal, heard: heard.promise };
 }
+
+describe("the coordinator's snapshots", function () {
+  this.timeout(60_000);
+  const cancelled: ChainMessage = { type: "AuctionCancelled", auctionId: auctionId.parse(7) };
+
+  /** One long range of blocks, journaled as the follower does. */
+  async function runsThrough(prepare: (journal: Journal) => void = () => undefined) {
+    const messages = Array.from({ length: SNAPSHOT_MESSAGES - 1 }, () => cancelled);
+    const news: ChainProgress[] = [
+      { head: { number: 1, timestampSeconds: 1 }, latestNumber: 1, messages, forkedAt: null, registerChanged: false },
+    ];
+    const { coordinator, controller, told, journal, heard } = coordinatorOf(async () => {
+      const progress = news.shift() ?? null;
+      if (progress)
+        journal.appendBlocks(
+          messages.map((body) => ({ block: 1, body })),
+          [],
+        );
+      return progress;
+    });
+    prepare(journal);
+    const running = coordinator.run();
+    await heard;
+    assert.equal(journal.snapshot(WRITER), null, "not yet");
+    coordinator.dispatch({ type: "Draining", draining: true });
+    controller.abort();
+    await running;
+    assert.equal(told.length, SNAPSHOT_MESSAGES);
+    assert.equal(coordinator.draining, true);
+    return journal.snapshot(WRITER);
+  }
+
+  it("are saved while the agent runs, not only when it starts", async () => {
+    assert.equal((await runsThrough())?.sequence, SNAPSHOT_MESSAGES);
+  });
+
+  it("stop nothing where they cannot be saved", async () => {
+    const saved = await runsThrough((journal) => {
+      journal.saveSnapshot = () => assert.fail("the disk is full");
+    });
+    assert.equal(saved, null);
+  });
+});
 
 describe("the coordinator's observer", () => {
   it("is told every message once, whether it comes from the chain or from this agent", async () => {

@@ -44,6 +44,8 @@ function fill(journal: Journal, first: number, auctions: number): void {
   journal.append(declined(first));
 }
 
+const unwarned = (error: unknown) => assert.fail(String(error));
+
 const folded = (journal: Journal) =>
   fold(
     emptyWorld,
@@ -56,25 +58,43 @@ describe("the coordinator's state on disk", function () {
   it("after a snapshot only the messages behind it are folded, to the same state", () => {
     const journal = fresh();
     fill(journal, 1, SNAPSHOT_MESSAGES);
-    loadWorld(journal);
+    loadWorld(journal, unwarned);
     fill(journal, SNAPSHOT_MESSAGES + 1, 10);
     const asked: number[] = [];
-    const world = loadWorld({
-      messages: (after) => {
-        asked.push(after ?? 0);
-        return journal.messages(after);
+    const world = loadWorld(
+      {
+        messages: (after) => {
+          asked.push(after ?? 0);
+          return journal.messages(after);
+        },
+        snapshot: (writer) => journal.snapshot(writer),
+        saveSnapshot: () => assert.fail("so soon after the last snapshot none is saved"),
       },
-      snapshot: (writer) => journal.snapshot(writer),
-      saveSnapshot: () => assert.fail("so soon after the last snapshot none is saved"),
-    });
+      unwarned,
+    );
     assert.deepEqual(asked, [SNAPSHOT_MESSAGES + 1]);
     assert.deepEqual(world, folded(journal));
+  });
+
+  it("where a snapshot cannot be saved, the state is loaded all the same", () => {
+    const journal = fresh();
+    fill(journal, 1, SNAPSHOT_MESSAGES);
+    const full = new Error("the disk is full");
+    journal.saveSnapshot = () => {
+      throw full;
+    };
+    const warnings: unknown[] = [];
+    assert.deepEqual(
+      loadWorld(journal, (error) => warnings.push(error)),
+      folded(journal),
+    );
+    assert.deepEqual(warnings, [full]);
   });
 
   it("a reorganisation below a snapshot does without it, one above it keeps it", () => {
     const journal = fresh();
     fill(journal, 1, SNAPSHOT_MESSAGES);
-    loadWorld(journal);
+    loadWorld(journal, unwarned);
     const writer = "world";
     journal.saveSnapshot({ sequence: 3, writer, body: Buffer.from("early") });
     fill(journal, SNAPSHOT_MESSAGES + 1, 5);
@@ -83,7 +103,7 @@ describe("the coordinator's state on disk", function () {
     assert.deepEqual(journal.snapshot(writer)?.sequence, 3);
     journal.rewindTo(1);
     assert.equal(journal.snapshot(writer), null);
-    assert.deepEqual(loadWorld(journal), folded(journal));
+    assert.deepEqual(loadWorld(journal, unwarned), folded(journal));
   });
 
   it("is read again only while every file that the reducer takes values from is the same", () => {
@@ -104,17 +124,20 @@ describe("the coordinator's state on disk", function () {
     const journal = fresh();
     fill(journal, 1, 3);
     const saved: string[] = [];
-    const world = loadWorld({
-      messages: (after) => journal.messages(after),
-      snapshot: (writer) => {
-        saved.push(writer);
-        return { sequence: 4, writer, body: Buffer.from("garbage") };
+    const world = loadWorld(
+      {
+        messages: (after) => journal.messages(after),
+        snapshot: (writer) => {
+          saved.push(writer);
+          return { sequence: 4, writer, body: Buffer.from("garbage") };
+        },
+        saveSnapshot: () => undefined,
       },
-      saveSnapshot: () => undefined,
-    });
+      unwarned,
+    );
     assert.deepEqual(world, folded(journal));
     journal.saveSnapshot({ sequence: 4, writer: "another", body: Buffer.from("garbage") });
     assert.equal(journal.snapshot(saved[0]!), null);
-    assert.deepEqual(loadWorld(journal), folded(journal));
+    assert.deepEqual(loadWorld(journal, unwarned), folded(journal));
   });
 });
