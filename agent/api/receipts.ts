@@ -1,17 +1,17 @@
 /** The receipts that both sides signed, with the keys that check them. */
 import type { GrantedLease } from "../auction/facts.ts";
 import { leasesOf } from "../coordinator/mesh.ts";
-import type { Message } from "../coordinator/messages.ts";
 import { regionOf, type Site } from "../coordinator/site.ts";
+import { messageOf } from "../coordinator/world-store.ts";
 import type { CosignedReceipt } from "../lease/receipt.ts";
 import { cosignedOnWire } from "../lease/receipt-wire.ts";
 import type { LeaseReceipts } from "./schemas.ts";
 
-/** By lease, oldest receipt first; a lease without receipts is left out. */
+/** By lease, oldest receipt first; a lease without receipts is left out. @throws EphemeshError JOURNAL_CORRUPT */
 export function receiptsView(site: Site): LeaseReceipts[] {
   const kept = new Map<string, CosignedReceipt[]>();
-  for (const { body } of site.journal.messages()) {
-    const message = body as Message;
+  for (const stored of site.journal.messagesOfType("ReceiptCosigned")) {
+    const message = messageOf(stored);
     if (message.type !== "ReceiptCosigned") continue;
     const { leaseId } = message.cosigned.receipt;
     kept.set(leaseId, [...(kept.get(leaseId) ?? []), message.cosigned]);

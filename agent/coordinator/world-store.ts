@@ -69,8 +69,8 @@ function worldOf(body: Uint8Array): World | null {
   }
 }
 
-/** @throws EphemeshError JOURNAL_CORRUPT */
-function messageOf({ sequence, body }: StoredMessage): Message {
+/** A message of the journal, checked. @throws EphemeshError JOURNAL_CORRUPT */
+export function messageOf({ sequence, body }: StoredMessage): Message {
   const message = parseMessage(body);
   if ("problem" in message) throw journalCorrupt(`message ${sequence}: ${message.problem}`);
   return message;

@@ -11,12 +11,10 @@ import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { EphemeshError } from "../model/errors.ts";
 import { fromJson, toJson } from "../model/json.ts";
-import type { Region } from "../model/region.ts";
 import type { Register } from "../model/register.ts";
+import { registerFromText, registerToText } from "./kept-register.ts";
 import { migrate } from "./migrations.ts";
 import { JOURNAL_VERSION, SCHEMA } from "./schema.ts";
-
-type KeptRegister = Omit<Register, "regions"> & { readonly regions: readonly Region[] };
 
 export interface StoredMessage {
   readonly sequence: number;
@@ -93,7 +91,18 @@ export class Journal {
     return this.#db
       .prepare("SELECT sequence, body FROM messages WHERE sequence > ? ORDER BY sequence")
       .all(afterSequence)
-      .map((row) => ({ sequence: Number(row.sequence), body: this.#parsed(Number(row.sequence), String(row.body)) }));
+      .map((row) => this.#stored(row));
+  }
+
+  /** The messages of a type, in order. @throws EphemeshError JOURNAL_CORRUPT, for any message that is not JSON */
+  messagesOfType(type: string): StoredMessage[] {
+    return this.#db
+      .prepare(
+        `SELECT sequence, body FROM messages
+         WHERE CASE WHEN json_valid(body) THEN json_extract(body, '$.type') = ? ELSE true END ORDER BY sequence`,
+      )
+      .all(type)
+      .map((row) => this.#stored(row));
   }
 
   /** The newest snapshot that `writer` made; null: all messages have to be folded. */
@@ -213,16 +222,14 @@ export class Journal {
     });
   }
 
-  /** As it was read last; null: never. */
+  /** As it was read last; null: never, or what was kept cannot be read. */
   register(): Register | null {
     const row = this.#db.prepare("SELECT body FROM register").get();
-    if (!row) return null;
-    const { regions, ...rest } = fromJson(String(row.body)) as KeptRegister;
-    return { ...rest, regions: new Map(regions.map((region) => [region.id, region])) };
+    return row ? registerFromText(String(row.body)) : null;
   }
 
-  keepRegister({ regions, ...rest }: Register): void {
-    const body = toJson({ ...rest, regions: [...regions.values()] } satisfies KeptRegister);
+  keepRegister(register: Register): void {
+    const body = registerToText(register);
     this.#write(() => this.#db.prepare("INSERT OR REPLACE INTO register (one, body) VALUES (1, ?)").run(body));
   }
 
@@ -260,9 +267,10 @@ export class Journal {
     }
   }
 
-  #parsed(sequence: number, body: string): unknown {
+  #stored(row: Record<string, unknown>): StoredMessage {
+    const sequence = Number(row.sequence);
     try {
-      return fromJson(body);
+      return { sequence, body: fromJson(String(row.body)) };
     } catch (cause) {
       throw journalCorrupt(`message ${sequence} of ${this.#file} is not JSON`, cause);
     }

@@ -5,8 +5,11 @@ import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import { execa } from "execa";
 import { Journal } from "../../agent/journal/journal.ts";
+import { regionId } from "../../agent/model/ids.ts";
+import type { Register } from "../../agent/model/register.ts";
 
 const fresh = () => join(mkdtempSync(join(tmpdir(), "ephemesh-")), "journal.sqlite");
 
@@ -42,6 +45,53 @@ describe("journal", () => {
       ["five", "ours"],
     );
     assert.deepEqual(journal.cursor(), { blockNumber: 5, blockHash: "0x5" });
+  });
+
+  it("gives the messages of one type, and none past one that is not JSON", () => {
+    const file = fresh();
+    const journal = Journal.open(file);
+    for (const body of [{ type: "A", n: 1n }, { type: "B" }, "A", { type: "A", n: 2n }]) journal.append(body);
+    assert.deepEqual(journal.messagesOfType("A"), [
+      { sequence: 1, body: { type: "A", n: 1n } },
+      { sequence: 4, body: { type: "A", n: 2n } },
+    ]);
+    new DatabaseSync(file).prepare("INSERT INTO messages (body) VALUES (?)").run('{"type":');
+    assert.throws(() => journal.messagesOfType("A"), { code: "JOURNAL_CORRUPT", message: /message 5 / });
+  });
+
+  it("gives back the register, or none where it is damaged: it can be read from the chain again", () => {
+    const file = fresh();
+    const journal = Journal.open(file);
+    const id = regionId.parse(1);
+    const register: Register = {
+      self: id,
+      constants: { clearBlocks: 1, minBond: 2n ** 70n, maxCosine: 1, urgentBlocks: 6, normalBlocks: 15 },
+      regions: new Map([
+        [
+          id,
+          {
+            ...{ id, name: "one", organisation: 1, treasury: "0x01", agentKey: "0x02", routingKey: "0x03" },
+            ...{
+              place: { x: 0, y: 0, z: 1e9 },
+              prefixes: ["10.1.0.0/16"],
+              fabrics: ["ix"],
+              attributes: ["postQuantum"],
+            },
+            ...{ controlUrls: ["http://192.0.2.1:7357"], active: true },
+          },
+        ],
+      ]),
+      fabrics: ["ix"],
+    };
+    assert.equal(journal.register(), null);
+    journal.keepRegister(register);
+    assert.deepEqual(journal.register(), register);
+    const db = new DatabaseSync(file);
+    const kept = String(db.prepare("SELECT body FROM register").get()?.body);
+    for (const damaged of [kept.slice(0, 40), kept.replace('"self":1', '"self":"one"'), "null"]) {
+      db.prepare("UPDATE register SET body = ?").run(damaged);
+      assert.equal(journal.register(), null, damaged);
+    }
   });
 
   it("refuses to be used for another region or deployment", () => {
