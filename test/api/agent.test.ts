@@ -39,8 +39,15 @@ describe("the API of a running agent", function () {
   /** What the stream of each has sent. */
   const streamed = { buyer: "", seller: "" };
   const ending = new AbortController();
+  /** The arguments of every process below this one that was seen at any time. */
+  const argv = new Set<string>();
+  const sampleArguments = () => {
+    for (const line of argumentsOfChildren().split("\n")) argv.add(line);
+  };
+  let sampling: NodeJS.Timeout;
 
   before(async () => {
+    sampling = setInterval(sampleArguments, 100);
     regions = await Regions.start(2);
     const [first, second] = regions.agents as [Agent, Agent];
     buyer = await AgentProcess.instead(first, POLICY);
@@ -53,6 +60,7 @@ describe("the API of a running agent", function () {
         .catch(() => undefined);
   });
   after(async () => {
+    clearInterval(sampling);
     ending.abort();
     await Promise.all([buyer?.stop(), seller?.stop()]);
     await regions?.stop();
@@ -204,7 +212,8 @@ describe("the API of a running agent", function () {
       const [auction] = await read<AuctionAnswer[]>(seller, "/v1/auctions");
       return (auction?.orders.length === 2 && auction.orders.every(({ price }) => price === null)) || undefined;
     });
-    const shown: Record<string, string> = { argv: argumentsOfChildren() };
+    sampleArguments();
+    const shown: Record<string, string> = { argv: [...argv].join("\n") };
     for (const [name, agent] of Object.entries({ buyer, seller })) {
       for (const { method, path } of ROUTES)
         if (method === "get" && path !== "/v1/stream") shown[`${name} ${path}`] = (await agent.get(path)).text;
@@ -297,14 +306,15 @@ describe("the API of a running agent", function () {
     await eventually("the same version again", async () => ((await mismatch()) === null ? true : undefined));
   });
 
+  const doctor = async (settings: Record<string, unknown> = {}) => {
+    const file = `${buyer.configFile}.doctor`;
+    writeFileSync(file, stringify({ ...buyer.settings, ...settings }));
+    const { stdout } = await execa(process.execPath, [MAIN, "doctor", "--json", "--config", file], { reject: false });
+    const findings = JSON.parse(stdout) as { check: string; ok: boolean; found: string; fix: string }[];
+    return Object.fromEntries(findings.map((finding) => [finding.check, finding]));
+  };
+
   it("doctor passes chain, region, meshd and peers, and finds the fault of each", async () => {
-    const doctor = async (settings: Record<string, unknown> = {}) => {
-      const file = `${buyer.configFile}.doctor`;
-      writeFileSync(file, stringify({ ...buyer.settings, ...settings }));
-      const { stdout } = await execa(process.execPath, [MAIN, "doctor", "--json", "--config", file], { reject: false });
-      const findings = JSON.parse(stdout) as { check: string; ok: boolean; found: string; fix: string }[];
-      return Object.fromEntries(findings.map((finding) => [finding.check, finding]));
-    };
     const good = await doctor();
     for (const check of ["configuration", "key agent", "journal", "chain", "region", "peers", "meshd"])
       assert.equal(good[check]?.ok, true, `${check}: ${good[check]?.found}`);
@@ -317,33 +327,50 @@ describe("the API of a running agent", function () {
     assert.match(other.meshd!.found, /does not answer/);
     const wrongKey = await doctor({ keys: { ...buyer.settings.keys, agent: seller.settings.keys.agent } });
     assert.match(wrongKey.region!.found, /is registered with/);
+  });
+
+  it("no key, token or salt was ever in a log, an argument, an answer or an event", async () => {
+    const agents = { buyer, seller };
+    const secrets: Record<string, string> = {};
+    for (const [name, { token, settings }] of Object.entries(agents)) {
+      secrets[`${name}'s token`] = token;
+      secrets[`${name}'s agent key`] = readFileSync(settings.keys.agent, "utf8").trim().slice(2);
+      secrets[`${name}'s routing key`] = readFileSync(settings.keys.routing, "utf8").split("\n")[1]!;
+    }
+    for (const agent of regions.agents) {
+      const [prepared] = agent.journaled("OrderPrepared") as { order: { salt: string } }[];
+      assert.ok(prepared, agent.name);
+      secrets[`${agent.name}'s salt`] = prepared.order.salt.slice(2);
+    }
+    for (const [what, secret] of Object.entries(secrets)) assert.ok(secret.length >= 16, what);
+    sampleArguments();
+    const shown: Record<string, string> = { argv: [...argv].join("\n") };
+    assert.match(shown.argv!, /doctor/, "sampled while the test before ran a child");
+    for (const [name, agent] of Object.entries(agents)) {
+      for (const { method, path, query } of ROUTES)
+        if (method === "get" && path !== "/v1/stream")
+          shown[`${name} ${path}`] = (
+            await agent.get(`${path}${query?.all ? "?all=1" : query?.since ? "?since=0" : ""}`)
+          ).text;
+      shown[`${name} log`] = agent.log;
+      shown[`${name} stream`] = streamed[name as keyof typeof streamed];
+      for (const each of ["log", "stream", "/v1/events"])
+        assert.ok(shown[`${name} ${each}`]!.length > 100, `${name} ${each}`);
+      assert.match(shown[`${name} /v1/events`]!, /OrderPrepared/);
+    }
+    for (const [where, text] of Object.entries(shown)) {
+      assert.ok(text.length > 0, where);
+      for (const [what, secret] of Object.entries(secrets))
+        assert.ok(!text.toLowerCase().includes(secret.toLowerCase()), `${what} in ${where}`);
+    }
+  });
+
+  it("doctor finds peers and a chain that do not answer", async () => {
     await seller.stop();
     const { peers } = await doctor();
     assert.deepEqual([peers!.ok, /1 of 1 peers do not answer/.test(peers!.found)], [false, true], peers!.found);
     assert.notEqual(peers!.fix, "");
     const { chain } = await doctor({ chain: { ...buyer.settings.chain, rpc: ["http://127.0.0.1:1"] } });
     assert.deepEqual([chain!.ok, chain!.fix === ""], [false, false], chain!.found);
-  });
-
-  it("no key, token or salt was ever in a log, an argument, an answer or an event", async () => {
-    const [first, second] = regions.agents as [Agent, Agent];
-    const secrets: Record<string, string> = { token: buyer.token };
-    for (const [name, agent] of Object.entries({ buyer, seller }))
-      secrets[`${name}'s agent key`] = readFileSync(agent.settings.keys.agent, "utf8").trim().slice(2);
-    for (const agent of [first, second]) {
-      const [prepared] = agent.journaled("OrderPrepared") as { order: { salt: string } }[];
-      assert.ok(prepared, agent.name);
-      secrets[`${agent.name}'s salt`] = prepared.order.salt.slice(2);
-    }
-    const shown: Record<string, string> = { argv: argumentsOfChildren(), "seller log": seller.log };
-    for (const { method, path, query } of ROUTES)
-      if (method === "get" && path !== "/v1/stream")
-        shown[path] = (await buyer.get(`${path}${query?.all ? "?all=1" : ""}`)).text;
-    Object.assign(shown, { "buyer log": buyer.log, stream: streamed.buyer, "seller stream": streamed.seller });
-    for (const [where, text] of Object.entries(shown)) {
-      assert.ok(text.length > 0, where);
-      for (const [what, secret] of Object.entries(secrets))
-        assert.ok(!text.toLowerCase().includes(secret.toLowerCase()), `${what} in ${where}`);
-    }
   });
 });

@@ -144,7 +144,8 @@ export class Regions {
       consortium.regions.map(async (region) => {
         const own = `${folder}/${region.name}`;
         for (const each of [own, `${own}/state`, `${own}/run`]) mkdirSync(each, { mode: 0o700 });
-        for (const [name, secret] of Object.entries({ "agent.key": region.agentKey, "api.token": TOKEN })) {
+        const secrets = { "agent.key": region.agentKey, "routing.key": region.routingKeyPem, "api.token": TOKEN };
+        for (const [name, secret] of Object.entries(secrets)) {
           writeFileSync(`${own}/${name}`, `${secret}\n`);
           chmodSync(`${own}/${name}`, 0o600);
         }
