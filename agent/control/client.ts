@@ -25,6 +25,7 @@ const answer = z.union([
 ]);
 type Answer = z.infer<typeof answer>;
 
+/** Asks peers in the name of this region. */
 export class ControlClient {
   readonly #self: RegionId;
   readonly #domain: ControlDomain;

@@ -48,10 +48,12 @@ const TYPES = {
   ],
 } as const;
 
+/** Signs a message with the agent key of its sender. */
 export async function seal(unsigned: Unsigned, domain: ControlDomain, key: PrivateKeyAccount): Promise<Envelope> {
   return { ...unsigned, signature: await key.signTypedData(typedData(unsigned, domain)) };
 }
 
+/** The EIP-712 hash that the sender signs. */
 export function digestOf(message: Unsigned, domain: ControlDomain): Hex {
   return hashTypedData(typedData(message, domain));
 }

@@ -6,6 +6,7 @@ export const PROTOCOL_VERSION = 2;
 /** Peers from this version on are answered, with a warning. All versions use the same envelope. */
 export const MIN_PROTOCOL_VERSION = 2;
 
+/** Which versions peers speak. Warns of each other version once. */
 export class PeerVersions {
   readonly #warn: (warning: EphemeshError) => void;
   readonly #min: number;
@@ -31,6 +32,7 @@ export class PeerVersions {
   }
 }
 
+/** CONTROL_VERSION, with who has to update. @param consequence what becomes of the message, as a sentence */
 export function versionProblem(peer: RegionId, version: number, consequence: string): EphemeshError {
   return new EphemeshError(
     "CONTROL_VERSION",

@@ -12,6 +12,7 @@ export interface Sender {
   readonly eniPeer: RegionId | "unknown" | null;
 }
 
+/** Tells by the addresses of a connection who sent a message, and through which ENI. */
 export function senderOf(
   { localAddress, remoteAddress }: Pick<Socket, "localAddress" | "remoteAddress">,
   enis: readonly EniEnd[],

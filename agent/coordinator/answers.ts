@@ -10,6 +10,7 @@ import { answerTopology, measureTo } from "./handlers/topology.ts";
 import { flattened } from "./pairs.ts";
 import type { Site } from "./site.ts";
 
+/** The handlers by kind of message. Each throws an EphemeshError to refuse, or ZodError for a malformed body. */
 export function answersOf(site: Site): Readonly<Record<string, ControlHandler>> {
   return {
     "round-trips": async (_, __, body) => {

@@ -123,6 +123,7 @@ export interface Mesh {
 
 export type MeshPhase = "scanning" | "buying" | "trading" | "forming" | "running" | "dissolving" | "settling" | "over";
 
+/** A mesh of which nothing is known but its key. */
 export function emptyMesh(key: string): Mesh {
   return {
     key,
@@ -145,10 +146,12 @@ export function emptyMesh(key: string): Mesh {
   };
 }
 
+/** All granted leases, of every auction. */
 export function leasesOf(mesh: Mesh): readonly GrantedLease[] {
   return mesh.auctions.flatMap((auction) => auction.leases);
 }
 
+/** The leases in which this region buys or sells. */
 export function ownLeases(mesh: Mesh, self: RegionId): readonly GrantedLease[] {
   return leasesOf(mesh).filter((lease) => lease.buyer === self || lease.seller === self);
 }
@@ -185,8 +188,10 @@ export function isRecent(mesh: Mesh, nowSeconds: number): boolean {
   return nowSeconds - last < DAY_SECONDS;
 }
 
+/** Whether an auction has no outcome yet. */
 export const isTrading = (mesh: Mesh): boolean => mesh.auctions.some((auction) => auction.outcome === null);
 
+/** The phase at a Unix second, by the table above. */
 export function phaseOf(mesh: Mesh, self: RegionId, nowSeconds: number): MeshPhase {
   const own = ownLeases(mesh, self);
   const live = own.filter((lease) => !isOver(mesh, lease, nowSeconds));

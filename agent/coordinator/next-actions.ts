@@ -69,6 +69,7 @@ const RECEIPT_DELAY_SECONDS = PROBE_LOST_SECONDS + 0.1;
 const SETTLE_STAGGER_SECONDS = 15;
 const TEARDOWN_TRIES_SECONDS = 30;
 
+/** What this region must do for a mesh now; empty: nothing. Pure: the runner tells what is under way already. */
 export function nextActions(mesh: Mesh, facts: MeshFacts): readonly Action[] {
   if (phaseOf(mesh, facts.self, facts.nowSeconds) === "over" && mesh.auctions.every((a) => a.outcome !== null))
     return teardowns(mesh, facts);

@@ -63,6 +63,7 @@ export function decideTerms(
   });
 }
 
+/** The bid for what the event misses; `Declined`: none, with the reason. */
 export function decideBid(
   mesh: Mesh,
   terms: OrderTerms,
@@ -78,6 +79,7 @@ export function decideBid(
   return planBid(shortfall.mbps, policy, terms, funds, priority, spentToday(facts));
 }
 
+/** The ask for what is spare on the auction's fabric; `Declined`: none, with the reason. */
 export function decideAsk(terms: AuctionTerms, funds: Funds, facts: MarketFacts): OrderPlan | Declined {
   const { sell, underlays } = facts.config;
   if (!sell) return { declined: "the policy sells nothing (sell)" };

@@ -26,6 +26,7 @@ export const pairsOnWire = z
     return pairs;
   });
 
+/** As `pairsOnWire` reads them. */
 export function flattened(pairs: readonly MeasuredPair[]): number[] {
   return pairs.flatMap(({ a, b, rttMicros }) => [a, b, rttMicros]);
 }

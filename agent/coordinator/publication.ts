@@ -64,10 +64,12 @@ export function digestOfLeases(mesh: Mesh, auctions: number): Hex {
   return keccak256(stringToHex(JSON.stringify(leases.map((l) => [l.id, l.seller, l.buyer, l.mbps]))));
 }
 
+/** The auctions that granted leases, in order. */
 export function grantedAuctions(mesh: Mesh): readonly Auction[] {
   return mesh.auctions.filter(({ leases }) => leases.length > 0);
 }
 
+/** The regions that buy or sell, each once, by id. */
 export function participantsOf(leases: readonly GrantedLease[]): RegionId[] {
   return [...new Set(leases.flatMap((lease) => [lease.buyer, lease.seller]))].sort((a, b) => a - b);
 }

@@ -38,6 +38,7 @@ export function fold(world: World, messages: Iterable<Message>): World {
   return draft;
 }
 
+/** The world after one message. */
 export function reduce(world: World, message: Message): World {
   return fold(world, [message]);
 }

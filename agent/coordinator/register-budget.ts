@@ -30,6 +30,7 @@ export class BudgetRegistration {
   }
 }
 
+/** Whether next week's budget is due: on the last day of a week, if any policy boosts. */
 export function shouldRegister(buy: Config["buy"], nowSeconds: number): boolean {
   return isLastDayOfWeek(nowSeconds) && Object.values(buy).some((policy) => policy.boost > 0);
 }

@@ -69,6 +69,7 @@ export interface Site {
   dispatch(message: LocalMessage): void;
 }
 
+/** What decisions about orders need, as of now. */
 export function marketFacts(site: Site): MarketFacts {
   return {
     self: site.self,
@@ -81,10 +82,12 @@ export function marketFacts(site: Site): MarketFacts {
   };
 }
 
+/** Unix seconds by the chain's clock. */
 export function chainNow(site: Pick<Site, "clock">): number {
   return site.clock.nowSeconds(monotonicMillis());
 }
 
+/** A registered region. @throws Error where the id is not in the register */
 export function regionOf(site: Site, id: RegionId): Region {
   const region = site.regions().get(id);
   if (!region) throw new Error(`region ${id} is not in the register`);

@@ -53,6 +53,7 @@ const REMEMBERED_BLOCKS = 1024;
 /** The newest for a start, the one before it for a reorganisation. */
 const MAX_SNAPSHOTS = 2;
 
+/** The open journal. Writes throw EphemeshError JOURNAL_DISK_FULL, JOURNAL_UNUSABLE, and leave it as it was. */
 export class Journal {
   readonly #db: DatabaseSync;
   readonly #file: string;

@@ -37,6 +37,7 @@ const keptRegister = z.object({
   fabrics: texts,
 });
 
+/** As `registerFromText` reads it. */
 export function registerToText({ regions, ...rest }: Register): string {
   return toJson({ ...rest, regions: [...regions.values()] });
 }

@@ -43,6 +43,7 @@ export async function openAuction(site: Site, mesh: Mesh, { shortfall }: Of<"ope
   }
 }
 
+/** Decides about an order, and journals it with its salt before anything is sent. @throws EphemeshError UNKNOWN_AUCTION, RPC_… */
 export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: Of<"prepare-order">): Promise<void> {
   const { terms } = auctionOf(mesh, auctionId);
   const [funds, priority] = await Promise.all([readFunds(site), readPriority(site)]);
@@ -53,6 +54,7 @@ export async function prepareOrder(site: Site, mesh: Mesh, { auctionId, side }: 
   else site.dispatch({ type: "OrderPrepared", auctionId, order: sealOrder(site, auctionId, side, plan) });
 }
 
+/** Sends the commitment of the prepared order. @throws EphemeshError NO_ORDER, CONTRACT_REFUSED, TRANSACTION_…, RPC_… */
 export async function commitOrder(site: Site, mesh: Mesh, { auctionId }: Of<"commit-order">): Promise<void> {
   const order = preparedOrder(mesh, auctionId);
   const { side, bond, commitment } = order;
@@ -63,12 +65,14 @@ export async function commitOrder(site: Site, mesh: Mesh, { auctionId }: Of<"com
   );
 }
 
+/** Sends the opening of the own order. @throws EphemeshError NO_ORDER, CONTRACT_REFUSED, TRANSACTION_…, RPC_… */
 export async function revealOrder(site: Site, mesh: Mesh, { auctionId, index }: Of<"reveal-order">): Promise<void> {
   const { side, price, lots, boostBps, bond, salt } = preparedOrder(mesh, auctionId);
   const opening = { index, regionId: site.self, side: SIDES.indexOf(side), price, lots, boostBps, bond, salt };
   await site.sender.send(`reveal:${auctionId}`, auctionCall(site, "reveal", [auctionId, opening]), site.signal);
 }
 
+/** Sends the marginal orders that clear the auction, unless another did. @throws EphemeshError UNKNOWN_AUCTION, CONTRACT_REFUSED, TRANSACTION_…, RPC_… */
 export async function clearAuction(site: Site, mesh: Mesh, { auctionId }: Of<"clear-auction">): Promise<void> {
   const { orders, terms } = auctionOf(mesh, auctionId);
   const certificate = findCertificate(
@@ -84,6 +88,7 @@ export async function clearAuction(site: Site, mesh: Mesh, { auctionId }: Of<"cl
   );
 }
 
+/** Cancels an auction that nobody cleared in time, unless it is closed. @throws EphemeshError CONTRACT_REFUSED, TRANSACTION_…, RPC_… */
 export async function closeWithoutTrade(site: Site, { auctionId }: Of<"cancel-auction">): Promise<void> {
   await unlessRefused(
     site.sender.send(`cancel:${auctionId}`, auctionCall(site, "cancel", [auctionId]), site.signal),
@@ -92,6 +97,7 @@ export async function closeWithoutTrade(site: Site, { auctionId }: Of<"cancel-au
   );
 }
 
+/** Collects what an order locked and did not use, unless another did. @throws EphemeshError CONTRACT_REFUSED, TRANSACTION_…, RPC_… */
 export async function collectOrder(site: Site, { auctionId, index }: Of<"collect-order">): Promise<void> {
   await unlessRefused(
     site.sender.send(`collect:${auctionId}`, auctionCall(site, "collect", [auctionId, [index]]), site.signal),
@@ -99,6 +105,7 @@ export async function collectOrder(site: Site, { auctionId, index }: Of<"collect
   );
 }
 
+/** Balances of this region in the escrow, in price units. @throws EphemeshError RPC_… */
 export async function readFunds(site: Site): Promise<Funds> {
   return { ...(await site.chain.account(site.self)), minBond: site.constants.minBond };
 }

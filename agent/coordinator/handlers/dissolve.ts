@@ -15,6 +15,7 @@ const side = z.strictObject({
 const request = z.strictObject({ meshId, linkId, side });
 const answer = z.strictObject({ side, signature: chainSignature });
 
+/** Removes the mesh from the kernel and journals its last counters. @throws EphemeshError those of meshd */
 export async function dissolve(site: Site, mesh: Mesh): Promise<void> {
   const id = mesh.id!;
   const links = [...mesh.links.values()].map(({ linkId: link }) => {

@@ -19,6 +19,7 @@ import { scan } from "./scan.ts";
 import { settleLease } from "./settle.ts";
 import { compareTopology, fetchTopology, measurePairs, publishTopology } from "./topology.ts";
 
+/** Does what an action says. @throws EphemeshError of the action's handler */
 export function handle(site: Site, mesh: Mesh, action: Action): Promise<void> {
   switch (action.kind) {
     case "scan":

@@ -42,6 +42,7 @@ const linkAccept = z.strictObject({
 });
 type LinkAccept = z.infer<typeof linkAccept>;
 
+/** Makes the keys of a link, agrees on it with the peer, and journals it. @throws EphemeshError NO_UNDERLAY, HANDSHAKE_TRANSCRIPT, PEER_UNREACHABLE, the peer's refusals, those of meshd */
 export async function offerLink(
   site: Site,
   mesh: Mesh,

@@ -115,6 +115,7 @@ export async function answerReceipt(site: Site, from: RegionId, body: unknown): 
   return { receipt: receiptToWire(receipt), signature: await sign(site, receipt) };
 }
 
+/** Keeps a receipt that the buyer has co-signed. @throws EphemeshError RECEIPT_UNKNOWN_LEASE, RECEIPT_SIGNATURE, RECEIPT_CONFLICT, those of `requireSound` */
 export async function acceptCosigned(site: Site, from: RegionId, body: unknown): Promise<unknown> {
   const cosigned = cosignedReceipt.parse(body);
   const { mesh, lease } = findLease(site, cosigned.receipt.leaseId, from, "buyer");

@@ -2,6 +2,7 @@ import { rankPeers, type ScannedPeer } from "../../scan/rank.ts";
 import type { Mesh } from "../mesh.ts";
 import { regionOf, type Site } from "../site.ts";
 
+/** Ranks the peers for an event; abandons the event where none is in reach. */
 export async function scan(site: Site, mesh: Mesh): Promise<void> {
   const peers = await scanPeers(site);
   site.dispatch({ type: "PeersScanned", mesh: mesh.key, peers });

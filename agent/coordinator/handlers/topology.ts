@@ -92,6 +92,7 @@ export async function fetchTopology(
   throw failed ? failed.reason : notYet("none of the peers asked has a topology for the newest leases");
 }
 
+/** Exchanges topologies with one peer. @throws EphemeshError PEER_UNREACHABLE, TOPOLOGY_SIGNATURE */
 export function compareTopology(
   site: Site,
   mesh: Mesh,
@@ -109,6 +110,7 @@ export async function answerTopology(site: Site, body: unknown): Promise<z.input
   return { known: toWire(newest(site, mesh)) };
 }
 
+/** Round trips from this region, in microseconds; regions that do not answer are left out. */
 export async function measureTo(site: Site, targets: readonly RegionId[]): Promise<MeasuredPair[]> {
   const regions = targets.flatMap((id) => site.regions().get(id) ?? []);
   const probed = await site.latencies.measure(regions, FRESH_MILLIS, site.signal);
