@@ -141,7 +141,7 @@ function textAt(source: string, at: number, argument: string): string {
   return [...new Set(texts)].filter((each) => each !== "…").join(" / ") || text;
 }
 
-/** What stands from `from` to the end of its statement. */
+/** The source text from `from` to the end of its statement. */
 function statementAt(source: string, from: number): string {
   let at = from;
   while (at < source.length && source[at] !== ";") {
