@@ -45,6 +45,14 @@ interface Node extends NodeState {
   headNumber: number | null;
 }
 
+export interface RpcCall {
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** What is wrong with a call's result beyond its shape; null: nothing. */
+export type ResultCheck = (result: unknown) => string | null;
+
 export interface RpcPoolOptions {
   readonly fetch?: typeof fetch;
   readonly nowMillis?: () => number;
@@ -85,19 +93,25 @@ export class RpcPool {
   }
 
   /**
-   * The first sound answer of any node.
+   * The first sound answer of any node. An answer that fails `check` is malformed, and another node is asked.
    * @throws RpcRequestError where a node refuses the call itself; EphemeshError RPC_UNREACHABLE, RPC_MALFORMED,
    * RPC_UNAUTHORISED, RPC_RATE_LIMITED, RPC_NOT_JSON where none answers
    */
-  request(method: string, params: readonly unknown[]): Promise<unknown> {
+  async request(method: string, params: readonly unknown[], check?: ResultCheck): Promise<unknown> {
+    const [result] = await this.requestBatch([{ method, params }], check);
+    return result;
+  }
+
+  /** Results in the order of the calls, all from one node in one exchange. @throws as `request` */
+  requestBatch(calls: readonly RpcCall[], check?: ResultCheck): Promise<readonly unknown[]> {
     this.#probePaused();
-    return this.#race(this.#candidates(), method, params);
+    return this.#race(this.#candidates(), calls, check ?? (() => null));
   }
 
   /** One answer of each node that is not paused, in no order; for what one answer must not decide. */
   async requestEach(method: string, params: readonly unknown[]): Promise<readonly unknown[]> {
-    const answers = await Promise.allSettled(this.#candidates().map((node) => this.#ask(node, method, params)));
-    return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    const asked = this.#candidates().map((node) => this.#ask(node, [{ method, params }], () => null));
+    return (await Promise.allSettled(asked)).flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
   }
 
   /** The last to answer first; paused ones only where no other is left. */
@@ -112,7 +126,7 @@ export class RpcPool {
     for (const node of this.#nodes) {
       if (node.pausedUntilMillis === 0 || node.isProbed || this.#nowMillis() < node.pausedUntilMillis) continue;
       node.isProbed = true;
-      this.#ask(node, "eth_blockNumber", [])
+      this.#ask(node, [{ method: "eth_blockNumber", params: [] }], () => null)
         .catch(() => undefined)
         .finally(() => {
           node.isProbed = false;
@@ -120,7 +134,7 @@ export class RpcPool {
     }
   }
 
-  #race(nodes: readonly Node[], method: string, params: readonly unknown[]): Promise<unknown> {
+  #race(nodes: readonly Node[], calls: readonly RpcCall[], check: ResultCheck): Promise<readonly unknown[]> {
     const waiting = [...nodes];
     const errors: unknown[] = [];
     let running = 0;
@@ -135,12 +149,12 @@ export class RpcPool {
         }
         running += 1;
         if (waiting.length > 0) timer = setTimeout(startNext, NEXT_NODE_MILLIS);
-        this.#ask(node, method, params)
+        this.#ask(node, calls, check)
           .then(
-            (result) => {
+            (results) => {
               clearTimeout(timer);
               waiting.length = 0;
-              resolve(result);
+              resolve(results);
             },
             (error: unknown) => errors.push(error),
           )
@@ -157,23 +171,26 @@ export class RpcPool {
     });
   }
 
-  async #ask(node: Node, method: string, params: readonly unknown[]): Promise<unknown> {
+  async #ask(node: Node, calls: readonly RpcCall[], check: ResultCheck): Promise<readonly unknown[]> {
     try {
-      const result = await this.#post(node, method, params);
-      const problem = problemOf(method, params, result);
-      if (problem) throw malformedAnswer(node.url, `${method}: ${problem}`);
-      this.#answered(node, method, params, result);
-      return result;
+      const results = await this.#post(node, calls);
+      for (const [i, { method, params }] of calls.entries()) {
+        const problem = problemOf(method, params, results[i]) ?? check(results[i]);
+        if (problem) throw malformedAnswer(node.url, `${method}: ${problem}`);
+      }
+      this.#answered(node);
+      for (const [i, call] of calls.entries()) noteHead(node, call, results[i]);
+      return results;
     } catch (error) {
-      if (error instanceof RpcRequestError && !ASK_ANOTHER.test(error.details)) this.#answered(node, "", [], null);
+      if (isFinal(error)) this.#answered(node);
       else this.#failed(node, error);
       throw error;
     }
   }
 
-  async #post(node: Node, method: string, params: readonly unknown[]): Promise<unknown> {
-    const id = this.#nextId++;
-    const body = { jsonrpc: "2.0", id, method, params };
+  async #post(node: Node, calls: readonly RpcCall[]): Promise<readonly unknown[]> {
+    const requests = calls.map((call) => ({ jsonrpc: "2.0", id: this.#nextId++, ...call }));
+    const body = requests.length === 1 ? requests[0] : requests;
     const target = new URL(node.target);
     const credentials = target.username || target.password ? `${target.username}:${target.password}` : null;
     target.username = "";
@@ -202,24 +219,14 @@ export class RpcPool {
       throw response.ok
         ? notJson(node.url, response)
         : unreachable(node.url, new Error(`it answers HTTP ${response.status}`));
-    if (typeof json !== "object" || json === null || Array.isArray(json))
-      throw malformedAnswer(node.url, "the answer is no object");
-    const { id: answeredId, result, error } = json as { id?: unknown; result?: unknown; error?: unknown };
-    // Some servers answer an error that they could not attribute with the id null.
-    if (answeredId !== id && !(error && answeredId === null))
-      throw malformedAnswer(node.url, `the answer has the id ${printable(String(answeredId))} instead of ${id}`);
-    if (error) throw refusedCall(node.url, body, error);
-    if (result === undefined) throw malformedAnswer(node.url, `${method} has no result`);
-    return result;
+    const answers = new Map((Array.isArray(json) ? json : [json]).map((each: unknown) => [idOf(node, each), each]));
+    return requests.map((request) => resultOf(node, request, answers.get(request.id) ?? answers.get(null)));
   }
 
-  #answered(node: Node, method: string, params: readonly unknown[], result: unknown): void {
+  #answered(node: Node): void {
     const now = this.#nowMillis();
     if (node.isAnswering !== true) node.sinceMillis = now;
     Object.assign(node, { isAnswering: true, failures: 0, problem: null, pausedUntilMillis: 0, answeredAtMillis: now });
-    if (method === "eth_blockNumber") node.headNumber = Number(result);
-    if (method === "eth_getBlockByNumber" && params[0] === "latest")
-      node.headNumber = Number((result as { number: string }).number);
   }
 
   #failed(node: Node, error: unknown): void {
@@ -234,6 +241,26 @@ export class RpcPool {
     else if (doublings >= 0)
       node.pausedUntilMillis = now + Math.min(MAX_PAUSE_MILLIS, MIN_PAUSE_MILLIS * 2 ** doublings);
   }
+}
+
+function noteHead(node: Node, { method, params }: RpcCall, result: unknown): void {
+  if (method === "eth_blockNumber") node.headNumber = Number(result);
+  if (method === "eth_getBlockByNumber" && params[0] === "latest")
+    node.headNumber = Number((result as { number: string }).number);
+}
+
+function idOf(node: Node, answer: unknown): unknown {
+  if (typeof answer !== "object" || answer === null) throw malformedAnswer(node.url, "the answer is no object");
+  return (answer as { id?: unknown }).id;
+}
+
+/** Some servers answer an error that they cannot attribute with the id null. */
+function resultOf(node: Node, request: RpcCall & { readonly id: number }, answer: unknown): unknown {
+  if (!answer) throw malformedAnswer(node.url, `${request.method} has no answer of its id`);
+  const { id, result, error } = answer as { id?: unknown; result?: unknown; error?: unknown };
+  if (error) throw refusedCall(node.url, request, error);
+  if (id !== request.id || result === undefined) throw malformedAnswer(node.url, `${request.method} has no result`);
+  return result;
 }
 
 /** A refusal of the call itself is an answer: the next node would give the same. */
@@ -326,14 +353,14 @@ function malformedAnswer(url: string, reason: string): EphemeshError {
   );
 }
 
-function refusedCall(url: string, body: { [x: string]: unknown }, error: unknown): RpcRequestError {
+function refusedCall(url: string, body: RpcCall, error: unknown): RpcRequestError {
   const { code, message, data } = (typeof error === "object" ? error : {}) as {
     code?: unknown;
     message?: unknown;
     data?: unknown;
   };
   return new RpcRequestError({
-    body,
+    body: { ...body },
     url,
     error: {
       code: typeof code === "number" ? code : -32_000,

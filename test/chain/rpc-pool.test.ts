@@ -97,7 +97,7 @@ describe("several RPC nodes as one", function () {
     ],
     ["401", () => ({ kind: "status", status: 401 }), "RPC_UNAUTHORISED", /refuses this agent \(HTTP 401\)/],
     ["a closed connection", () => ({ kind: "disconnect" }), "RPC_UNREACHABLE", /it ended the connection/],
-    ["an answer to another question", () => ({ kind: "id", id: 999 }), "RPC_MALFORMED", /id 999 instead of/],
+    ["an answer to another question", () => ({ kind: "id", id: 999 }), "RPC_MALFORMED", /no answer of its id/],
     ["null", () => ({ kind: "text", contentType: "application/json", text: "null" }), "RPC_MALFORMED", /no object/],
     ["a text", () => ({ kind: "result", result: "latest" }), "RPC_MALFORMED", /eth_blockNumber/],
     ["no result", () => ({ kind: "result", result: undefined }), "RPC_MALFORMED", /no result/],
