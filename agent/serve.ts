@@ -13,6 +13,7 @@ import { decodeEvent } from "./chain/decode.ts";
 import { ChainFollower } from "./chain/follower.ts";
 import { ChainReads } from "./chain/reads.ts";
 import { readRegister } from "./chain/register.ts";
+import { RpcPool } from "./chain/rpc-pool.ts";
 import { Sender } from "./chain/sender.ts";
 import { type Config, loadConfig, meshdSocket, readSecret, withPolicyOf } from "./config.ts";
 import { ControlClient } from "./control/client.ts";
@@ -39,7 +40,8 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
   const key = privateKeyToAccount(agentKey(config));
   const deployment = loadDeployment(config.chain.deployment);
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
-  const client = connectChain(config.chain.rpc, deployment);
+  const pool = new RpcPool(config.chain.rpc);
+  const client = connectChain(pool, deployment);
   const chain = new ChainReads(client, deployment);
   const journal = Journal.open(`${config.stateDir}/journal.sqlite`);
   const closers: (() => void | Promise<void>)[] = [() => journal.close()];
@@ -116,7 +118,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       useRegister(now);
       void site.sender.resume(signal).catch(() => undefined);
     };
-    const follower = new ChainFollower(client, deployment, journal, clock, config.chain.finalityDepth, decode);
+    const follower = new ChainFollower(pool, deployment, journal, clock, config.chain.finalityDepth, decode);
     const coordinator = new Coordinator(site, {
       follower,
       checkChain: startedWithoutChain ? async () => beginWithChain(await read().catch(nodeBehind)) : null,

@@ -1,17 +1,9 @@
 /** The contracts of one deployment, through any of several RPC nodes. An outage is a state of theirs, not "not found". */
 import { existsSync, readFileSync } from "node:fs";
-import {
-  BaseError,
-  createPublicClient,
-  defineChain,
-  fallback,
-  type Hex,
-  http,
-  type PublicClient,
-  RpcRequestError,
-} from "viem";
+import { BaseError, createPublicClient, custom, defineChain, type Hex, type PublicClient, RpcRequestError } from "viem";
 import { z } from "zod";
 import { EphemeshError } from "../model/errors.ts";
+import type { RpcPool } from "./rpc-pool.ts";
 
 const hexAddress = z
   .string()
@@ -64,16 +56,17 @@ export function loadDeployment(folder: string): Deployment {
   }
 }
 
-export function connectChain(rpc: readonly string[], deployment: Deployment): PublicClient {
+/** A client whose calls go through the pool. */
+export function connectChain(pool: RpcPool, deployment: Deployment): PublicClient {
   return createPublicClient({
     chain: defineChain({
       id: deployment.chainId,
       name: `chain-${deployment.chainId}`,
       nativeCurrency: { name: "gas", symbol: "GAS", decimals: 18 },
-      rpcUrls: { default: { http: [...rpc] } },
+      rpcUrls: { default: { http: [] } },
     }),
-    transport: fallback(
-      rpc.map((url) => http(url, { timeout: 4000, retryCount: 0, batch: { wait: 0 } })),
+    transport: custom(
+      { request: ({ method, params }) => pool.request(method, (params as readonly unknown[] | undefined) ?? []) },
       { retryCount: 0 },
     ),
     pollingInterval: 100,
@@ -121,6 +114,8 @@ export async function submit(client: PublicClient, raw: Hex): Promise<void> {
 export function rpcError(cause: unknown): EphemeshError {
   if (cause instanceof EphemeshError) return cause;
   const text = cause instanceof Error ? (cause.message.split("\n")[0] ?? cause.name) : String(cause);
+  const told = cause instanceof BaseError ? cause.walk((e) => e instanceof EphemeshError) : null;
+  if (told instanceof EphemeshError) return told;
   const answered = cause instanceof BaseError ? cause.walk((e) => e instanceof RpcRequestError) : null;
   if (answered instanceof RpcRequestError)
     return new EphemeshError(

@@ -1,14 +1,18 @@
 /**
- * Reads events in block ranges from a cursor of our own, up to the finality depth. What a range caused is journaled in
- * the same transaction that moves the cursor, so that a crash neither loses nor repeats an event. A changed block hash
- * below the cursor is a reorganisation: the journal goes back to the fork and the chain is read again from there.
+ * Reads blocks from a cursor of our own, up to the finality depth. What a block caused is journaled in the transaction
+ * that moves the cursor, so that a crash neither loses nor repeats an event. A block below the cursor that was replaced
+ * is a reorganisation: the journal goes back to the fork and the chain is read again from there. A node that does not
+ * have a block yet is behind: nothing is taken back.
  */
-import { BlockNotFoundError, type Log, type PublicClient } from "viem";
+import type { Log } from "viem";
 import type { ChainMessage } from "../auction/facts.ts";
 import type { ChainCursor, Journal } from "../journal/journal.ts";
+import { EphemeshError } from "../model/errors.ts";
 import { monotonicMillis } from "../model/time.ts";
+import { BlockSource, type ChainBlock } from "./block-source.ts";
 import { type Deployment, rpcError } from "./client.ts";
 import type { ChainClock } from "./clock.ts";
+import type { RpcPool } from "./rpc-pool.ts";
 
 export interface Head {
   readonly number: number;
@@ -26,19 +30,13 @@ export interface ChainProgress {
   readonly registerChanged: boolean;
 }
 
-interface Latest extends Head {
-  readonly hash: string;
-  readonly parentHash: string;
-  readonly logsBloom: string;
-}
-
-/** Nodes limit the blocks of one request. */
-const MAX_RANGE_BLOCKS = 500;
 const MAX_UNWRITTEN_BLOCKS = 16;
+/** Nodes behind one address are a block or two apart; longer than this is worth a warning. */
+const MAX_BEHIND_MILLIS = 10_000;
 const NOTHING = { messages: [], forkedAt: null, registerChanged: false } as const;
 
 export class ChainFollower {
-  readonly #client: PublicClient;
+  readonly #source: BlockSource;
   readonly #deployment: Deployment;
   readonly #journal: Journal;
   readonly #clock: ChainClock;
@@ -46,18 +44,19 @@ export class ChainFollower {
   readonly #decode: (log: Log) => Promise<ChainMessage | null>;
   #lastSeen = "";
   #cursor: ChainCursor | null = null;
+  #behindSinceMillis: number | null = null;
   /** Journaled but not returned yet, since an attempt failed half-way. */
   #unreturned: Omit<ChainProgress, "head" | "latestNumber"> = NOTHING;
 
   constructor(
-    client: PublicClient,
+    pool: RpcPool,
     deployment: Deployment,
     journal: Journal,
     clock: ChainClock,
     finalityDepth: number,
     decode: (log: Log) => Promise<ChainMessage | null>,
   ) {
-    this.#client = client;
+    this.#source = new BlockSource(pool, [deployment.membership, deployment.auction, deployment.escrow]);
     this.#deployment = deployment;
     this.#journal = journal;
     this.#clock = clock;
@@ -65,32 +64,50 @@ export class ChainFollower {
     this.#decode = decode;
   }
 
-  /** Reads what is new; null if the head has not moved. @throws EphemeshError RPC_UNREACHABLE */
+  /**
+   * Reads what is new; null if there is nothing new, or if the node is behind what was read before.
+   * @throws EphemeshError RPC_UNREACHABLE, RPC_MALFORMED, CHAIN_BEHIND where nodes stay behind
+   */
   async advance(): Promise<ChainProgress | null> {
-    const latest = await this.#latest();
+    const latest = await this.#read(() => this.#source.latest());
     if (latest.hash === this.#lastSeen) return null;
-    this.#clock.observe(latest.timestampSeconds, monotonicMillis());
-    const target = latest.number - this.#finalityDepth;
     this.#cursor ??= this.#journal.cursor();
     const isNext = this.#cursor?.blockHash === latest.parentHash;
-    if (!isNext) await this.#rewindIfForked();
-    let from = (this.#cursor?.blockNumber ?? this.#deployment.fromBlock - 1) + 1;
-    while (from <= target) {
-      const to = Math.min(target, from + MAX_RANGE_BLOCKS - 1);
-      const range = await this.#readRange(from, to, latest);
-      this.#write(range.messages, range.head);
-      this.#unreturned = {
-        ...this.#unreturned,
-        messages: [...this.#unreturned.messages, ...range.messages.map(({ message }) => message)],
-        registerChanged: this.#unreturned.registerChanged || range.registerChanged,
-      };
-      from = to + 1;
-    }
+    if (!isNext && (await this.#read(() => this.#rewindIfForked())) === "behind") return this.#waitForNode(latest);
+    this.#behindSinceMillis = null;
+    this.#clock.observe(latest.timestampSeconds, monotonicMillis());
+    const target = latest.number - this.#finalityDepth;
+    const from = (this.#cursor?.blockNumber ?? this.#deployment.fromBlock - 1) + 1;
+    if (from === latest.number && target === latest.number) await this.#readBlocks([latest]);
+    else for await (const blocks of this.#source.blocks(from, target)) await this.#readBlocks(blocks);
     this.#lastSeen = latest.hash;
     const progress = this.#unreturned;
     this.#unreturned = NOTHING;
     const head = { number: target, timestampSeconds: latest.timestampSeconds };
     return { ...progress, head, latestNumber: latest.number };
+  }
+
+  /** Journals what a few blocks caused, together with the cursor behind them. */
+  async #readBlocks(blocks: readonly ChainBlock[]): Promise<void> {
+    const first = blocks[0];
+    const last = blocks.at(-1);
+    if (!first || !last) return;
+    // A reorganisation since the head was read: the next attempt begins with it.
+    if (this.#cursor?.blockNumber === first.number - 1 && this.#cursor.blockHash !== first.parentHash) return;
+    const messages: { block: number; message: ChainMessage }[] = [];
+    let registerChanged = false;
+    for (const block of blocks)
+      for (const log of await this.#read(() => this.#source.logsOf(block))) {
+        registerChanged ||= log.address.toLowerCase() === this.#deployment.membership.toLowerCase();
+        const message = await this.#read(() => this.#decode(log));
+        if (message) messages.push({ block: block.number, message });
+      }
+    this.#write(messages, { blockNumber: last.number, blockHash: last.hash });
+    this.#unreturned = {
+      ...this.#unreturned,
+      messages: [...this.#unreturned.messages, ...messages.map(({ message }) => message)],
+      registerChanged: this.#unreturned.registerChanged || registerChanged,
+    };
   }
 
   /** Blocks without our events can be read again after a crash: they are written together. */
@@ -104,47 +121,26 @@ export class ChainFollower {
     this.#cursor = head;
   }
 
-  async #readRange(from: number, to: number, latest: Latest) {
-    const { membership, auction, escrow } = this.#deployment;
-    const isLatest = from === latest.number && to === latest.number;
-    try {
-      const [logs, last] = await Promise.all([
-        isLatest && /^0x0*$/.test(latest.logsBloom)
-          ? []
-          : this.#client.getLogs({
-              address: [membership, auction, escrow],
-              fromBlock: BigInt(from),
-              toBlock: BigInt(to),
-            }),
-        to === latest.number ? latest : this.#client.getBlock({ blockNumber: BigInt(to) }),
-      ]);
-      const messages: { block: number; message: ChainMessage }[] = [];
-      for (const log of logs) {
-        const message = await this.#decode(log);
-        if (message) messages.push({ block: Number(log.blockNumber), message });
-      }
-      return {
-        messages,
-        head: { blockNumber: to, blockHash: last.hash },
-        registerChanged: logs.some((log) => log.address.toLowerCase() === membership.toLowerCase()),
-      };
-    } catch (cause) {
-      throw rpcError(cause);
-    }
-  }
-
-  async #rewindIfForked(): Promise<void> {
+  /** Back to the last block that is still part of the chain. A block that no node has is behind, not replaced. */
+  async #rewindIfForked(): Promise<"forked" | "behind" | "unchanged"> {
     const remembered = this.#journal.rememberedBlocks();
     const known =
       this.#cursor && this.#cursor.blockNumber > (remembered[0]?.blockNumber ?? -1)
         ? [this.#cursor, ...remembered]
         : remembered;
+    let isReplaced = false;
     for (const [i, block] of known.entries()) {
-      if ((await this.#hashOf(block.blockNumber)) !== block.blockHash) continue;
-      if (i > 0) this.#rewindTo(block.blockNumber, block);
-      return;
+      const presence = await this.#source.presence(block.blockNumber, block.blockHash);
+      isReplaced ||= presence === "replaced";
+      if (presence !== "present") continue;
+      if (!isReplaced) return i === 0 ? "unchanged" : "behind";
+      this.#rewindTo(block.blockNumber, block);
+      return "forked";
     }
-    if (known.length > 0) this.#rewindTo(this.#deployment.fromBlock - 1, null);
+    if (known.length === 0) return "unchanged";
+    if (!isReplaced) return "behind";
+    this.#rewindTo(this.#deployment.fromBlock - 1, null);
+    return "forked";
   }
 
   /** The removed blocks may have changed the register. */
@@ -154,25 +150,22 @@ export class ChainFollower {
     this.#unreturned = { messages: [], forkedAt: blockNumber, registerChanged: true };
   }
 
-  async #hashOf(blockNumber: number): Promise<string | null> {
-    try {
-      return (await this.#client.getBlock({ blockNumber: BigInt(blockNumber) })).hash;
-    } catch (cause) {
-      if (cause instanceof BlockNotFoundError) return null;
-      throw rpcError(cause);
-    }
+  #waitForNode(latest: ChainBlock): null {
+    this.#behindSinceMillis ??= monotonicMillis();
+    if (monotonicMillis() - this.#behindSinceMillis < MAX_BEHIND_MILLIS) return null;
+    throw new EphemeshError(
+      "CHAIN_BEHIND",
+      `The RPC node is at block ${latest.number}, block ${this.#cursor?.blockNumber} was read before. Nothing was taken back; leases that run continue.`,
+      "The agent waits until a node has that block. Check whether the node still synchronises; add another one to chain.rpc.",
+      { retryable: true },
+    );
   }
 
-  async #latest(): Promise<Latest> {
-    const block = await this.#client.getBlock({ blockTag: "latest" }).catch((cause: unknown) => {
+  async #read<T>(reading: () => Promise<T>): Promise<T> {
+    try {
+      return await reading();
+    } catch (cause) {
       throw rpcError(cause);
-    });
-    return {
-      number: Number(block.number),
-      timestampSeconds: Number(block.timestamp),
-      hash: block.hash,
-      parentHash: block.parentHash,
-      logsBloom: block.logsBloom,
-    };
+    }
   }
 }

@@ -6,6 +6,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { checkDeployment, connectChain, loadDeployment } from "../chain/client.ts";
 import { whoAmI } from "../chain/register.ts";
 import { readRegions } from "../chain/registry.ts";
+import { RpcPool } from "../chain/rpc-pool.ts";
 import { type Config, loadConfig, meshdSocket, readSecret } from "../config.ts";
 import { probeRegion } from "../control/latency.ts";
 import { WIREGUARD_GO } from "../meshd/eni/tunnel-device.ts";
@@ -115,7 +116,7 @@ function machineChecks(): Check[] {
 
 function regionChecks(config: Config): Check[] {
   const devices = networkInterfaces();
-  const client = () => connectChain(config.chain.rpc, loadDeployment(config.chain.deployment));
+  const client = () => connectChain(new RpcPool(config.chain.rpc), loadDeployment(config.chain.deployment));
   return [
     ...Object.entries(config.keys).map(
       ([name, file]): Check => [`key ${name}`, () => `${file}, mode 0600, ${readSecret(file).length} characters`],

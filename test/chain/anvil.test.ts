@@ -12,12 +12,14 @@ import { checkDeployment, connectChain, type Deployment, loadDeployment } from "
 import { ChainClock } from "../../agent/chain/clock.ts";
 import { ChainFollower } from "../../agent/chain/follower.ts";
 import { whoAmI } from "../../agent/chain/register.ts";
+import { RpcPool } from "../../agent/chain/rpc-pool.ts";
 import { type Call, Sender } from "../../agent/chain/sender.ts";
 import { Journal } from "../../agent/journal/journal.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import { ChainNode } from "../../lab/chain/chain-node.ts";
 import { foundConsortium } from "../../lab/chain/consortium.ts";
 import { uniformTopology } from "../../lab/layout/topology.ts";
+import { RpcProxy } from "../faults/rpc-proxy.ts";
 
 const noRelay = () => Promise.reject(new Error("nobody is asked"));
 const failsWith = (code: string) => (error: unknown) =>
@@ -29,6 +31,7 @@ describe("chain drivers against a real node", function () {
   let node: ChainNode;
   let deployment: Deployment;
   let client: PublicClient;
+  let pool: RpcPool;
   let treasury: ReturnType<typeof privateKeyToAccount>;
   let regions: Awaited<ReturnType<typeof foundConsortium>>["regions"];
   const agentOf = (index: number) => privateKeyToAccount(regions[index]!.agentKey).address;
@@ -39,7 +42,8 @@ describe("chain drivers against a real node", function () {
     node = await ChainNode.start();
     ({ regions } = await foundConsortium(uniformTopology({ regions: 2, rttMillis: 1 }), node.rpcUrl, folder));
     deployment = loadDeployment(folder);
-    client = connectChain([node.rpcUrl], deployment);
+    pool = new RpcPool([node.rpcUrl]);
+    client = connectChain(pool, deployment);
     treasury = privateKeyToAccount(regions[0]!.treasuryKey);
   });
 
@@ -67,12 +71,12 @@ describe("chain drivers against a real node", function () {
 
     it("RPC down is an outage, never 'not found'", () =>
       assert.rejects(
-        checkDeployment(connectChain(["http://127.0.0.1:1"], deployment), deployment),
+        checkDeployment(connectChain(new RpcPool(["http://127.0.0.1:1"]), deployment), deployment),
         (error) => failsWith("RPC_UNREACHABLE")(error) && (error as EphemeshError).retryable,
       ));
 
     it("the next URL is asked where the first is dead", () =>
-      checkDeployment(connectChain(["http://127.0.0.1:1", node.rpcUrl], deployment), deployment));
+      checkDeployment(connectChain(new RpcPool(["http://127.0.0.1:1", node.rpcUrl]), deployment), deployment));
 
     it("a folder without a deployment says what to set", () =>
       assert.throws(() => loadDeployment(join(folder, "nowhere")), failsWith("DEPLOYMENT_UNREADABLE")));
@@ -146,7 +150,7 @@ describe("chain drivers against a real node", function () {
 
     it("with no RPC nothing is signed, and it may be tried again", async () => {
       const journal = freshJournal();
-      const dead = connectChain(["http://127.0.0.1:1"], deployment);
+      const dead = connectChain(new RpcPool(["http://127.0.0.1:1"]), deployment);
       await assert.rejects(
         new Sender(dead, treasury, journal, noRelay).send("purpose", approve(1n), never),
         (error) => failsWith("RPC_UNREACHABLE")(error) && (error as EphemeshError).retryable,
@@ -177,7 +181,7 @@ describe("chain drivers against a real node", function () {
     /** Every event of ours becomes a message that names its block and transaction. */
     const asMessage = async (log: Log): Promise<ChainMessage | null> =>
       ({ type: "AuctionCancelled", auctionId: log.transactionHash }) as unknown as ChainMessage;
-    const followerOf = (journal: Journal, finalityDepth = 0, through = client) =>
+    const followerOf = (journal: Journal, finalityDepth = 0, through = pool) =>
       new ChainFollower(
         through,
         deployment,
@@ -217,24 +221,21 @@ describe("chain drivers against a real node", function () {
 
     it("what an attempt journaled before the node failed is told by the next one, the reorganisation too", async () => {
       const journal = freshJournal();
-      let fails = false;
-      const flaky = new Proxy(client, {
-        get: (real, name) =>
-          name === "getLogs" && fails ? () => Promise.reject(new Error("gone")) : Reflect.get(real, name, real),
-      });
-      const follower = followerOf(journal, 0, flaky);
+      const proxy = await RpcProxy.before(node.rpcUrl);
+      const follower = followerOf(journal, 0, new RpcPool([proxy.url]));
       await follower.advance();
       await new Sender(client, treasury, freshJournal(), noRelay).send("allowance", allowance(6n), never);
       await follower.advance();
       await node.request("anvil_reorg", [1, []]);
       await new Sender(client, treasury, freshJournal(), noRelay).send("allowance", allowance(7n), never);
-      fails = true;
+      proxy.plan = ({ method }) => (method === "eth_getBlockReceipts" ? { kind: "disconnect" } : null);
       await assert.rejects(follower.advance(), failsWith("RPC_UNREACHABLE"));
-      fails = false;
+      proxy.plan = () => null;
       const after = await follower.advance();
       assert.notEqual(after?.forkedAt, null);
       assert.ok(after?.registerChanged, "the register may have changed in what was taken back");
       assert.equal(count(journal), (await followerOf(freshJournal()).advance())?.messages.length);
+      proxy.stop();
     });
 
     it("INV-12: a purpose whose block was taken back is served again, with the same bytes", async () => {

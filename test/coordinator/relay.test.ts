@@ -7,6 +7,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import { membershipAbi } from "../../agent/chain/abi/membership.ts";
 import { connectChain, type Deployment, loadDeployment } from "../../agent/chain/client.ts";
 import { ChainReads } from "../../agent/chain/reads.ts";
+import { RpcPool } from "../../agent/chain/rpc-pool.ts";
 import { Sender } from "../../agent/chain/sender.ts";
 import { answerRelay, relayTransaction } from "../../agent/coordinator/handlers/relay.ts";
 import type { Site } from "../../agent/coordinator/site.ts";
@@ -30,7 +31,7 @@ describe("a region that is cut off from the chain", function () {
     node = await ChainNode.start();
     const { regions } = await foundConsortium(uniformTopology({ regions: 2, rttMillis: 1 }), node.rpcUrl, folder);
     deployment = loadDeployment(folder);
-    live = connectChain([node.rpcUrl], deployment);
+    live = connectChain(new RpcPool([node.rpcUrl]), deployment);
     for (const { id, agentKey } of regions) keys.set(id as RegionId, agentKey);
   });
   after(() => node.kill());

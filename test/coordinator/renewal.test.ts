@@ -6,6 +6,7 @@ import { weekOf } from "../../agent/auction/calendar.ts";
 import { leaseEscrowAbi } from "../../agent/chain/abi/lease-escrow.ts";
 import { connectChain, loadDeployment } from "../../agent/chain/client.ts";
 import { explainFailure } from "../../agent/chain/refusals.ts";
+import { RpcPool } from "../../agent/chain/rpc-pool.ts";
 import { shouldRegister } from "../../agent/coordinator/register-budget.ts";
 import { type Agent, eventually, Regions } from "./helpers/agents.ts";
 
@@ -67,7 +68,7 @@ describe("what agents do ahead of time", function () {
       hub.transaction(`register-budget:${week}`)?.status === "mined" ? true : undefined,
     );
     const deployment = loadDeployment(regions.deploymentFolder);
-    const again = connectChain([regions.node.rpcUrl], deployment).simulateContract({
+    const again = connectChain(new RpcPool([regions.node.rpcUrl]), deployment).simulateContract({
       address: deployment.escrow,
       abi: leaseEscrowAbi,
       functionName: "registerBudget",

@@ -12,6 +12,7 @@ import { decodeEvent } from "../../agent/chain/decode.ts";
 import { ChainFollower } from "../../agent/chain/follower.ts";
 import { ChainReads } from "../../agent/chain/reads.ts";
 import { readFabrics } from "../../agent/chain/registry.ts";
+import { RpcPool } from "../../agent/chain/rpc-pool.ts";
 import { Sender } from "../../agent/chain/sender.ts";
 import { settleLease } from "../../agent/coordinator/handlers/settle.ts";
 import { leasesOf, type Mesh } from "../../agent/coordinator/mesh.ts";
@@ -37,6 +38,7 @@ describe("settlement by two agents that did not sign a last receipt", function (
   let node: ChainNode;
   let deployment: Deployment;
   let client: PublicClient;
+  let pool: RpcPool;
   let world: World;
   let fabrics: readonly string[];
   let leases: readonly GrantedLease[];
@@ -52,7 +54,8 @@ describe("settlement by two agents that did not sign a last receipt", function (
     for (const { id, agentKey } of founded.regions) keys.set(id as RegionId, agentKey);
     const history = { rpcUrl: node.rpcUrl, deployment: founded.deployment, regions: founded.regions };
     await makeHistory({ ...history, auctions: 2, lastUnsettled: true });
-    client = connectChain([node.rpcUrl], deployment);
+    pool = new RpcPool([node.rpcUrl]);
+    client = connectChain(pool, deployment);
     fabrics = await readFabrics(client, deployment.membership);
     world = await follow(Journal.open(join(folder, "world.sqlite")), emptyWorld);
     mesh = [...world.meshes.values()].at(-1)!;
@@ -63,7 +66,7 @@ describe("settlement by two agents that did not sign a last receipt", function (
 
   async function follow(journal: Journal, from: World): Promise<World> {
     const clock = new ChainClock({ load: () => new Map(), save: () => undefined });
-    const follower = new ChainFollower(client, deployment, journal, clock, 0, (log) =>
+    const follower = new ChainFollower(pool, deployment, journal, clock, 0, (log) =>
       decodeEvent(log, {
         eventOfTransaction: () => null,
         fabricName: async (index: number) => fabrics[index] ?? "",

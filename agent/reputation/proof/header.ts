@@ -61,7 +61,7 @@ export function hashWithExtra({ fields }: Header, extraData: Uint8Array): Hex {
 }
 
 /** Bloom filter: false means that the block has no log of this address. */
-export function mayHoldLogsOf({ logsBloom }: Header, address: Hex): boolean {
+export function mayHoldLogsOf({ logsBloom }: Pick<Header, "logsBloom">, address: Hex): boolean {
   const hash = keccak(hexToBytes(address));
   return [0, 2, 4].every((i) => {
     const bit = ((hash[i]! << 8) | hash[i + 1]!) & 2047;
