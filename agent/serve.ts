@@ -91,6 +91,7 @@ export async function runAgent(configFile: string, signal: AbortSignal): Promise
       key,
       deployment,
       chain,
+      rpcNodes: () => pool.states,
       clock,
       sender: new Sender(client, key, journal, (raw) => relayTransaction(site, raw)),
       journal,

@@ -30,6 +30,15 @@ export function agentMetrics(
     g.set(site.meshd.versionMismatch ? 1 : 0),
   );
   gauge("chain_block", "number of the last block read", [], (g) => g.set(coordinator.blockNumber));
+  gauge("chain_head_age_seconds", "how long the newest block has been the newest", [], (g) => {
+    if (coordinator.headAgeSeconds !== null) g.set(coordinator.headAgeSeconds);
+  });
+  gauge("rpc_node_answering", "1 while an RPC node answers, 0 while it does not", ["url"], (g) => {
+    for (const { url, isAnswering } of site.rpcNodes()) if (isAnswering !== null) g.set({ url }, isAnswering ? 1 : 0);
+  });
+  gauge("rpc_node_head", "the newest block that an RPC node named", ["url"], (g) => {
+    for (const { url, headNumber } of site.rpcNodes()) if (headNumber !== null) g.set({ url }, headNumber);
+  });
   gauge("meshes", "meshes by phase", ["phase"], (g) => {
     for (const mesh of meshes()) g.inc({ phase: phaseOf(mesh, site.self, now()) });
   });

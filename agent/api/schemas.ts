@@ -51,6 +51,20 @@ export const statusAnswer = z.object({
     reachable: z.boolean(),
     block: natural.describe("Number of the last block read."),
     chainId: natural,
+    headAgeSeconds: natural
+      .nullable()
+      .describe("How long the newest block has been the newest; null: none was seen since the start."),
+    nodes: z
+      .array(
+        z.object({
+          url: z.string().describe("Without user name, password and query."),
+          answering: z.boolean().nullable().describe("Null: not asked yet."),
+          sinceSeconds: natural.describe("How long `answering` has had this value."),
+          problem: z.string().nullable().describe("Of the last failure, while the node does not answer."),
+          head: natural.nullable().describe("The newest block that the node named."),
+        }),
+      )
+      .describe("The RPC nodes of the configuration (chain.rpc)."),
   }),
   meshd: z.object({
     versionMismatch: z.string().nullable().describe("Set while agent and meshd run different versions."),

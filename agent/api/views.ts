@@ -3,6 +3,7 @@ import type { Coordinator } from "../coordinator/coordinator.ts";
 import { type Auction, endOf, isRecent, leasesOf, type Mesh, phaseOf } from "../coordinator/mesh.ts";
 import { chainNow, type Site } from "../coordinator/site.ts";
 import type { Telemetry } from "../coordinator/telemetry.ts";
+import { monotonicMillis } from "../model/time.ts";
 import type { AuctionAnswer, LeaseAnswer, MeshAnswer, StatusAnswer } from "./schemas.ts";
 
 /** @param refusedMessages control messages that were refused, by code */
@@ -17,7 +18,19 @@ export function statusView(
   return {
     region: site.config.region,
     regionId: site.self,
-    chain: { reachable: coordinator.chainReachable, block: coordinator.blockNumber, chainId: site.deployment.chainId },
+    chain: {
+      reachable: coordinator.chainReachable,
+      block: coordinator.blockNumber,
+      chainId: site.deployment.chainId,
+      headAgeSeconds: coordinator.headAgeSeconds,
+      nodes: site.rpcNodes().map(({ url, isAnswering, sinceMillis, problem, headNumber }) => ({
+        url,
+        answering: isAnswering,
+        sinceSeconds: Math.max(0, Math.round((monotonicMillis() - sinceMillis) / 1000)),
+        problem,
+        head: headNumber,
+      })),
+    },
     meshd: {
       versionMismatch: site.meshd.versionMismatch?.message ?? null,
       links: telemetry.links.size,

@@ -178,6 +178,18 @@ function regionChecks(config: Config): Check[] {
         return `chain ${deployment.chainId}, block ${await client().getBlockNumber()}`;
       },
     ],
+    ...(config.chain.rpc.length > 1 ? config.chain.rpc : []).map(
+      (url, i): Check => [
+        `chain.rpc ${i + 1}`,
+        async () => {
+          const deployment = loadDeployment(config.chain.deployment);
+          const pool = new RpcPool([url]);
+          const only = connectChain(pool, deployment);
+          await checkDeployment(only, deployment);
+          return `${pool.states[0]?.url}, block ${await only.getBlockNumber()}`;
+        },
+      ],
+    ),
     [
       "region",
       async () => {

@@ -18,6 +18,9 @@ export async function checkHealth(config: string, what: "live" | "ready"): Promi
   return isHealthy(config, what === "live" ? "/healthz" : "/readyz");
 }
 
+/** Chains with empty blocks make one every few seconds. */
+const OLD_HEAD_SECONDS = 60;
+
 /** Prints chain, links, counters and meshes. @throws EphemeshError those of `askAgent` */
 export async function showStatus(options: Options): Promise<void> {
   const status = await askAgent<StatusAnswer>(options.config, "/v1/status");
@@ -25,6 +28,11 @@ export async function showStatus(options: Options): Promise<void> {
   printLine(
     `${status.region} (region ${status.regionId}) on chain ${status.chain.chainId}: ${status.chain.reachable ? `block ${status.chain.block}` : "no RPC node answers; running leases continue"}${status.draining ? ", draining" : ""}`,
   );
+  const { headAgeSeconds, nodes } = status.chain;
+  if (headAgeSeconds !== null && headAgeSeconds > OLD_HEAD_SECONDS)
+    printLine(`no new block for ${headAgeSeconds} s: the chain stands still, or its nodes do not follow it`);
+  for (const { url, answering, sinceSeconds, problem } of nodes)
+    if (answering === false) printLine(`RPC node ${url} fails since ${sinceSeconds} s: ${problem}`);
   printLine(`${status.meshd.up} of ${status.meshd.links} links up`);
   if (status.meshd.versionMismatch) printLine(`${status.meshd.versionMismatch} Restart \`ephemesh up\`.`);
   for (const [what, counts] of Object.entries({

@@ -26,6 +26,8 @@ export class ChainPoller {
   #refusal: EphemeshError | null = null;
   #blockNumber: number;
   #headNumber: number;
+  /** When that block was first seen; null: none was seen since the start. */
+  #headSeenAtMillis: number | null = null;
   #registerIsStale = false;
   /** In a row; null: the chain was not asked yet. */
   #failures: number | null;
@@ -63,6 +65,13 @@ export class ChainPoller {
     return this.#headNumber;
   }
 
+  /** How long the newest block has been the newest; null: none was seen since the start. */
+  headAgeSeconds(nowMillis: number): number | null {
+    return this.#headSeenAtMillis === null
+      ? null
+      : Math.max(0, Math.round((nowMillis - this.#headSeenAtMillis) / 1000));
+  }
+
   /** Asks once, unless it is too early or the last answer has not come. */
   poll(paceMillis: number): void {
     const pauseMillis = backoff((this.#failures ?? 0) + 1, paceMillis, MAX_PAUSE_MILLIS);
@@ -85,6 +94,7 @@ export class ChainPoller {
     if (progress) {
       this.#blockNumber = progress.head.number;
       this.#headNumber = progress.latestNumber;
+      this.#headSeenAtMillis = monotonicMillis();
       this.#registerIsStale ||= progress.registerChanged;
       this.#options.onProgress(progress);
     }

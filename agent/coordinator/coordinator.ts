@@ -84,6 +84,11 @@ export class Coordinator {
     return this.#poller.isReachable;
   }
 
+  /** How long the newest block has been the newest; null: none was seen since the start. */
+  get headAgeSeconds(): number | null {
+    return this.#poller.headAgeSeconds(monotonicMillis());
+  }
+
   get blockNumber(): number {
     return this.#poller.blockNumber;
   }

@@ -4,6 +4,7 @@ import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { Deployment } from "../chain/client.ts";
 import type { ChainClock } from "../chain/clock.ts";
+import type { NodeState } from "../chain/rpc-pool.ts";
 import type { Sender } from "../chain/sender.ts";
 import type { Config } from "../config.ts";
 import type { ControlClient } from "../control/client.ts";
@@ -51,6 +52,8 @@ export interface Site {
   readonly deployment: Deployment;
   readonly constants: ChainConstants;
   readonly chain: ChainPort;
+  /** The RPC nodes of the configuration, in its order. */
+  rpcNodes(): readonly NodeState[];
   readonly clock: ChainClock;
   readonly sender: Sender;
   readonly journal: Journal;

@@ -314,6 +314,19 @@ describe("the API of a running agent", function () {
     return Object.fromEntries(findings.map((finding) => [finding.check, finding]));
   };
 
+  it("status and metrics show the RPC nodes and the age of the newest block", async () => {
+    const { chain } = JSON.parse((await buyer.get("/v1/status")).text) as StatusAnswer;
+    assert.deepEqual(
+      chain.nodes.map(({ url, answering, problem }) => ({ url, answering, problem })),
+      [{ url: regions.node.rpcUrl, answering: true, problem: null }],
+    );
+    assert.ok((chain.nodes[0]?.head ?? 0) >= chain.block && chain.block > 0);
+    assert.ok(chain.headAgeSeconds !== null && chain.headAgeSeconds < 60, `${chain.headAgeSeconds}`);
+    const { text } = await buyer.get("/metrics");
+    assert.match(text, /^ephemesh_rpc_node_answering\{url="http:\/\/127\.0\.0\.1:\d+"\} 1$/m);
+    assert.match(text, /^ephemesh_chain_head_age_seconds \d+$/m);
+  });
+
   it("doctor passes chain, region, meshd and peers, and finds the fault of each", async () => {
     const good = await doctor();
     for (const check of ["configuration", "key agent", "journal", "chain", "region", "peers", "meshd"])
@@ -370,7 +383,11 @@ describe("the API of a running agent", function () {
     const { peers } = await doctor();
     assert.deepEqual([peers!.ok, /1 of 1 peers do not answer/.test(peers!.found)], [false, true], peers!.found);
     assert.notEqual(peers!.fix, "");
-    const { chain } = await doctor({ chain: { ...buyer.settings.chain, rpc: ["http://127.0.0.1:1"] } });
+    const dead = "http://127.0.0.1:1";
+    const { chain } = await doctor({ chain: { ...buyer.settings.chain, rpc: [dead] } });
     assert.deepEqual([chain!.ok, chain!.fix === ""], [false, false], chain!.found);
+    const both = await doctor({ chain: { ...buyer.settings.chain, rpc: [dead, regions.node.rpcUrl] } });
+    assert.deepEqual([both.chain?.ok, both["chain.rpc 1"]?.ok, both["chain.rpc 2"]?.ok], [true, false, true]);
+    assert.ok(both["chain.rpc 1"]?.found.includes(dead), both["chain.rpc 1"]?.found);
   });
 });
