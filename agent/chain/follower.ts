@@ -66,7 +66,7 @@ export class ChainFollower {
 
   /**
    * Reads what is new; null if there is nothing new, or if the node is behind what was read before.
-   * @throws EphemeshError RPC_UNREACHABLE, RPC_MALFORMED, CHAIN_BEHIND where nodes stay behind
+   * @throws EphemeshError RPC_UNREACHABLE, RPC_MALFORMED, NODE_BEHIND where nodes stay behind
    */
   async advance(): Promise<ChainProgress | null> {
     const latest = await this.#read(() => this.#source.latest());
@@ -154,7 +154,7 @@ export class ChainFollower {
     this.#behindSinceMillis ??= monotonicMillis();
     if (monotonicMillis() - this.#behindSinceMillis < MAX_BEHIND_MILLIS) return null;
     throw new EphemeshError(
-      "CHAIN_BEHIND",
+      "NODE_BEHIND",
       `The RPC node is at block ${latest.number}, block ${this.#cursor?.blockNumber} was read before. Nothing was taken back; leases that run continue.`,
       "The agent waits until a node has that block. Check whether the node still synchronises; add another one to chain.rpc.",
       { retryable: true },

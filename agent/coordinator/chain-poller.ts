@@ -33,6 +33,8 @@ export class ChainPoller {
   #failures: number | null;
   #polledAtMillis = Number.NEGATIVE_INFINITY;
   #isPolling = false;
+  /** Of the last failure. */
+  #lastCode = "";
 
   constructor(site: Pick<Site, "journal" | "sender" | "log" | "signal">, options: ChainPollerOptions) {
     this.#site = site;
@@ -109,8 +111,11 @@ export class ChainPoller {
       return this.#options.onRefusal();
     }
     const { log, sender, signal } = this.#site;
-    if (!this.#failures && !signal.aborted)
-      log.warn({ err: error }, "the chain cannot be reached; leases that run are kept up");
+    const code = error instanceof EphemeshError ? error.code : "UNEXPECTED";
+    // Each kind of failure once, not each attempt.
+    if ((!this.#failures || code !== this.#lastCode) && !signal.aborted)
+      log.warn({ code, err: error }, `the chain cannot be read: ${describeError(error)}`);
+    this.#lastCode = code;
     this.#failures = (this.#failures ?? 0) + 1;
     await sender.handOver().catch((failure: unknown) => log.debug(describeError(failure)));
   }
