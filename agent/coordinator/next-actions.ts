@@ -221,8 +221,10 @@ function lostPeers(mesh: Mesh, facts: MeshFacts): Action[] {
       }
       const runsFor = facts.nowSeconds - lease.startSeconds;
       const isSilent = link?.state === "down" && link.forMillis > LOST_AFTER_SECONDS * 1000;
-      // Never agreed on, or never up. A link that meshd does not report now tells nothing.
-      const neverCame = !mesh.links.has(linkOfLease(lease.id)) || link?.state === "waiting";
+      // Never agreed on, or waiting for most of an attempt: meshd reports every link as waiting just after its restart,
+      // and a link that it does not report now tells nothing.
+      const isWaiting = link?.state === "waiting" && link.forMillis > RETRY_LINK_MILLIS - 1000;
+      const neverCame = !mesh.links.has(linkOfLease(lease.id)) || isWaiting;
       if (runsFor < LOST_AFTER_SECONDS || !(isSilent || (neverCame && runsFor > 2 * LOST_AFTER_SECONDS))) return [];
       const reason = isSilent ? `no probe for ${LOST_AFTER_SECONDS} s` : "its link never came up";
       return [{ kind: "declare-lost", leaseId: lease.id, reason }];

@@ -189,11 +189,13 @@ describe("a peer that is lost", () => {
     const half = { links: new Map([[linkOf(0), { linkId: linkOf(0), attempt: 0 }]]) as never };
     assert.deepEqual(declared(START + 39, new Map([up]), half), []);
     assert.deepEqual(declared(START + 41, new Map([up]), half), [leaseId(1, 1)]);
-    assert.deepEqual(declared(START + 41, new Map([up, [linkOf(1), link("waiting", 3)]])), [leaseId(1, 1)]);
+    assert.deepEqual(declared(START + 41, new Map([up, [linkOf(1), link("waiting", 4.5)]])), [leaseId(1, 1)]);
   });
 
-  it("is not given up because meshd was restarted and knows of no link yet", () => {
+  it("is not given up because meshd was restarted, and knows of no link yet or waits for its first probes", () => {
     assert.deepEqual(declared(START + 100, new Map()), []);
+    const waiting = new Map([0, 1].map((i) => [linkOf(i), link("waiting", 3)] as const));
+    assert.deepEqual(declared(START + 100, waiting), []);
   });
 
   it("is replaced by an auction of the same mesh", () => {
