@@ -10,6 +10,8 @@ export const MIGRATIONS: readonly ((db: DatabaseSync) => void)[] = [toVersion1];
 /** Runs the steps from `version` on. The caller holds the transaction. */
 export function migrate(db: DatabaseSync, version: number): void {
   for (const step of MIGRATIONS.slice(version)) step(db);
+  // Made of messages in their former form.
+  db.exec("DELETE FROM snapshots");
   db.exec(`PRAGMA user_version = ${JOURNAL_VERSION}`);
 }
 
@@ -34,6 +36,8 @@ function toVersion1(db: DatabaseSync): void {
     order: renamed(order as Body, "because", "reasons"),
   }));
   changeMessages(db, "EventFailed", (message) => ({ ...message, type: "EventAbandoned" }));
+  // Signed in a form that no agent accepts any more: the opener, or its successor, publishes again.
+  db.exec("DELETE FROM messages WHERE json_extract(body, '$.type') = 'TopologyPublished'");
   // Its constants had other names, and one is new; the next start reads it from the chain.
   db.exec("DELETE FROM register");
 }

@@ -50,8 +50,9 @@ describe("the journal's format", () => {
       messages.flatMap((message) => ("problem" in message ? message.problem : [])),
       [],
     );
-    assert.equal(new Set(messages.map((message) => "type" in message && message.type)).size, 23);
+    assert.equal(new Set(messages.map((message) => "type" in message && message.type)).size, 22);
     const mesh = loadWorld(journal, () => assert.fail()).meshes.get("e1");
+    assert.equal(mesh?.topology, null, "its former signature is accepted nowhere");
     assert.equal(mesh?.event?.reason, "webhook /v1/triggers/rollout");
     const order = mesh?.auctions[0]?.order;
     assert.ok(order && "reasons" in order);
