@@ -14,6 +14,11 @@ const ALL_UP_MILLIS = 1000;
 /** meshd's time of start is known to this accuracy; a larger difference is another start. */
 const SAME_START_MILLIS = 1000;
 
+/** As many as meshd keeps of a link. */
+const MAX_EPOCHS = 400;
+
+type Epochs = Counters["links"][number]["epochs"];
+
 export class Telemetry {
   readonly #site: Pick<Site, "self" | "meshd">;
   readonly #totals = new RunningCounts();
@@ -57,6 +62,7 @@ export class Telemetry {
   /** meshd has nothing: there is nothing to measure. */
   clear(): void {
     this.#measurements = { meshes: [] };
+    this.#links = new Map();
   }
 
   /** @returns whether meshd started anew since the last reading */
@@ -82,9 +88,18 @@ export class Telemetry {
   #count(counters: Counters, signed: ReadonlyMap<string, LinkCounts>): void {
     for (const link of counters.links) {
       const total = this.#totals.total(link.linkId, link, signed.get(link.linkId) ?? NOTHING_COUNTED);
-      this.#counters.set(link.linkId, { ...link, ...total });
+      const epochs = joinedEpochs(this.#counters.get(link.linkId)?.epochs ?? [], link.epochs);
+      this.#counters.set(link.linkId, { ...link, ...total, epochs });
     }
   }
+}
+
+/** Epochs judged by a former interface, or before meshd restarted, count until a receipt covers them. */
+function joinedEpochs(before: Epochs, now: Epochs): Epochs {
+  const judged = new Set(now.map(({ epoch }) => epoch));
+  return [...before.filter(({ epoch }) => !judged.has(epoch)), ...now]
+    .sort((a, b) => a.epoch - b.epoch)
+    .slice(-MAX_EPOCHS);
 }
 
 function linkStates(measurements: Measurements, nowMillis: number): ReadonlyMap<LinkId, LinkState> {
