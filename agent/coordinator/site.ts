@@ -1,9 +1,9 @@
 /** The drivers of one region's agent, which handlers use; agent/serve.ts puts them together. */
 import type { Logger } from "pino";
-import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { Deployment } from "../chain/client.ts";
 import type { ChainClock } from "../chain/clock.ts";
+import type { ChainReads } from "../chain/reads.ts";
 import type { NodeState } from "../chain/rpc-pool.ts";
 import type { Sender } from "../chain/sender.ts";
 import type { Config } from "../config.ts";
@@ -11,7 +11,7 @@ import type { ControlClient } from "../control/client.ts";
 import type { LatencyTable } from "../control/latency.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { MeshdClient } from "../meshd-client.ts";
-import type { LeaseId, RegionId } from "../model/ids.ts";
+import type { RegionId } from "../model/ids.ts";
 import type { Counters } from "../model/meshd-messages.ts";
 import type { Region } from "../model/region.ts";
 import type { ChainConstants } from "../model/register.ts";
@@ -20,30 +20,11 @@ import type { LocalMessage } from "./messages.ts";
 import type { MarketFacts } from "./order.ts";
 import type { World } from "./reduce.ts";
 
-/** What handlers ask the chain (chain/reads.ts). Amounts are price units. Every call @throws EphemeshError RPC_UNREACHABLE */
-export interface ChainPort {
-  /** What the escrow holds for the region that no order or lease does, and what its agent may still commit. */
-  account(region: RegionId): Promise<{ readonly free: bigint; readonly allowance: bigint }>;
-  priorityBudget(region: RegionId, week: number): Promise<{ readonly granted: bigint; readonly used: bigint }>;
-  /** Yesterday's, 0..1000. */
-  closingScore(region: RegionId): Promise<number>;
-  /** Of this moment, 0..1,000,000. */
-  score(region: RegionId): Promise<number>;
-  evidence(lease: LeaseId): Promise<Evidence>;
-  /** Sends signed bytes; that a node or a block has them already is as good. */
-  submit(raw: Hex): Promise<void>;
-}
-
-/** What was posted about a lease that is not settled yet. */
-export interface Evidence {
-  /** Second at which the window for evidence closes; 0: nothing was posted. */
-  readonly closesAtSeconds: number;
-  readonly receiptPosted: boolean;
-  /** Of the posted receipt. */
-  readonly epochs: number;
-  readonly sellerClaimed: boolean;
-  readonly buyerClaimed: boolean;
-}
+/** What handlers ask the chain, and nothing else of it. */
+export type ChainPort = Pick<
+  ChainReads,
+  "account" | "priorityBudget" | "closingScore" | "score" | "evidence" | "submit"
+>;
 
 export interface Site {
   readonly config: Config;

@@ -143,7 +143,9 @@ export async function acceptLink(site: Site, from: RegionId, offer: LinkOffer): 
     mtu: prepared.mtu,
   };
   const transcript = transcriptOf(offer, answer);
-  if (agreed?.transcript !== transcript || mesh.withdrawn.has(link.linkId))
+  // Read again: the link may have been withdrawn while meshd prepared it.
+  const now = site.world().meshes.get(mesh.key);
+  if (now?.links.get(link.linkId)?.transcript !== transcript || now.withdrawn.has(link.linkId))
     agree(site, mesh, link, offer.attempt, underlay, offer, Math.min(prepared.mtu, offer.mtu), transcript);
   return { ...answer, transcript };
 }
