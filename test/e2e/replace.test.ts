@@ -60,7 +60,7 @@ describe("in the middle of an event", function () {
       changeRegister(node.rpcUrl, consortium, consortium.founderKey, call, [id, parsePrefix(ADDED)]);
     const arriving = async (at: string) =>
       (
-        await lab.exec(at, ["nft", "list", "map", "inet", "ephemesh", at === seller ? "outward4" : "arriving4"])
+        await lab.exec(at, ["nft", "list", "map", "inet", "ephemesh", at === seller ? "outbound4" : "inbound4"])
       ).includes(ADDED);
     await lab.exec(behind, ["ip", "address", "add", "10.77.0.10/32", "dev", "lo"]);
     await lab.exec(seller!, ["ip", "route", "add", ADDED, "via", hostAddress(id).ipv4]);
