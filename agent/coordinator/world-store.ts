@@ -17,7 +17,6 @@ export const REDUCER_SOURCES = [
   "./mesh.ts",
   "../auction/clearing.ts",
   "../model/arithmetic.ts",
-
   "../model/market.ts",
 ] as const;
 /** Names the reducer by its sources: a snapshot that another one made is not read. */
