@@ -1,10 +1,9 @@
 /** WireGuard tunnels set up with `ip` and `wg`: our tunnels are compared with them, and other routing daemons use them. */
 import { generateKeyPairSync } from "node:crypto";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { WIREGUARD_GO } from "../../agent/meshd/eni/tunnel-device.ts";
+import { isListening } from "../../agent/meshd/kernel/listening.ts";
 import { EphemeshError } from "../../agent/model/errors.ts";
 import type { Lab } from "../../lab/lab.ts";
 import { fabricAddress } from "../../lab/layout/addressing.ts";
@@ -126,7 +125,7 @@ async function makeDevice(lab: Lab, region: string, device: string, wireguardGo:
   void tunnel.exited.then(() => {
     ended = true;
   });
-  while (!(await answers(path))) {
+  while (!(await isListening(path))) {
     if (ended)
       throw new EphemeshError(
         "TUNNEL_FAILED",
@@ -134,18 +133,6 @@ async function makeDevice(lab: Lab, region: string, device: string, wireguardGo:
         "See its log in the lab.",
       );
     await delay(4);
-  }
-}
-
-async function answers(path: string): Promise<boolean> {
-  const socket = connect(path);
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }
 

@@ -16,8 +16,7 @@ export type Fault =
   | { readonly kind: "text"; readonly contentType: string; readonly text: string }
   | { readonly kind: "error"; readonly code: number; readonly message: string }
   | { readonly kind: "result"; readonly result: unknown }
-  | { readonly kind: "id"; readonly id: unknown }
-  | { readonly kind: "delay"; readonly millis: number };
+  | { readonly kind: "id"; readonly id: unknown };
 
 /** Null: the honest answer. `honest` asks the real node. */
 export type FaultPlan = (asked: Asked, honest: () => Promise<unknown>) => Fault | null | Promise<Fault | null>;
@@ -78,7 +77,6 @@ export class RpcProxy {
       if (fault?.kind === "status") return void response.writeHead(fault.status, fault.headers).end();
       if (fault?.kind === "text")
         return void response.writeHead(200, { "content-type": fault.contentType }).end(fault.text);
-      if (fault?.kind === "delay") await new Promise((resolve) => setTimeout(resolve, fault.millis));
       answers.push(await answerTo(request, fault, honest));
     }
     response
