@@ -2,33 +2,29 @@
 import { EphemeshError } from "../model/errors.ts";
 import type { RegionId } from "../model/ids.ts";
 
+/** All versions use the same envelope; messages of any other version are refused. */
 export const PROTOCOL_VERSION = 2;
-/** Peers from this version on are answered, with a warning. All versions use the same envelope. */
-export const MIN_PROTOCOL_VERSION = 2;
 
 /** Which versions peers speak. Warns of each other version once. */
 export class PeerVersions {
   readonly #warn: (warning: EphemeshError) => void;
-  readonly #min: number;
   readonly #warned = new Map<RegionId, number>();
 
   /** @param warn gets one warning for each peer and other version. */
-  constructor(warn: (warning: EphemeshError) => void, min = MIN_PROTOCOL_VERSION) {
+  constructor(warn: (warning: EphemeshError) => void) {
     this.#warn = warn;
-    this.#min = min;
   }
 
   /**
    * Notes the version of a message that the peer signed; warns of one that differs from ours, once.
-   * @returns CONTROL_VERSION if messages of this version are refused, else null
+   * @returns CONTROL_VERSION, for which the message is refused, or null if the version is ours
    */
   note(peer: RegionId, version: number): EphemeshError | null {
     if (version === PROTOCOL_VERSION) return null;
-    const isRefused = version < this.#min || version > PROTOCOL_VERSION;
-    const problem = versionProblem(peer, version, isRefused ? "Its messages are refused." : "It is still answered.");
+    const problem = versionProblem(peer, version, "Its messages are refused.");
     if (this.#warned.get(peer) !== version) this.#warn(problem);
     this.#warned.set(peer, version);
-    return isRefused ? problem : null;
+    return problem;
   }
 }
 

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { MINIMAL_CONFIG } from "../helpers/minimal-config.ts";
 
 const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
 
@@ -19,19 +20,7 @@ describe("ephemesh cleanup", function () {
 
   before(() => {
     mkdirSync(join(folder, "run"));
-    writeFileSync(
-      configFile,
-      `region: here
-stateDir: state
-runDir: run
-chain: { rpc: ["http://127.0.0.1:8545"], deployment: deployment }
-keys: { agent: agent.key, routing: routing.key }
-control: { listen: "127.0.0.1:7357" }
-underlays:
-  - { name: ix, fabric: ix, device: ix0, address: 192.0.2.10, endpoint: 192.0.2.10, ports: 51820-51919, spareMbps: 800 }
-primary: [{ name: peering, device: up0, capacityMbps: 100 }]
-`,
-    );
+    writeFileSync(configFile, MINIMAL_CONFIG);
   });
 
   const cleanup = (...args: readonly string[]) =>

@@ -35,8 +35,8 @@ describe("control channel (loopback)", function () {
   });
   afterEach(() => stop());
 
-  function noted(warnings: EphemeshError[], min?: number): PeerVersions {
-    return new PeerVersions((warning) => void warnings.push(warning), min);
+  function noted(warnings: EphemeshError[]): PeerVersions {
+    return new PeerVersions((warning) => void warnings.push(warning));
   }
 
   function stop(): void {
@@ -212,17 +212,6 @@ describe("control channel (loopback)", function () {
           ["CONTROL_VERSION"],
         );
       });
-
-    it("an older one that is still accepted is answered, and warned of once", async () => {
-      await serve({ versions: noted(ours, PROTOCOL_VERSION - 1) });
-      for (const digits of ["ab", "cd"]) {
-        const old = await message({ version: PROTOCOL_VERSION - 1, nonce: `0x${digits.repeat(16)}` });
-        assert.equal((await post(JSON.stringify(old))).status, 200);
-      }
-      assert.equal(handled, 2);
-      assert.equal(ours.length, 1);
-      assert.match(ours[0]!.message, versions);
-    });
 
     it("its own version draws no warning", async () => {
       await client().ask(peer(), "echo", {});
